@@ -1,0 +1,168 @@
+//! Who makes a call, and the tokens clients show.
+//!
+//! A client token is 256 random bits; only its SHA-256 is kept, and it is looked up by that, so that comparison time
+//! says nothing and a stolen database opens nothing.
+
+use std::fmt;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sha2::{Digest as _, Sha256};
+
+use crate::{id::TokenId, provider::ModelPattern, secret::Secret, time::Timestamp};
+
+/// What every client token begins with.
+pub const TOKEN_PREFIX: &str = "amp-";
+
+/// Who makes a call. A host application may make its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The client token it showed, if it came by one of ours.
+    pub token: Option<TokenId>,
+    /// What people call it.
+    pub name: String,
+    /// Models it may use. Empty: all.
+    pub models: Vec<ModelPattern>,
+}
+
+impl Caller {
+    /// A caller that may use every model.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { token: None, name: name.into(), models: Vec::new() }
+    }
+
+    /// Whether it may use `model`.
+    #[must_use]
+    pub fn may_use(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model))
+    }
+}
+
+/// A client token as its operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSpec {
+    /// What people call it.
+    pub name: String,
+    /// A token that is off opens nothing.
+    pub enabled: bool,
+    /// It opens nothing from here on.
+    pub expires_at: Option<Timestamp>,
+    /// Models it may use. Empty: all.
+    pub models: Vec<ModelPattern>,
+    /// Free text.
+    pub memo: String,
+}
+
+impl TokenSpec {
+    /// A token that may use every model and never ends.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), enabled: true, expires_at: None, models: Vec::new(), memo: String::new() }
+    }
+}
+
+/// A client token as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientToken {
+    /// Its row. Rotating the secret keeps it.
+    pub id: TokenId,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// What it is looked up by.
+    pub digest: TokenDigest,
+    /// The part that may be shown.
+    pub hint: String,
+    /// What the operator wrote.
+    pub spec: TokenSpec,
+}
+
+impl ClientToken {
+    /// Whether it opens anything at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.spec.enabled && self.spec.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// The caller that shows it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller { token: Some(self.id), name: self.spec.name.clone(), models: self.spec.models.clone() }
+    }
+}
+
+/// SHA-256 of a client token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenDigest(pub [u8; 32]);
+
+impl TokenDigest {
+    /// The digest of a token as a client shows it.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenDigest({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
+/// Writes 32 random bytes as a client token.
+#[must_use]
+pub fn write_token(random: &[u8; 32]) -> Secret {
+    use fmt::Write as _;
+    let mut text = String::with_capacity(TOKEN_PREFIX.len() + 64);
+    text.push_str(TOKEN_PREFIX);
+    for byte in random {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Secret::new(text)
+}
+
+/// The token a request shows, from whichever of the three headers carries it: `Authorization: Bearer`, `x-api-key`,
+/// `api-key`.
+#[must_use]
+pub fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer.or_else(|| ["x-api-key", "api-key"].iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::trim)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &'static str, value: &'static str, expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        assert_eq!(shown_token(&headers), expected, "{name}: {value}");
+    }
+
+    #[test]
+    fn a_token_is_found_in_each_of_its_carriers() {
+        check("authorization", "Bearer amp-1", Some("amp-1"));
+        check("authorization", "bearer  amp-1 ", Some("amp-1"));
+        check("authorization", "Basic amp-1", None);
+        check("x-api-key", "amp-1", Some("amp-1"));
+        check("api-key", "amp-1", Some("amp-1"));
+    }
+
+    #[test]
+    fn a_token_ends_when_it_says() {
+        let at = Timestamp::from_millis;
+        let mut spec = TokenSpec::named("ci");
+        spec.expires_at = Some(at(10));
+        let digest = TokenDigest::of("amp-1");
+        let token =
+            ClientToken { id: TokenId(1), create_time: at(0), update_time: at(0), digest, hint: String::new(), spec };
+
+        assert!(token.is_valid(at(9)));
+        assert!(!token.is_valid(at(10)));
+    }
+}

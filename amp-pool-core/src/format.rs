@@ -1,0 +1,128 @@
+//! The three wire formats, as bytes.
+//!
+//! Reads of a body what the pool must know (`peek`), changes single values in place (`splice`), finds events in a stream
+//! (`sse`) and counts what was used (`meter`). Nothing here builds a document: same-format traffic is passed on as it
+//! came. Translation between formats gets its own rooms beside these.
+
+use std::{fmt, str::FromStr};
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+/// A wire format of language-model APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// OpenAI Chat Completions.
+    Chat,
+    /// Anthropic Messages.
+    Messages,
+    /// OpenAI Responses.
+    Responses,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Messages, Self::Responses];
+
+    /// The name in settings, records and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Messages => "messages",
+            Self::Responses => "responses",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownFormat(Box<str>);
+
+impl fmt::Display for UnknownFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not one of `chat`, `messages`, `responses`", self.0)
+    }
+}
+
+impl std::error::Error for UnknownFormat {}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name).ok_or_else(|| UnknownFormat(name.into()))
+    }
+}
+
+/// What a path under `/v1` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`: an answer that costs nothing.
+    CountTokens,
+    /// `POST /v1/responses`
+    Responses,
+    /// `GET /v1/models` and `GET /v1/models/{id}`: answered by the pool itself.
+    Models,
+    /// Everything else under `/v1`, passed on as opaque bytes.
+    Opaque,
+}
+
+impl Endpoint {
+    /// The endpoint of a request.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        match (method, path.trim_end_matches('/')) {
+            (&Method::POST, "/v1/chat/completions") => Self::ChatCompletions,
+            (&Method::POST, "/v1/messages") => Self::Messages,
+            (&Method::POST, "/v1/messages/count_tokens") => Self::CountTokens,
+            (&Method::POST, "/v1/responses") => Self::Responses,
+            (&Method::GET, path) if path == "/v1/models" || path.starts_with("/v1/models/") => Self::Models,
+            _ => Self::Opaque,
+        }
+    }
+
+    /// The format an upstream must speak to serve it. `None` for what the caller's headers decide.
+    #[must_use]
+    pub fn format(self) -> Option<Format> {
+        match self {
+            Self::ChatCompletions => Some(Format::Chat),
+            Self::Messages | Self::CountTokens => Some(Format::Messages),
+            Self::Responses => Some(Format::Responses),
+            Self::Models | Self::Opaque => None,
+        }
+    }
+
+    /// Whether a call without `model` can not be served.
+    #[must_use]
+    pub fn needs_model(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Messages | Self::CountTokens | Self::Responses)
+    }
+
+    /// The name in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::Responses => "responses",
+            Self::Models => "models",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+mod splice;
+pub use splice::{Chain, Splice, splice};

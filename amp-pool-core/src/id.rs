@@ -1,0 +1,86 @@
+//! Names of stored things and of calls.
+//!
+//! Stored things carry the integer their row has; calls and attempts carry a UUIDv7, so that they can be named before
+//! anything is written and sort by time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::time::Timestamp;
+
+macro_rules! row_id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+row_id! {
+    /// The row of a key in `api_keys`.
+    KeyId;
+    /// The row of a client token in `client_tokens`.
+    TokenId;
+    /// The row of a route in `routes`.
+    RouteId;
+}
+
+macro_rules! event_id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A UUIDv7 of the time and ten random bytes.
+            #[must_use]
+            pub fn new(now: Timestamp, random: &[u8; 10]) -> Self {
+                let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
+            }
+
+            /// The sixteen bytes, as stores keep them.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+event_id! {
+    /// One inbound request. Clients see it as `x-request-id`.
+    CallId;
+    /// One try of a call on one key.
+    AttemptId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_calls_sort_after_earlier_ones() {
+        let early = CallId::new(Timestamp::from_millis(1_000), &[0xff; 10]);
+        let late = CallId::new(Timestamp::from_millis(1_001), &[0; 10]);
+
+        assert!(early < late);
+        assert_eq!(early.0.get_version_num(), 7);
+    }
+}

@@ -1,0 +1,250 @@
+//! Upstream keys: what an operator wrote, how fit each is, and which is next.
+//!
+//! Pure: callers pass `now`, nothing here waits or writes. Keeping keys is the store's work.
+
+use std::{fmt, str::FromStr};
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::{format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern, secret::Secret, time::Timestamp};
+
+/// A key as its operator wrote it.
+#[derive(Clone)]
+pub struct KeySpec {
+    /// What people call it.
+    pub name: String,
+    /// The preset it belongs to: `openai`, `anthropic`, `custom`, …
+    pub provider: String,
+    /// The credential itself.
+    pub api_key: Secret,
+    /// How its traffic leaves.
+    pub egress: Egress,
+    /// Overrides the preset's base URL.
+    pub base_url: Option<String>,
+    /// Overrides the formats the preset says its upstream speaks.
+    pub formats: Option<Vec<Format>>,
+    /// A key that is off is never tried. Only people set this.
+    pub enabled: bool,
+    /// Keys of a higher priority are tried first.
+    pub priority: i32,
+    /// Share among keys of one priority. At least 1.
+    pub weight: u32,
+    /// Models it serves. Empty: what the preset says.
+    pub models: Vec<ModelPattern>,
+    /// Models it never serves.
+    pub models_denied: Vec<ModelPattern>,
+    /// The upstream account it belongs to, when several keys share one account's limits.
+    pub account: Option<String>,
+    /// What was paid in, for a computed balance.
+    pub total_balance: Option<NanoUsd>,
+    /// What this upstream charges as a share of the list price.
+    pub price_factor: PriceFactor,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub memo: String,
+}
+
+impl KeySpec {
+    /// A key with nothing but what is needed.
+    #[must_use]
+    pub fn new(name: impl Into<String>, provider: impl Into<String>, api_key: Secret) -> Self {
+        Self {
+            name: name.into(),
+            provider: provider.into(),
+            api_key,
+            egress: Egress::default(),
+            base_url: None,
+            formats: None,
+            enabled: true,
+            priority: 0,
+            weight: 1,
+            models: Vec::new(),
+            models_denied: Vec::new(),
+            account: None,
+            total_balance: None,
+            price_factor: PriceFactor::ONE,
+            tags: Vec::new(),
+            memo: String::new(),
+        }
+    }
+}
+
+/// A key as it is stored.
+#[derive(Clone)]
+pub struct Key {
+    /// Its row.
+    pub id: KeyId,
+    /// When it was added.
+    pub create_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// Tells equal credentials without showing them: a keyed hash of provider, base URL and credential, in hexadecimal.
+    pub fingerprint: String,
+    /// What the operator wrote.
+    pub spec: KeySpec,
+}
+
+/// How a key's traffic leaves: through which proxy, under which User-Agent, with which headers of its own.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Egress {
+    /// The proxy. `None`: a direct connection.
+    pub proxy: Option<ProxyUrl>,
+    /// Sent instead of our own User-Agent.
+    pub user_agent: Option<HeaderValue>,
+    /// Added to every request, over what the client sent.
+    pub headers: HeaderMap,
+}
+
+/// The address of an egress proxy, with its credentials.
+///
+/// `http://`, `https://`, `socks5://` (names resolved here) or `socks5h://` (names resolved by the proxy).
+///
+/// ```
+/// use amp_pool_core::keys::ProxyUrl;
+///
+/// let proxy: ProxyUrl = "socks5h://user:pass@127.0.0.1:1080".parse()?;
+/// assert_eq!(proxy.to_string(), "socks5h://…@127.0.0.1:1080");
+/// assert!("ftp://127.0.0.1".parse::<ProxyUrl>().is_err());
+/// # Ok::<(), amp_pool_core::keys::ProxyUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(Secret);
+
+/// Why a text is no proxy address. Never shows the address: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyUrlError {
+    /// None of the four schemes.
+    Scheme,
+    /// No host, or a port that is no number, or something behind the authority.
+    Address,
+}
+
+impl fmt::Display for ProxyUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "a proxy starts with `http://`, `https://`, `socks5://` or `socks5h://`",
+            Self::Address => "a proxy is written `scheme://user:password@host:port`, credentials optional",
+        })
+    }
+}
+
+impl std::error::Error for ProxyUrlError {}
+
+impl ProxyUrl {
+    /// The whole address, credentials included.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl FromStr for ProxyUrl {
+    type Err = ProxyUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text.split_once("://").ok_or(ProxyUrlError::Scheme)?;
+        if !["http", "https", "socks5", "socks5h"].contains(&scheme) {
+            return Err(ProxyUrlError::Scheme);
+        }
+        let authority: http::uri::Authority =
+            rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| ProxyUrlError::Address)?;
+        if authority.host().is_empty() || authority.as_str().ends_with(':') {
+            return Err(ProxyUrlError::Address);
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.expose().split_once("://").unwrap_or_default();
+        match rest.rsplit_once('@') {
+            Some((_, address)) => write!(f, "{scheme}://…@{address}"),
+            None => write!(f, "{scheme}://{rest}"),
+        }
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an upstream charges as a share of the list price, in steps of a millionth: `1` is the list price, `0.5` half of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceFactor(u32);
+
+impl PriceFactor {
+    /// The list price.
+    pub const ONE: Self = Self(1_000_000);
+    /// Parts of one.
+    pub const SCALE: i128 = 1_000_000;
+
+    /// The factor in millionths.
+    #[must_use]
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+
+    /// From millionths.
+    #[must_use]
+    pub const fn from_millionths(millionths: u32) -> Self {
+        Self(millionths)
+    }
+}
+
+impl fmt::Display for PriceFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// A text that is no price factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceFactorError;
+
+impl fmt::Display for PriceFactorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a price factor is a decimal number from 0 to 1000 with at most six decimals")
+    }
+}
+
+impl std::error::Error for PriceFactorError {}
+
+impl FromStr for PriceFactor {
+    type Err = PriceFactorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nanos = text.parse::<NanoUsd>().map_err(|_| PriceFactorError)?.0;
+        let whole = nanos % 1_000 == 0 && (0..=1_000_000_000_000).contains(&nanos);
+        whole.then_some(()).and_then(|()| u32::try_from(nanos / 1_000).ok()).map(Self).ok_or(PriceFactorError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_factor_keeps_its_writing() {
+        for text in ["0", "1", "0.5", "1.000001", "1000"] {
+            assert_eq!(text.parse::<PriceFactor>().unwrap().to_string(), text);
+        }
+        for text in ["-1", "1001", "0.0000001", "half"] {
+            assert_eq!(text.parse::<PriceFactor>(), Err(PriceFactorError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_checked_when_it_is_written() {
+        for text in ["127.0.0.1:1080", "ftp://h:1", "http://", "http://h:port", "http://h:1/path", "http://h:"] {
+            assert!(text.parse::<ProxyUrl>().is_err(), "{text}");
+        }
+        for text in ["http://h:1", "https://h", "socks5://u:p@[::1]:1080", "socks5h://h:1/"] {
+            assert!(text.parse::<ProxyUrl>().is_ok(), "{text}");
+        }
+    }
+}

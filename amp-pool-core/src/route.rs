@@ -1,0 +1,41 @@
+//! From the model a client names to the keys that may serve it.
+//!
+//! Pure. A [`Route`] is what an operator wrote: an alias and its candidates in tiers. A model without a route goes to
+//! every key that serves that name.
+
+use crate::{id::RouteId, time::Timestamp};
+
+/// A route as its operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// The name clients use.
+    pub model: String,
+    /// What stands behind it.
+    pub candidates: Vec<RouteCandidate>,
+}
+
+/// One thing that can stand behind a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteCandidate {
+    /// The name the upstream knows.
+    pub model: String,
+    /// Only keys of this provider. `None`: any that serve the model.
+    pub provider: Option<String>,
+    /// A tier is tried when all before it have nobody left.
+    pub tier: u32,
+    /// Share within the tier. At least 1.
+    pub weight: u32,
+}
+
+/// A route as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Its row.
+    pub id: RouteId,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// What the operator wrote.
+    pub spec: RouteSpec,
+}

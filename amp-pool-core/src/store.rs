@@ -1,0 +1,499 @@
+//! What has to outlive the process, as small traits by access pattern.
+//!
+//! [`ConfigStore`] keeps what operators write and is read whole, once, at each change. [`RecordStore`] keeps the books:
+//! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
+//! neither: it reads a snapshot and hands its record to the ledger.
+//!
+//! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
+//! implementation passes.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+
+use crate::{
+    caller::{ClientToken, TokenDigest, TokenSpec},
+    format::Format,
+    id::{AttemptId, CallId, KeyId, RouteId, TokenId},
+    keys::{Key, KeySpec},
+    money::NanoUsd,
+    route::{Route, RouteSpec},
+    time::Timestamp,
+    usage::{Usage, UsageSource},
+};
+
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "sqlite")]
+pub mod vault;
+
+/// A future as the store's traits return it.
+pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Everything an operator wrote.
+#[derive(Clone, Default)]
+pub struct Configuration {
+    /// Upstream keys, by row.
+    pub keys: Vec<Key>,
+    /// Client tokens, by row.
+    pub tokens: Vec<ClientToken>,
+    /// Routes, by row.
+    pub routes: Vec<Route>,
+    /// The settings table.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Keeps what operators write.
+///
+/// A change is durable when its future is ready; dropping the future may or may not have made it.
+pub trait ConfigStore: Send + Sync + 'static {
+    /// Everything, as it stands.
+    fn load(&self) -> StoreFuture<'_, Configuration>;
+
+    /// Adds a key. [`StoreError::Conflict`] when the same credential is there already.
+    fn insert_key(&self, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key>;
+    /// Replaces what an operator wrote of a key.
+    fn update_key(&self, id: KeyId, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key>;
+    /// Removes a key. Its records stay.
+    fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()>;
+
+    /// Adds a client token.
+    fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken>;
+    /// Replaces what an operator wrote of a client token.
+    fn update_token(&self, id: TokenId, spec: TokenSpec, now: Timestamp) -> StoreFuture<'_, ClientToken>;
+    /// Gives a client token another secret; the old one ends at once.
+    fn rotate_token(&self, id: TokenId, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken>;
+    /// Removes a client token. Its records stay.
+    fn delete_token(&self, id: TokenId) -> StoreFuture<'_, ()>;
+
+    /// Adds a route. [`StoreError::Conflict`] when the model has one.
+    fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route>;
+    /// Replaces a route.
+    fn update_route(&self, id: RouteId, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route>;
+    /// Removes a route.
+    fn delete_route(&self, id: RouteId) -> StoreFuture<'_, ()>;
+
+    /// Writes one setting, or removes it with `None`.
+    fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()>;
+}
+
+/// What a store keeps of a client token's secret.
+#[derive(Debug, Clone)]
+pub struct TokenSecret {
+    /// What it is looked up by.
+    pub digest: TokenDigest,
+    /// The part that may be shown.
+    pub hint: String,
+}
+
+/// Keeps the books.
+pub trait RecordStore: Send + Sync + 'static {
+    /// Writes a batch as **one** transaction: rows, attempts and statistics, or nothing. Durable when the future is
+    /// ready. Settling a call that is settled already changes nothing; settling one that was never opened writes it.
+    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()>;
+
+    /// Resolves every call that a crash left open, once: it becomes a failed record, marked as estimated. Says how many.
+    fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64>;
+
+    /// A page of records, newest first.
+    fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>>;
+
+    /// One record with its attempts.
+    fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
+
+    /// Sums over hours from `from` (inclusive) to `to` (exclusive), one row per value of `by`.
+    fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
+
+    /// Moves what was written into the main file and syncs. Called once, at the end.
+    fn close(&self) -> StoreFuture<'_, ()>;
+}
+
+/// A whole store.
+pub trait Store: ConfigStore + RecordStore {}
+
+impl<T: ConfigStore + RecordStore> Store for T {}
+
+/// One thing the ledger writes.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A call was admitted.
+    Opened(Opened),
+    /// A call has ended.
+    Settled(Box<Record>),
+}
+
+/// What is known of a call when it is admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The call.
+    pub call: CallId,
+    /// When its head had been read.
+    pub create_time: Timestamp,
+    /// The client token it came with.
+    pub token: Option<TokenId>,
+    /// The model the client asked for.
+    pub model: String,
+    /// The client's format.
+    pub format: Format,
+    /// What was asked: `chat_completions`, `opaque`, …
+    pub endpoint: &'static str,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+}
+
+/// What a call became. Written exactly once for each call that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What was known at admission.
+    pub opened: Opened,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status the client saw; 499 when it was gone before there was one.
+    pub http_status: u16,
+    /// A short stable name of what went wrong.
+    pub error_type: Option<String>,
+    /// What went wrong, scrubbed of secrets.
+    pub error_message: Option<String>,
+    /// Milliseconds from admission to the last byte.
+    pub latency_ms: u64,
+    /// Milliseconds from admission to the first byte of the answer.
+    pub first_byte_ms: Option<u64>,
+    /// Every try, in order. The last one with `served` gave the answer.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Record {
+    /// The attempt whose answer reached the client.
+    #[must_use]
+    pub fn served(&self) -> Option<&Attempt> {
+        self.attempts.iter().rev().find(|attempt| attempt.served)
+    }
+
+    /// The key to show for the call: the one that served it, else the last one tried.
+    #[must_use]
+    pub fn shown_attempt(&self) -> Option<&Attempt> {
+        self.served().or_else(|| self.attempts.last())
+    }
+
+    /// What all attempts used together.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.attempts.iter().fold(Usage::default(), |sum, attempt| add(sum, attempt.usage))
+    }
+
+    /// What all attempts cost together. `None` when one of them used tokens without a known price.
+    #[must_use]
+    pub fn cost(&self) -> Option<NanoUsd> {
+        self.attempts.iter().map(|attempt| attempt.cost).sum::<Option<NanoUsd>>()
+    }
+
+    /// Whether any of its numbers were counted by us.
+    #[must_use]
+    pub fn estimated(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.usage_source == UsageSource::Estimated)
+    }
+}
+
+fn add(a: Usage, b: Usage) -> Usage {
+    Usage {
+        uncached_input: a.uncached_input.saturating_add(b.uncached_input),
+        cache_read: a.cache_read.saturating_add(b.cache_read),
+        cache_write_5m: a.cache_write_5m.saturating_add(b.cache_write_5m),
+        cache_write_1h: a.cache_write_1h.saturating_add(b.cache_write_1h),
+        output: a.output.saturating_add(b.output),
+        reasoning: a.reasoning.map_or(b.reasoning, |r| Some(r.saturating_add(b.reasoning.unwrap_or(0)))),
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The client got a whole answer.
+    Done,
+    /// The client got an error.
+    Failed,
+    /// The client went away.
+    HungUp,
+    /// The upstream broke off in the middle of an answer.
+    Cut,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::HungUp, Self::Cut];
+
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::HungUp => "hung_up",
+            Self::Cut => "cut",
+        }
+    }
+
+    /// The original log's `status` column.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        if matches!(self, Self::Done) { "success" } else { "error" }
+    }
+}
+
+/// One try of a call on one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its own id.
+    pub id: AttemptId,
+    /// The key that was tried.
+    pub key: KeyId,
+    /// The key's provider.
+    pub provider: String,
+    /// The format the upstream was spoken to in.
+    pub upstream_format: Format,
+    /// The model the upstream was asked for.
+    pub upstream_model: String,
+    /// Whether its answer reached the client.
+    pub served: bool,
+    /// What the upstream's answer meant: `answer`, `rate_limited`, `network`, …
+    pub verdict: &'static str,
+    /// The upstream's status, if it gave one.
+    pub http_status: Option<u16>,
+    /// What went wrong, scrubbed of secrets.
+    pub error_message: Option<String>,
+    /// When it was sent.
+    pub create_time: Timestamp,
+    /// Milliseconds from sending to its end.
+    pub latency_ms: u64,
+    /// Milliseconds from sending to its first byte.
+    pub first_byte_ms: Option<u64>,
+    /// What it used.
+    pub usage: Usage,
+    /// How far `usage` can be trusted.
+    pub usage_source: UsageSource,
+    /// What it cost. `None`: the price is not known.
+    pub cost: Option<NanoUsd>,
+    /// The price row that `cost` was made with.
+    pub price_version: Option<String>,
+}
+
+/// A record read back.
+///
+/// `record.attempts` is filled by [`RecordStore::get`] alone; in pages it is empty and the columns of the row hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The row in `api_request_log`.
+    pub id: i64,
+    /// The call.
+    pub call: CallId,
+    /// When it was admitted.
+    pub create_time: Timestamp,
+    /// When the row was last written.
+    pub update_time: Timestamp,
+    /// The client token.
+    pub token: Option<TokenId>,
+    /// The key that served it, else the last one tried.
+    pub key: Option<KeyId>,
+    /// That key's provider.
+    pub provider: Option<String>,
+    /// The model the client asked for.
+    pub model: String,
+    /// The model the upstream was asked for.
+    pub upstream_model: Option<String>,
+    /// The client's format.
+    pub format: String,
+    /// The upstream's format.
+    pub upstream_format: Option<String>,
+    /// What was asked.
+    pub endpoint: String,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// How it ended. `None`: it is still running.
+    pub outcome: Option<Outcome>,
+    /// The status the client saw.
+    pub http_status: Option<u16>,
+    /// What went wrong.
+    pub error_type: Option<String>,
+    /// What went wrong, in words.
+    pub error_message: Option<String>,
+    /// What all attempts used.
+    pub usage: Usage,
+    /// What all attempts cost.
+    pub cost: Option<NanoUsd>,
+    /// Whether any number was counted by us.
+    pub estimated: bool,
+    /// From admission to the last byte.
+    pub latency_ms: Option<u64>,
+    /// From admission to the first byte.
+    pub first_byte_ms: Option<u64>,
+    /// How many keys were tried.
+    pub attempt_count: u32,
+    /// The tries, in order.
+    pub attempts: Vec<StoredAttempt>,
+}
+
+/// An attempt read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAttempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// The key that was tried.
+    pub key: KeyId,
+    /// The key's provider.
+    pub provider: String,
+    /// The upstream's format.
+    pub upstream_format: String,
+    /// The model the upstream was asked for.
+    pub upstream_model: String,
+    /// Whether its answer reached the client.
+    pub served: bool,
+    /// What the answer meant.
+    pub verdict: String,
+    /// The upstream's status.
+    pub http_status: Option<u16>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+    /// When it was sent.
+    pub create_time: Timestamp,
+    /// From sending to its end.
+    pub latency_ms: u64,
+    /// From sending to its first byte.
+    pub first_byte_ms: Option<u64>,
+    /// What it used.
+    pub usage: Usage,
+    /// Whether its numbers were counted by us.
+    pub estimated: bool,
+    /// What it cost.
+    pub cost: Option<NanoUsd>,
+    /// The price row.
+    pub price_version: Option<String>,
+}
+
+/// Which records to list. Every field narrows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordFilter {
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// Of this key.
+    pub key: Option<KeyId>,
+    /// Of this client token.
+    pub token: Option<TokenId>,
+    /// For this model, as the client wrote it.
+    pub model: Option<String>,
+    /// `success` or `error`.
+    pub status: Option<String>,
+    /// Of this error type.
+    pub error_type: Option<String>,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only rows with a smaller id.
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What sums are split by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GroupBy {
+    /// One sum.
+    Nothing,
+    /// Per key.
+    Key,
+    /// Per model.
+    Model,
+    /// Per provider.
+    Provider,
+    /// Per client token.
+    Token,
+    /// Per hour.
+    Hour,
+    /// Per day.
+    Day,
+}
+
+/// One row of sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The value of what was split by: a row id, a name, or the start of the hour or day in milliseconds. Empty for
+    /// none.
+    pub group: String,
+    /// Settled calls.
+    pub requests: u64,
+    /// Those that did not end as `done`.
+    pub errors: u64,
+    /// What they used.
+    pub usage: Usage,
+    /// What they cost, as far as prices are known.
+    pub cost: NanoUsd,
+    /// Calls without a known price.
+    pub unpriced: u64,
+    /// Sum of latencies.
+    pub latency_ms: u64,
+    /// Sum of times to the first byte, and of how many calls.
+    pub first_byte_ms: u64,
+    /// Calls that have a first byte.
+    pub first_bytes: u64,
+}
+
+/// Why a store could not do what it was asked, by meaning.
+#[derive(Debug)]
+pub enum StoreError {
+    /// It can not be written or read now; the same call may pass later.
+    Unavailable(Source),
+    /// There is no such row.
+    NotFound,
+    /// Another row has that place already.
+    Conflict {
+        /// What is there already.
+        what: String,
+    },
+    /// What was to be stored can not be.
+    Invalid(String),
+    /// What is stored can not be understood. Nothing was changed.
+    Corrupt(Source),
+    /// The database was written by a newer version. Nothing was changed.
+    Newer {
+        /// Its version.
+        found: u32,
+        /// The newest this program knows.
+        known: u32,
+    },
+    /// The master key does not open this database.
+    WrongMasterKey,
+    /// Another process holds it.
+    Locked(String),
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(cause) => write!(f, "the store is not available: {cause}"),
+            Self::NotFound => f.write_str("there is no such row"),
+            Self::Conflict { what } => write!(f, "{what} is there already"),
+            Self::Invalid(why) => f.write_str(why),
+            Self::Corrupt(cause) => write!(f, "what is stored cannot be understood: {cause}"),
+            Self::Newer { found, known } => {
+                write!(f, "the database has version {found}, this program knows up to {known}; it was left untouched")
+            }
+            Self::WrongMasterKey => f.write_str("the master key does not open this database"),
+            Self::Locked(by) => write!(f, "the data directory is in use by {by}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(cause) | Self::Corrupt(cause) => Some(&**cause),
+            _ => None,
+        }
+    }
+}
