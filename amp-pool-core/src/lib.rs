@@ -53,3 +53,7 @@ pub mod pool;
 pub mod testkit;
 
 pub use error::{Error, Fault};
+#[cfg(feature = "pool")]
+pub use handle::Handle;
+#[cfg(feature = "pool")]
+pub use pool::{Pool, PoolBuilder};
