@@ -124,5 +124,10 @@ impl Endpoint {
     }
 }
 
+mod peek;
 mod splice;
+mod sse;
+
+pub use peek::{Peek, PeekError, peek};
 pub use splice::{Chain, Splice, splice};
+pub use sse::{EVENT_MAX, Event, Scanner};
