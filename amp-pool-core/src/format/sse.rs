@@ -177,24 +177,20 @@ impl Scanner {
     }
 }
 
+/// Reads the fields of one event. An event with neither name nor data is not shown.
 fn show(bytes: &[u8], is_first: bool, start: Option<usize>, end: usize, each: &mut impl FnMut(Event<'_>)) {
     let bytes = if is_first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
-    if let Some((name, data)) = fields(bytes) {
-        each(Event { start, end, name, data });
-    }
-}
-
-/// The fields of one event that are shown, or `None` if it has none of them.
-fn fields(event: &[u8]) -> Option<(Option<&[u8]>, Cow<'_, [u8]>)> {
     let (mut name, mut data) = (None, None);
-    for line in lines(event) {
+    for line in lines(bytes) {
         match field(line) {
             (b"event", value) => name = Some(value),
             (b"data", value) => data = Some(joined(data, value)),
             _ => {}
         }
     }
-    (name.is_some() || data.is_some()).then(|| (name, data.unwrap_or_default()))
+    if name.is_some() || data.is_some() {
+        each(Event { start, end, name, data: data.unwrap_or_default() });
+    }
 }
 
 /// Splits at every `\n` and `\r`. The empty line inside a `\r\n` has no field, so it does no harm.
