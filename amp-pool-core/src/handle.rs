@@ -222,9 +222,6 @@ impl Handle {
         if spec.weight == 0 {
             return invalid("weight", "a weight is at least 1".into());
         }
-        if let Err(error) = crate::provider::check_credential(&spec.api_key) {
-            return invalid("api_key", error.to_string());
-        }
         let now = self.now();
         let key = Key {
             id: KeyId(0),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{Condition, Egress, Health, Key, KeyState};
 use crate::{
     format::Format,
-    provider::{BaseUrlError, Presets, Provider, Upstream},
+    provider::{BaseUrlError, CredentialError, Presets, Provider, Upstream},
     time::Timestamp,
 };
 
@@ -31,8 +31,8 @@ pub enum LiveKeyError {
     Provider(String),
     /// The base URL is missing or unusable.
     BaseUrl(BaseUrlError),
-    /// The preset does not say how to speak this format.
-    Format(Format),
+    /// The credential cannot be sent.
+    Credential(CredentialError),
 }
 
 impl std::fmt::Display for LiveKeyError {
@@ -40,7 +40,7 @@ impl std::fmt::Display for LiveKeyError {
         match self {
             Self::Provider(id) => write!(f, "there is no provider `{id}`"),
             Self::BaseUrl(why) => write!(f, "{why}"),
-            Self::Format(format) => write!(f, "this provider does not speak the format `{format}`"),
+            Self::Credential(why) => write!(f, "{why}"),
         }
     }
 }
@@ -54,7 +54,7 @@ impl LiveKeyError {
         match self {
             Self::Provider(_) => "provider",
             Self::BaseUrl(_) => "base_url",
-            Self::Format(_) => "formats",
+            Self::Credential(_) => "api_key",
         }
     }
 }
@@ -63,18 +63,17 @@ impl LiveKey {
     /// Puts a key in service.
     ///
     /// # Errors
-    /// When its provider is unknown, its base URL unusable, or a format asked for that the provider does not speak.
+    /// When its provider is unknown, its credential no header value, or its base URL unusable.
     pub fn new(key: Arc<Key>, presets: &Presets, health: Arc<Health>, link: Arc<Health>) -> Result<Self, LiveKeyError> {
         let spec = &key.spec;
         let provider = presets.get(&spec.provider).ok_or_else(|| LiveKeyError::Provider(spec.provider.clone()))?;
-        let formats = spec.formats.clone().unwrap_or_else(|| provider.formats().collect());
+        provider.check_credential(&spec.api_key).map_err(LiveKeyError::Credential)?;
+        let formats: Vec<_> = spec.formats.clone().unwrap_or_else(|| provider.formats().collect());
         let upstreams = formats
             .into_iter()
-            .map(|format| {
-                let upstream = provider.upstream(format, spec.base_url.as_deref()).map_err(LiveKeyError::BaseUrl)?;
-                Ok((format, upstream.ok_or(LiveKeyError::Format(format))?))
-            })
-            .collect::<Result<_, LiveKeyError>>()?;
+            .map(|format| Ok((format, provider.upstream(format, spec.base_url.as_deref())?)))
+            .collect::<Result<_, BaseUrlError>>()
+            .map_err(LiveKeyError::BaseUrl)?;
         let egress = Arc::new(spec.egress.clone());
         Ok(Self { provider: provider.clone(), egress, health, link, upstreams, key })
     }

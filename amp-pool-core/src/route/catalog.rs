@@ -99,7 +99,7 @@ impl Catalog {
 
     fn serving(&self, model: &str, provider: Option<&str>, tier: u32, weight: u32) -> Vec<Seat> {
         enabled(&self.keys)
-            .filter(|key| provider.is_none_or(|id| key.provider.id() == id))
+            .filter(|key| provider.is_none_or(|id| key.provider.id == id))
             .map(|key| Seat {
                 upstream_model: Some(model.into()),
                 formats: key.formats_for(model).collect(),
@@ -117,9 +117,9 @@ impl Catalog {
         let mut found = BTreeMap::new();
         for key in enabled(&self.keys) {
             let exact = key.key.spec.models.iter().filter(|pattern| pattern.is_exact()).map(|pattern| pattern.as_str());
-            for id in exact.chain(self.prices.models_of(key.provider.id())) {
+            for id in exact.chain(self.prices.models_of(&key.provider.id)) {
                 if key.formats_for(id).next().is_some() {
-                    found.entry(id.to_owned()).or_insert_with(|| key.provider.id().to_owned());
+                    found.entry(id.to_owned()).or_insert_with(|| key.provider.id.clone());
                 }
             }
         }

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     Error,
-    classify::{Signal, Verdict, classify},
-    format::{HiddenUsage, Meter, Opening, OpeningState, splice},
+    classify::{Signal, Verdict},
+    format::{HiddenUsage, Meter, Opened, Opening, splice},
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::Outcome,
@@ -158,9 +158,11 @@ fn prepare(routed: &Routed, seat: &Seat) -> Result<Outgoing, Failure> {
     let key = &seat.key;
     let upstream = key.upstream(call.ask.format).ok_or_else(|| Failure::ours("this key does not speak the format"))?;
     let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut headers = headers::to_upstream(&call.head.headers, upstream.headers(), &key.egress);
-    upstream.auth().apply(&key.key.spec.api_key, &mut headers);
-    let uri = upstream.url(path).parse::<http::Uri>().map_err(|_| Failure::ours("the upstream's address is no URL"))?;
+    let mut headers = headers::to_upstream(&call.head.headers, |headers| upstream.complete(headers), &key.egress);
+    let signed = upstream.auth().apply(&key.key.spec.api_key, &mut headers);
+    signed.map_err(|_| Failure::ours("the key's credential can not be sent"))?;
+    let uri = upstream.url(path).and_then(|url| url.parse::<http::Uri>().ok());
+    let uri = uri.ok_or_else(|| Failure::ours("the path does not make a URL at the upstream"))?;
     let mut request = http::Request::new(splice(&call.body, splices(routed, seat)));
     *request.method_mut() = call.head.method.clone();
     *request.uri_mut() = uri;
@@ -177,7 +179,7 @@ fn splices(routed: &Routed, seat: &Seat) -> Vec<crate::format::Splice> {
     {
         edits.push(crate::format::Splice::string(span.clone(), model));
     }
-    if seat.key.provider.include_usage_ok() {
+    if seat.key.provider.include_usage_ok {
         edits.extend(ask.ask_for_usage.clone());
     }
     edits
@@ -220,10 +222,10 @@ impl Attempts {
             bytes += frame.len();
             held.push(frame);
             match state {
-                OpeningState::Begun => return Ok(held),
-                OpeningState::Failed(failure) => return Err(Unopened::Event(failure)),
-                OpeningState::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
-                OpeningState::Hold => {}
+                Opened::Begun => return Ok(held),
+                Opened::Failed(failure) => return Err(Unopened::Event(failure)),
+                Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
+                Opened::Hold => {}
             }
             frame = match tokio::time::timeout_at(until, next(body)).await {
                 // Whoever sends nothing but a beginning for so long is thinking: its client may know.
@@ -253,7 +255,7 @@ impl Unopened {
             Self::Failed(failure) => failure,
             Self::Event(event) => {
                 let signal = Signal::event(event.kind.as_deref(), event.code.as_deref(), &event.message, now);
-                let verdict = classify(seat.key.provider.rules(), &signal);
+                let verdict = seat.key.provider.classify(&signal);
                 Failure { verdict: verdict.not_an_answer(), status: Some(StatusCode::OK), message: event.message, silent: false }
             }
         }
@@ -291,7 +293,7 @@ fn refuse_error(headers: &HeaderMap, first: &[u8]) -> Result<(), Unopened> {
     if !is_json(headers) || !(begins_so(b"\"error\"") || begins_so(b"\"base_resp\"")) {
         return Ok(());
     }
-    match crate::format::failure_in(first) {
+    match crate::format::Failure::read(first) {
         Some(failure) => Err(Unopened::Event(failure)),
         None => Ok(()),
     }
@@ -388,7 +390,7 @@ impl Attempts {
         let (head, body) = answer.into_parts();
         let (body, whole) = self.error_body(body).await;
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
-        let verdict = classify(seat.key.provider.rules(), &signal).not_an_answer();
+        let verdict = seat.key.provider.classify(&signal).not_an_answer();
         if verdict == Verdict::CallerFault && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }
@@ -429,8 +431,9 @@ impl Failure {
         Self { verdict: Verdict::UpstreamFault, status: Some(StatusCode::OK), message, silent: false }
     }
 
+    /// It can not even be sent, and would not be by any other key.
     fn ours(message: &str) -> Self {
-        Self { verdict: Verdict::ModelUnavailable, status: None, message: message.to_owned(), silent: false }
+        Self { verdict: Verdict::CallerFault, status: None, message: message.to_owned(), silent: false }
     }
 
     /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
@@ -497,7 +500,8 @@ impl Failure {
             Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
             Verdict::Network if self.silent => Error::timeout("the upstream did not answer in time"),
             Verdict::Network => Error::upstream("the upstream can not be reached"),
-            Verdict::UpstreamFault | Verdict::Answer | Verdict::CallerFault => Error::upstream("the upstream failed"),
+            Verdict::CallerFault => Error::bad_request("", self.message),
+            Verdict::UpstreamFault | Verdict::Answer => Error::upstream("the upstream failed"),
         }
     }
 }

@@ -35,14 +35,14 @@ const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
 pub(super) const OUR_USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("amp-pool/", env!("CARGO_PKG_VERSION")));
 
 /// The headers of a request to an upstream, without the credential.
-pub(super) fn to_upstream(client: &HeaderMap, fixed: &HeaderMap, egress: &crate::keys::Egress) -> HeaderMap {
+pub(super) fn to_upstream(
+    client: &HeaderMap,
+    complete: impl FnOnce(&mut HeaderMap),
+    egress: &crate::keys::Egress,
+) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     copy(client, &mut headers, |name| TO_UPSTREAM.contains(&name));
-    for (name, value) in fixed {
-        if !headers.contains_key(name) {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
+    complete(&mut headers);
     // What we read we must be able to read, and what passes must pass unchanged.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(header::USER_AGENT, egress.user_agent.clone().unwrap_or(OUR_USER_AGENT));
@@ -95,19 +95,10 @@ mod tests {
             ("connection", "x-secret"),
             ("anthropic-beta", "a"),
         ]);
-        let sent = to_upstream(&client, &HeaderMap::new(), &Egress::default());
+        let sent = to_upstream(&client, |_| (), &Egress::default());
         let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
 
         assert_eq!(names, ["anthropic-beta", "accept-encoding", "user-agent"]);
-    }
-
-    #[test]
-    fn the_clients_own_version_goes_before_the_presets() {
-        let client = map(&[("anthropic-version", "2099-01-01")]);
-        let fixed = map(&[("anthropic-version", "2023-06-01")]);
-
-        assert_eq!(to_upstream(&client, &fixed, &Egress::default())["anthropic-version"], "2099-01-01");
-        assert_eq!(to_upstream(&HeaderMap::new(), &fixed, &Egress::default())["anthropic-version"], "2023-06-01");
     }
 
     #[test]

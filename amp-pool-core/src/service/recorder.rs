@@ -52,7 +52,7 @@ impl Recorder {
         let attempt = Attempt {
             id: AttemptId::new(create_time, &random()),
             key: key.key.id,
-            provider: key.provider.id().to_owned(),
+            provider: key.provider.id.clone(),
             upstream_format: format,
             upstream_model: model.to_owned(),
             served: false,
