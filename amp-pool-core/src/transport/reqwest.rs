@@ -3,7 +3,8 @@
 //! It adds nothing and follows nothing: no redirect, no proxy of the environment, no retry, no decompression, no cookie.
 //! Headers are the caller's work; only what the connection needs is written here (`host` when it is missing,
 //! `content-length`, a proxy's credentials) and `accept: */*` when there is no `accept`, which reqwest insists on and
-//! which means the same.
+//! which means the same. A URL is sent in its canonical form: dot segments resolved, characters that may not stand in a
+//! URL escaped; escapes and query stay as they are.
 //!
 //! Every distinct proxy has clients of its own, made when they are first used; TLS roots are read once for all.
 

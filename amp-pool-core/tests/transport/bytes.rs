@@ -69,6 +69,16 @@ async fn a_get_has_no_body_and_only_an_accept_of_our_own() {
 }
 
 #[tokio::test]
+async fn escapes_and_query_stay_as_they_are() {
+    let upstream = Upstream::answering(OK);
+    for path in ["/v1/models/a%2Fb%20c:d?x=%2B+1&&y=[]&key=%C3%A9", "/?", "/v1//x?a=?b"] {
+        get(&transport(), &upstream.url(path), None).await.unwrap();
+        let sent = upstream.requests().pop().unwrap();
+        assert!(sent.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn the_version_a_client_spoke_does_not_matter() {
     for version in [http::Version::HTTP_10, http::Version::HTTP_2, http::Version::HTTP_3] {
         let upstream = Upstream::answering(OK);
