@@ -1,1 +1,3 @@
 //! Server.
+
+mod ui;
