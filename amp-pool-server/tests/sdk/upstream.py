@@ -115,8 +115,12 @@ class Exchange:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     async def _write(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError:
+            self.request.closed.set()
+            raise
 
 
 @dataclass
