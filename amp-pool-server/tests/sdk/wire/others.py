@@ -25,7 +25,8 @@ def moderations(request: dict) -> bytes:
     scores = {"harassment": 0.0, "harassment/threatening": 0.0, "hate": 0.001, "violence": 0.99}
     categories = {name: score > 0.5 for name, score in scores.items()}
     result = {"flagged": True, "categories": categories, "category_scores": scores}
-    return pretty({"id": "modr-970d409ef3bef3b70c73d8232df86e7d", "model": request["model"], "results": [result]})
+    model = request.get("model", "omni-moderation-latest")
+    return pretty({"id": "modr-970d409ef3bef3b70c73d8232df86e7d", "model": model, "results": [result]})
 
 
 def openai_models() -> bytes:
