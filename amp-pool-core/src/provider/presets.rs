@@ -1,6 +1,6 @@
 //! The providers that are known from the start.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::Provider;
 
@@ -13,7 +13,7 @@ use super::Provider;
 /// assert!(names.contains(&"OpenAI"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Presets(Vec<Provider>);
+pub struct Presets(Vec<Arc<Provider>>);
 
 impl Presets {
     /// The presets that come with the library.
@@ -26,20 +26,20 @@ impl Presets {
 
     /// The provider of that id.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Provider> {
+    pub fn get(&self, id: &str) -> Option<&Arc<Provider>> {
         self.0.iter().find(|provider| provider.id == id)
     }
 
     /// All of them, in the order to show them.
-    pub fn iter(&self) -> impl Iterator<Item = &Provider> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.0.iter()
     }
 }
 
 impl FromIterator<Provider> for Presets {
     fn from_iter<I: IntoIterator<Item = Provider>>(providers: I) -> Self {
-        let mut known: Vec<Provider> = Vec::new();
-        for provider in providers {
+        let mut known: Vec<Arc<Provider>> = Vec::new();
+        for provider in providers.into_iter().map(Arc::new) {
             match known.iter_mut().find(|earlier| earlier.id == provider.id) {
                 Some(earlier) => *earlier = provider,
                 None => known.push(provider),
@@ -50,7 +50,7 @@ impl FromIterator<Provider> for Presets {
 }
 
 fn read(json: &str) -> serde_json::Result<Presets> {
-    serde_json::from_str::<Vec<Provider>>(json).map(Presets)
+    serde_json::from_str(json).map(Presets)
 }
 
 #[cfg(test)]
