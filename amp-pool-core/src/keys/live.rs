@@ -102,7 +102,8 @@ impl LiveKey {
             return KeyStatus::off();
         }
         let models = self.health.model_conditions(now);
-        let models = models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
+        let models =
+            models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
         match self.health.condition(now) {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
