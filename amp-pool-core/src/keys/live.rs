@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{Condition, Egress, Health, Key, KeyState};
 use crate::{
     format::Format,
-    provider::{BaseUrlError, CredentialError, Presets, Provider, Upstream},
+    provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
     time::Timestamp,
 };
 
@@ -93,6 +93,17 @@ impl LiveKey {
             .iter()
             .filter(move |(_, upstream)| !denied && own.unwrap_or_else(|| upstream.serves(model)))
             .map(|(format, _)| *format)
+    }
+
+    /// Whether it is known to serve `model` by name, and not just because it serves whatever it is asked for.
+    #[must_use]
+    pub fn knows(&self, model: &str) -> bool {
+        let names = |pattern: &ModelPattern| !pattern.is_any() && pattern.matches(model);
+        let own = &self.key.spec.models;
+        self.formats_for(model).any(|format| {
+            let known = self.upstream(format).map(Upstream::models).unwrap_or_default();
+            if own.is_empty() { known.iter().any(names) } else { own.iter().any(names) }
+        })
     }
 
     /// The key's state at `now`, for people. `wall` is the same moment on the wall clock.
