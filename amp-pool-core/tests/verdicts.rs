@@ -1,5 +1,7 @@
 //! What upstreams answer, and what it means: a table of answers as vendors give them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use amp_pool_core::{
