@@ -124,5 +124,19 @@ impl Endpoint {
     }
 }
 
+mod failure;
+mod hidden_usage;
+mod loose;
+mod opening;
+mod peek;
+mod problem;
 mod splice;
+mod sse;
+
+pub use failure::Failure;
+pub use hidden_usage::HiddenUsage;
+pub use opening::{Opened, Opening};
+pub use peek::{Peek, PeekError, peek};
+pub use problem::{Problem, error_body, error_event};
 pub use splice::{Chain, Splice, splice};
+pub use sse::{EVENT_MAX, Event, Scanner};

@@ -2,11 +2,19 @@
 //!
 //! Pure: callers pass `now`, nothing here waits or writes. Keeping keys is the store's work.
 
+mod health;
+mod live;
+mod wheel;
+
 use std::{fmt, str::FromStr};
 
 use http::{HeaderMap, HeaderValue};
 
 use crate::{format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern, secret::Secret, time::Timestamp};
+
+pub use health::{Condition, Health, KeyState, Lesson};
+pub use live::{KeyStatus, LiveKey, LiveKeyError, ModelStatus};
+pub use wheel::Wheel;
 
 /// A key as its operator wrote it.
 #[derive(Clone)]

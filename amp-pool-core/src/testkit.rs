@@ -1,1 +1,7 @@
-//! testkit
+//! For tests of pools and of stores: an upstream by script, and the checks that every store passes.
+//!
+//! Also for other people's tests: what is here needs no network and no real time.
+
+pub mod script;
+
+pub use script::{Reply, Script, Sent};
