@@ -124,17 +124,24 @@ impl Endpoint {
     }
 }
 
+mod chat;
 mod failure;
+mod glance;
 mod hidden_usage;
 mod loose;
+mod messages;
+mod meter;
 mod opening;
 mod peek;
 mod problem;
+mod responses;
 mod splice;
 mod sse;
+mod tokens;
 
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;
+pub use meter::{Ending, Meter};
 pub use opening::{Opened, Opening};
 pub use peek::{Peek, PeekError, peek};
 pub use problem::{Problem, error_body, error_event};
