@@ -90,6 +90,11 @@ impl PriceBook {
         self
     }
 
+    /// The names of all models that have a price, in lower case and in no order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.list.0.keys().chain(self.overrides.0.keys()).map(String::as_str)
+    }
+
     /// The price of `model` at `provider`. `None`: it is not known.
     ///
     /// The operator's prices first, then the list; in each the name as it is, then without the makers' prefixes
