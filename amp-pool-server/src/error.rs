@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use amp_pool_core::store::StoreError;
+use amp_pool_core::{
+    pool::BuildError,
+    store::{StoreError, vault::VaultError},
+};
 
 use crate::{config::SettingsError, data_dir::DataDirError};
 
@@ -38,11 +41,19 @@ impl ServeError {
             Self::Settings(_) => 2,
             Self::DataDir(DataDirError::InUse { .. }) => 4,
             Self::DataDir(_) => 3,
-            Self::Store(StoreError::WrongMasterKey) => 5,
+            Self::Store(error) if is_about_the_master_key(error) => 5,
             Self::Store(_) => 4,
             Self::Address { .. } => 6,
             Self::Other(_) => 1,
         }
+    }
+}
+
+fn is_about_the_master_key(error: &StoreError) -> bool {
+    match error {
+        StoreError::WrongMasterKey => true,
+        StoreError::Unavailable(cause) => cause.is::<VaultError>(),
+        _ => false,
     }
 }
 
@@ -85,5 +96,14 @@ impl From<DataDirError> for ServeError {
 impl From<StoreError> for ServeError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<BuildError> for ServeError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Store(error) => Self::Store(error),
+            other => Self::other(other),
+        }
     }
 }

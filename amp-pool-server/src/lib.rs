@@ -129,7 +129,7 @@ async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
     let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
     let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
     let builder = Pool::builder().store(store).transport(transport).limits(settings.limits.clone());
-    builder.build().await.map_err(ServeError::other)
+    Ok(builder.build().await?)
 }
 
 fn announce(address: SocketAddr, settings: &Settings, admin_token: &data_dir::TokenSource) {

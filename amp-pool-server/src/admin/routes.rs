@@ -83,29 +83,15 @@ pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result
 }
 
 impl RouteInput {
-    /// What was written, over what was there.
+    /// What was written, over what was there. Whether it makes a route is the pool's to say.
     fn onto(self, mut spec: RouteSpec) -> Result<RouteSpec, Problem> {
         if self.strategy.is_some_and(|strategy| strategy != WEIGHTED) {
             return Err(Problem::field("strategy", "only the strategy `weighted` is supported yet"));
         }
         spec.model = self.model.unwrap_or(spec.model);
         spec.candidates = self.candidates.map_or(spec.candidates, |list| list.into_iter().map(Into::into).collect());
-        check(&spec)?;
         Ok(spec)
     }
-}
-
-fn check(spec: &RouteSpec) -> Result<(), Problem> {
-    if spec.model.trim().is_empty() {
-        return Err(Problem::field("model", "`model` is missing"));
-    }
-    if spec.candidates.is_empty() {
-        return Err(Problem::field("candidates", "a route needs at least one candidate"));
-    }
-    if spec.candidates.iter().any(|candidate| candidate.model.is_empty() || candidate.weight == 0) {
-        return Err(Problem::field("candidates", "each candidate needs a model, and a weight of 1 or more"));
-    }
-    Ok(())
 }
 
 impl From<Candidate> for RouteCandidate {

@@ -92,11 +92,12 @@ impl KeyInput {
     pub(super) fn into_new(mut self) -> Result<KeySpec, Problem> {
         let name = self.name.take().ok_or_else(|| missing("name"))?;
         let provider = self.provider.take().ok_or_else(|| missing("provider"))?;
-        let api_key = self.api_key.take().ok_or_else(|| missing("api_key"))?;
+        // Some providers need none; the pool knows which.
+        let api_key = self.api_key.take().unwrap_or_else(|| Secret::new(""));
         self.onto(KeySpec::new(name, provider, api_key))
     }
 
-    /// What was written, over what was there.
+    /// What was written, over what was there. Whether it makes a key is the pool's to say.
     pub(super) fn onto(self, spec: KeySpec) -> Result<KeySpec, Problem> {
         if self.limits.is_some_and(|limits| !limits.is_empty()) {
             return Err(Problem::unsupported("limits"));
@@ -104,13 +105,13 @@ impl KeyInput {
         Ok(KeySpec {
             name: name(self.name.unwrap_or(spec.name))?,
             provider: self.provider.unwrap_or(spec.provider),
-            api_key: credential(self.api_key.unwrap_or(spec.api_key))?,
+            api_key: self.api_key.unwrap_or(spec.api_key),
             egress: egress(self.ua, self.proxy_ip, self.headers, spec.egress)?,
             base_url: self.base_url.map_or(spec.base_url, |url| url.filter(|url| !url.is_empty())),
             formats: formats(self.formats.unwrap_or(spec.formats))?,
             enabled: self.enabled.unwrap_or(spec.enabled),
             priority: self.priority.unwrap_or(spec.priority),
-            weight: weight(self.weight.unwrap_or(spec.weight))?,
+            weight: self.weight.unwrap_or(spec.weight),
             models: self.models.unwrap_or(spec.models),
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
@@ -130,16 +131,6 @@ fn missing(field: &'static str) -> Problem {
 pub(crate) fn name(text: String) -> Result<String, Problem> {
     let readable = !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
     if readable { Ok(text) } else { Err(Problem::field("name", "a name has 1 to 200 characters and no control ones")) }
-}
-
-fn credential(secret: Secret) -> Result<Secret, Problem> {
-    let text = secret.expose();
-    let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if visible { Ok(secret) } else { Err(Problem::field("api_key", "a key has visible ASCII characters only")) }
-}
-
-fn weight(weight: u32) -> Result<u32, Problem> {
-    if weight > 0 { Ok(weight) } else { Err(Problem::field("weight", "a weight is 1 or more")) }
 }
 
 fn formats(formats: Option<Vec<Format>>) -> Result<Option<Vec<Format>>, Problem> {

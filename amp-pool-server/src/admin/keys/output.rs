@@ -130,8 +130,8 @@ pub(crate) struct HealthOut {
 struct ModelOut {
     model: String,
     state: &'static str,
-    until: Option<Timestamp>,
-    reason: Option<String>,
+    until: Timestamp,
+    reason: String,
 }
 
 impl HealthOut {
