@@ -18,6 +18,10 @@ fn event() -> String {
     )
 }
 
+fn frames(stream: &Bytes, size: usize) -> Vec<Bytes> {
+    (0..stream.len()).step_by(size).map(|at| stream.slice(at..stream.len().min(at + size))).collect()
+}
+
 fn scan(frames: &[Bytes]) -> usize {
     let (mut scanner, mut bytes) = (Scanner::new(), 0);
     for frame in frames {
@@ -33,12 +37,11 @@ fn hide(frames: &[Bytes]) -> usize {
 
 fn benches(criterion: &mut Criterion) {
     let stream = Bytes::from(event().repeat(EVENTS));
-    let frames = |size| (0..stream.len()).step_by(size).map(|at| stream.slice(at..stream.len().min(at + size)));
     let mut group = criterion.benchmark_group("stream of 200 events");
     group.throughput(Throughput::Elements(EVENTS as u64));
     for (name, size) in [("one frame each", event().len()), ("frames of 100 bytes", 100), ("frames of 16 kB", 16 << 10)]
     {
-        let frames: Vec<Bytes> = frames(size).collect();
+        let frames = frames(&stream, size);
         group.bench_function(format!("scan, {name}"), |bench| bench.iter(|| black_box(scan(&frames))));
         group.bench_function(format!("hide usage, {name}"), |bench| bench.iter(|| black_box(hide(&frames))));
     }
