@@ -191,7 +191,7 @@ impl Chunk<'_> {
 impl Choice<'_> {
     fn is_preamble(&self) -> bool {
         let says_nothing = |(name, value): (&Cow<'_, str>, &&RawValue)| name == "role" || is_blank(value);
-        self.finish_reason.is_none()
+        self.finish_reason.is_none_or(is_blank)
             && self.text.is_none_or(is_blank)
             && self.delta.as_ref().is_none_or(|delta| delta.iter().all(says_nothing))
     }
@@ -232,6 +232,7 @@ mod tests {
         let check = |next: &str, expected: &str| check(Format::Chat, &format!("{begin}data: {next}\n\n"), expected);
         check(r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[]},"text":""}],"usage":null}"#, "hold");
         check(r#"{"choices":[{"delta":null}]}"#, "hold");
+        check(r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason":""}]}"#, "hold");
         check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, "begun");
         check(r#"{"choices":[{"delta":{"reasoning":"a"}}]}"#, "begun");
         check(r#"{"choices":[{"text":"a"}]}"#, "begun");
