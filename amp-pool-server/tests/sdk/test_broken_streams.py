@@ -93,7 +93,7 @@ def test_a_client_that_leaves_before_the_answer_is_noticed(pool, upstream, clien
 def test_half_a_plain_answer_is_never_a_whole_one(pool, upstream, speaker):
     upstream.on(ONLY, CutShort())
     pool.add_key(speaker.provider, upstream.url, ONLY)
-    http = raw_client(pool.url, headers={"authorization": f"Bearer {pool.client_token}"})
+    http = raw_client(pool.url, headers=speaker.shows(pool.client_token))
 
     # Whether the pool had begun to answer is its own affair; what it may not do is to end well.
     try:
