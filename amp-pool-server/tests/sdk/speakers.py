@@ -13,7 +13,7 @@ import openai
 from upstream import PATIENCE
 from wire import chat, messages, responses
 
-# Nothing leaves this machine: no proxy of the environment, and no roots of trust, which take longer to load than a test.
+# Nothing leaves this machine: no proxy of the environment, and no roots of trust, which take long to load.
 _LOCAL = {"trust_env": False, "verify": False}
 
 GREETING = "Say hello. Grüezi! 👋"

@@ -117,9 +117,9 @@ def test_a_limited_key_is_left_alone_while_it_cools(pool, upstream, two_keys, sp
 
     assert texts == [TEXT] * 3
     assert [len(upstream.asked(key)) for key in (FIRST, SECOND)] == [1, 3]
-    status = pool.key(two_keys[0])["status"]
-    assert status["state"] == "cooling"
-    assert status["until"] and status["reason"]
+    [model] = pool.health(two_keys[0])["models"]
+    assert (model["model"], model["state"]) == (speaker.model, "cooling")
+    assert model["until"] and model["reason"]
 
 
 @pytest.mark.parametrize(("name", "error"), LAST_WORDS.items(), ids=LAST_WORDS)
