@@ -3,6 +3,7 @@
 //! Which answer a request gets is [`App`]'s business.
 
 mod body;
+mod stall;
 
 use std::{
     convert::Infallible,
@@ -35,9 +36,12 @@ use tokio_util::{
 use crate::app::App;
 
 pub(crate) use body::FrontBody;
+use stall::StallLimit;
 
 /// How long a client may take to send the head of a request. Also how long a connection may rest between two requests.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of what is written to it.
+const STALL: Duration = Duration::from_secs(60);
 /// How long accepting pauses when the process has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 const HEAD_BYTES: u32 = 64 * 1024;
@@ -140,7 +144,8 @@ async fn serve(stream: TcpStream, http: Builder<TokioExecutor>, app: Arc<App>, d
         let app = Arc::clone(&app);
         async move { Ok::<Response<FrontBody>, Infallible>(app.answer(request).await) }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let io = TokioIo::new(StallLimit::new(stream, STALL));
+    let mut connection = pin!(http.serve_connection(io, service));
 
     // The builder's own limit starts when the protocol is known; until the first head it is ours.
     let deadline = sleep(HEAD);
