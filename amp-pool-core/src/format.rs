@@ -1,8 +1,9 @@
 //! The three wire formats, as bytes.
 //!
 //! Reads of a body what the pool must know (`peek`), changes single values in place (`splice`), finds events in a stream
-//! (`sse`) and counts what was used (`meter`). Nothing here builds a document: same-format traffic is passed on as it
-//! came. Translation between formats gets its own rooms beside these.
+//! (`sse`), tells whether an answer has begun (`opening`), counts what was used (`meter`) and knows how errors look, both
+//! the upstream's (`failure`) and our own (`problem`). Nothing here builds a document: same-format traffic is passed on
+//! as it came. What only one format knows stands in its folder; translation gets its own rooms beside these.
 
 use std::{fmt, str::FromStr};
 

@@ -61,7 +61,8 @@ impl Glance {
         let mut glance = Self::default();
         each_member(chunk, |name, value| match (name, value) {
             (b"usage", Value::Other) => glance.may_have_usage = true,
-            (b"finish_reason", Value::Text(_)) => glance.has_finish_reason = true,
+            // Some servers write an empty reason where others write null.
+            (b"finish_reason", Value::Text([_, ..])) => glance.has_finish_reason = true,
             (b"error", Value::Text(_) | Value::Other) | (b"base_resp", Value::Other) => glance.may_be_error = true,
             (name, Value::Text(text)) => glance.speech.hear(name, text),
             _ => {}
@@ -144,6 +145,8 @@ mod tests {
         check(&[so_far, so_far], guessed, 9, 4, Ending::Open);
         check(&[TEXT, r#"{"choices":[],"usage":{}}"#, DONE], guessed, 100, 2, Ending::Finished);
         check(&[TEXT, TEXT], guessed, 100, 4, Ending::Open);
+        let empty_reason = r#"{"choices":[{"delta":{"content":"1234567"},"finish_reason":""}]}"#;
+        check(&[empty_reason], guessed, 100, 2, Ending::Open);
         check(&[TEXT, STOP], guessed, 100, 2, Ending::Finished);
         check(&[], UsageSource::None, 0, 0, Ending::Open);
         check(&[STOP, DONE], UsageSource::None, 0, 0, Ending::Finished);
