@@ -29,8 +29,8 @@ async fn streams_that_run_at_sigterm_are_finished_and_booked() {
     let upstream = upstream().await;
     let server = Launch::on(dir.path()).start();
     server.add_key("a", &upstream).await;
-    let (client, body) = (server.client(), chat("m", true));
-    let answers = join_all((0..STREAMS).map(|_| async { client.try_chat(&body).await.unwrap() })).await;
+    let clients = [server.client(), server.client().over_http2()];
+    let answers = join_all((0..STREAMS).map(async |n| clients[n % 2].try_chat(&chat("m", true)).await.unwrap())).await;
     let calls: Vec<_> = answers.iter().map(call).collect();
 
     server.terminate();
@@ -66,20 +66,26 @@ async fn the_drain_limit_and_a_second_signal_end_what_takes_too_long() {
         let upstream = Upstream::start(|ask| Reply::chat_stream(ask.model(), 100, PAUSE, 7, 100)).await;
         let server = Launch::on(dir.path()).env("AMP_POOL_DRAIN_SECONDS", limit).start();
         server.add_key("a", &upstream).await;
-        let answer = server.client().try_chat(&chat("m", true)).await.unwrap();
-        let call = call(&answer);
+        let clients = [server.client(), server.client().over_http2()];
+        let answers =
+            join_all(clients.iter().map(async |client| client.try_chat(&chat("m", true)).await.unwrap())).await;
+        let calls: Vec<_> = answers.iter().map(call).collect();
 
         let start = Instant::now();
         for _ in 0..signals {
             server.terminate();
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        assert!(answer.into_body().collect().await.is_err(), "a broken answer does not look whole");
+        for answer in answers {
+            assert!(answer.into_body().collect().await.is_err(), "a broken answer does not look whole");
+        }
         assert_eq!(server.exit_code(Duration::from_secs(5)), Some(0));
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 
         let server = Launch::on(dir.path()).start();
-        let row = server.admin().get(&format!("/api/requests/{call}")).await.json();
-        assert_eq!(row["outcome"], "hung_up", "{row}");
+        for call in calls {
+            let row = server.admin().get(&format!("/api/requests/{call}")).await.json();
+            assert_eq!(row["outcome"], "hung_up", "{row}");
+        }
     }
 }
