@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response as PageResponse},
     routing::{self, MethodRouter},
 };
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Serialize;
 use tower::{Service as _, ServiceExt as _};
@@ -195,6 +195,10 @@ impl App {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<FrontBody> {
         match Area::of(request.uri().path()) {
+            // Neither has a use here: one echoes headers back, the other asks for a tunnel.
+            _ if matches!(*request.method(), Method::TRACE | Method::CONNECT) => {
+                api_answer(wrong_method().await.into_response())
+            }
             Area::Gateway => {
                 let Ok(answer) = self.pool.clone().call(request).await;
                 answer.map(FrontBody::pool)

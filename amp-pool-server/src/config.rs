@@ -12,7 +12,8 @@ use std::{
 
 use amp_pool_core::{secret::Secret, service::Limits, store::sqlite::Durability};
 use clap::{
-    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, builder::BoolishValueParser,
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -130,16 +131,16 @@ pub struct Flags {
     #[arg(long, env = "AMP_POOL_DURABILITY", default_value = "full")]
     pub amp_pool_durability: String,
     /// Longest wait for the first byte of a streamed answer, in milliseconds
-    #[arg(long, env = "AMP_POOL_FIRST_BYTE_TIMEOUT_MS", default_value_t = 120_000)]
+    #[arg(long, env = "AMP_POOL_FIRST_BYTE_TIMEOUT_MS", value_parser = millis(), default_value_t = 120_000)]
     pub amp_pool_first_byte_timeout_ms: u64,
     /// Longest wait for an answer that is not streamed, in milliseconds
-    #[arg(long, env = "AMP_POOL_WHOLE_ANSWER_TIMEOUT_MS", default_value_t = 600_000)]
+    #[arg(long, env = "AMP_POOL_WHOLE_ANSWER_TIMEOUT_MS", value_parser = millis(), default_value_t = 600_000)]
     pub amp_pool_whole_answer_timeout_ms: u64,
     /// Longest silence inside an answer, in milliseconds
-    #[arg(long, env = "AMP_POOL_IDLE_TIMEOUT_MS", default_value_t = 90_000)]
+    #[arg(long, env = "AMP_POOL_IDLE_TIMEOUT_MS", value_parser = millis(), default_value_t = 90_000)]
     pub amp_pool_idle_timeout_ms: u64,
     /// Longest time a call may take in all, in milliseconds
-    #[arg(long, env = "AMP_POOL_TOTAL_TIMEOUT_MS", default_value_t = 1_800_000)]
+    #[arg(long, env = "AMP_POOL_TOTAL_TIMEOUT_MS", value_parser = millis(), default_value_t = 1_800_000)]
     pub amp_pool_total_timeout_ms: u64,
     /// Longest time that running calls get to finish when the server stops, in seconds
     #[arg(long, env = "AMP_POOL_DRAIN_SECONDS", default_value_t = 600)]
@@ -156,6 +157,11 @@ pub struct Flags {
 #[allow(clippy::unnecessary_wraps)]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+/// A limit of no time at all would end every call.
+fn millis() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// What the server runs on.

@@ -3,6 +3,7 @@
 //! Which answer a request gets is [`App`]'s business.
 
 mod body;
+mod stall;
 
 use std::{
     convert::Infallible,
@@ -16,28 +17,32 @@ use std::{
     time::Duration,
 };
 
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::sleep,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{sleep, timeout},
 };
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::app::App;
 
 pub(crate) use body::FrontBody;
+use stall::StallLimit;
 
 /// How long a client may take to send the head of a request. Also how long a connection may rest between two requests.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of what is written to it.
+const STALL: Duration = Duration::from_secs(60);
+/// How long the streams of connections that are gone may take to notice.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long accepting pauses when the process has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 const HEAD_BYTES: u32 = 64 * 1024;
@@ -50,30 +55,43 @@ pub(crate) struct Front {
     listener: TcpListener,
     address: SocketAddr,
     app: Arc<App>,
-    http: Builder<TokioExecutor>,
-    connections: Arc<Semaphore>,
-    doors: Doors,
-    // Whoever drops the front breaks off its connections.
-    guard: DropGuard,
+    http: Builder<Streams>,
+    room: Arc<Semaphore>,
+    open: Open,
 }
 
-/// What all connections watch.
-#[derive(Clone, Default)]
-struct Doors {
-    open: TaskTracker,
-    /// Finish what runs and take nothing new.
+/// What is being served. Dropping it breaks off all connections.
+#[derive(Default)]
+struct Open {
+    connections: JoinSet<()>,
+    streams: Streams,
+    /// Asks the connections to finish what runs and take nothing new.
     closing: CancellationToken,
-    /// Break off.
-    closed: CancellationToken,
+}
+
+/// Runs the streams of HTTP/2 connections, and knows when all have ended.
+#[derive(Clone, Default)]
+struct Streams(TaskTracker);
+
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
 }
 
 impl Front {
     pub(crate) fn new(listener: TcpListener, app: App) -> Result<Self, crate::ServeError> {
         let address = listener.local_addr().map_err(crate::ServeError::other)?;
-        let connections = Arc::new(Semaphore::new(most_connections()));
-        let doors = Doors::default();
-        let guard = doors.closed.clone().drop_guard();
-        Ok(Self { listener, address, app: Arc::new(app), http: http(), connections, doors, guard })
+        let open = Open::default();
+        let http = http(open.streams.clone());
+        Ok(Self {
+            listener,
+            address,
+            app: Arc::new(app),
+            http,
+            room: Arc::new(Semaphore::new(most_connections())),
+            open,
+        })
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
@@ -81,56 +99,77 @@ impl Front {
     }
 
     /// Serves until `stop` is ready, then stops listening. What runs goes on under the [`Draining`] that is returned.
-    pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> Draining {
+    pub(crate) async fn serve_until(mut self, stop: impl Future<Output = ()>) -> Draining {
         tokio::select! {
             () = stop => {}
             never = self.accept() => match never {},
         }
-        Draining { doors: self.doors, _guard: self.guard }
+        Draining(self.open)
     }
 
-    async fn accept(&self) -> Infallible {
+    async fn accept(&mut self) -> Infallible {
         loop {
-            // Beyond the limit clients wait in the kernel's queue, where they cost us no descriptor.
-            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { continue };
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let connection = serve(stream, self.http.clone(), Arc::clone(&self.app), self.doors.clone());
-                    self.doors.open.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
+            tokio::select! {
+                // A connection that has ended is forgotten.
+                Some(_) = self.open.connections.join_next() => {}
+                accepted = next(&self.listener, &self.room) => match accepted {
+                    Ok((stream, permit)) => self.open(stream, permit),
+                    Err(error) => rest_after(&error).await,
                 }
-                Err(error) => rest_after(&error).await,
             }
         }
     }
+
+    fn open(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let connection = serve(stream, self.http.clone(), Arc::clone(&self.app), self.open.closing.clone());
+        self.open.connections.spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    }
+}
+
+/// The next connection, when there is room for it. Until then clients wait in the kernel's queue, where they cost us no
+/// descriptor.
+async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    listener.accept().await.map(|(stream, _)| (stream, permit))
 }
 
 /// Connections that finish what they are doing.
-pub(crate) struct Draining {
-    doors: Doors,
-    _guard: DropGuard,
-}
+pub(crate) struct Draining(Open);
 
 impl Draining {
     /// Waits until all are done, or until `limit` has passed or `hurry` is ready; breaks off what is left then.
     pub(crate) async fn finish(self, limit: Duration, hurry: impl Future<Output = ()>) {
-        let Doors { open, closing, closed } = &self.doors;
+        let Open { mut connections, streams: Streams(streams), closing } = self.0;
         closing.cancel();
-        open.close();
-        tokio::select! {
-            () = open.wait() => return,
-            () = sleep(limit) => tracing::warn!(left = open.len(), "the drain limit has passed"),
-            () = hurry => tracing::warn!(left = open.len(), "asked to hurry"),
+        let all = async { while connections.join_next().await.is_some() {} };
+        let cut = tokio::select! {
+            () = all => None,
+            () = sleep(limit) => Some("the drain limit has passed"),
+            () = hurry => Some("asked to hurry"),
+        };
+        if let Some(why) = cut {
+            tracing::warn!(connections = connections.len(), "breaking off what still runs: {why}");
         }
-        closed.cancel();
-        open.wait().await;
+        connections.shutdown().await;
+        // Streams of HTTP/2 end by themselves when their connection has; their calls are to be in the books as well.
+        streams.close();
+        if timeout(FAREWELL, streams.wait()).await.is_err() {
+            tracing::warn!(streams = streams.len(), "some streams do not end");
+        }
     }
 }
 
+/// What a connection is told from outside.
+enum Event {
+    Closing,
+    HeadIsLate,
+}
+
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, http: Builder<TokioExecutor>, app: Arc<App>, doors: Doors) {
+async fn serve(stream: TcpStream, http: Builder<Streams>, app: Arc<App>, closing: CancellationToken) {
     // Events of a stream are small and must not wait for each other. Failing costs speed only.
     let _ = stream.set_nodelay(true);
     let spoke = Arc::new(AtomicBool::new(false));
@@ -140,35 +179,33 @@ async fn serve(stream: TcpStream, http: Builder<TokioExecutor>, app: Arc<App>, d
         let app = Arc::clone(&app);
         async move { Ok::<Response<FrontBody>, Infallible>(app.answer(request).await) }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-
-    // The builder's own limit starts when the protocol is known; until the first head it is ours.
-    let deadline = sleep(HEAD);
-    let mut deadline = pin!(deadline);
-    let mut waiting = true;
-    let mut closing = pin!(doors.closing.cancelled());
-    let mut asked = false;
+    let io = TokioIo::new(StallLimit::new(stream, STALL));
+    let mut connection = pin!(http.serve_connection(io, service));
+    let mut events = events(closing);
     loop {
         tokio::select! {
+            biased;
             // How it ended is the client's affair; what was being answered has been booked by its body.
             _ = connection.as_mut() => return,
-            () = doors.closed.cancelled() => return,
-            () = &mut closing, if !asked => {
-                asked = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = &mut deadline, if waiting => {
-                waiting = false;
-                if !spoke.load(Ordering::Relaxed) {
-                    return;
-                }
+            Some(event) = events.next() => match event {
+                Event::Closing => connection.as_mut().graceful_shutdown(),
+                Event::HeadIsLate if spoke.load(Ordering::Relaxed) => {}
+                Event::HeadIsLate => return,
             }
         }
     }
 }
 
-fn http() -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
+/// A set, because it looks only at what was woken: each look at the token takes a lock that all connections share.
+fn events(closing: CancellationToken) -> FuturesUnordered<BoxFuture<'static, Event>> {
+    // The protocol's own limit starts when the protocol is known; until the first head it is ours.
+    let late = sleep(HEAD).map(|()| Event::HeadIsLate).boxed();
+    let closing = closing.cancelled_owned().map(|()| Event::Closing).boxed();
+    FuturesUnordered::from_iter([late, closing])
+}
+
+fn http(streams: Streams) -> Builder<Streams> {
+    let mut http = Builder::new(streams);
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).keep_alive(true);
     http.http1().max_buf_size(HEAD_BYTES as usize);
     http.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES).max_concurrent_streams(STREAMS);

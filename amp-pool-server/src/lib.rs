@@ -102,7 +102,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
         let Self { front, handle, drain, data_dir } = self;
         let draining = front.serve_until(stop).await;
-        tracing::info!(calls_get = ?drain, "stopping: no new calls, running ones may finish");
+        tracing::info!(limit = ?drain, "stopping: no new calls, running ones may finish");
         handle.start_draining();
         draining.finish(drain, hurry).await;
         handle.close().await;

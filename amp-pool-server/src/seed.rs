@@ -2,7 +2,7 @@
 
 use amp_pool_core::{
     caller::{TokenDigest, TokenSpec},
-    handle::{ChangeError, Handle},
+    handle::{ChangeError, Handle, KeyView},
     keys::KeySpec,
     secret::Secret,
 };
@@ -34,6 +34,11 @@ async fn plant_token(handle: &Handle, token: &Secret) -> Result<(), ChangeError>
 }
 
 async fn plant_key(handle: &Handle, key: &SeedKey) -> Result<(), ChangeError> {
+    // By credential, not by the store's fingerprint: an operator may have given the key another base URL since.
+    let is_this = |view: &KeyView| view.key.spec.provider == key.provider && view.key.spec.api_key == key.api_key;
+    if handle.keys().iter().any(is_this) {
+        return Ok(());
+    }
     match handle.add_key(KeySpec::new(key.variable, key.provider, key.api_key.clone())).await {
         Ok(_) => tracing::info!("added the key of {}", key.variable),
         Err(ChangeError::Conflict { .. }) => {}

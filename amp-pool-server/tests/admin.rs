@@ -1,5 +1,7 @@
 //! The admin API: its lock, and the lives of what is behind it.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{ADMIN, CLIENT, Launch, bytes_under, contains};

@@ -1,5 +1,7 @@
 //! What the admin API refuses, and how it says so.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{Launch, Server};

@@ -1,5 +1,7 @@
 //! `kill -9` under load: what a client saw finish is in the books, once, and the sums agree with the rows.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use std::{

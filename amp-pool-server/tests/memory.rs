@@ -1,4 +1,5 @@
 //! What the process holds: at rest, and with many streams open.
+#![allow(clippy::unwrap_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
 mod common;

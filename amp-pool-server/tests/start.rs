@@ -1,5 +1,7 @@
 //! Starting: what stops it, what it says about it, and what it leaves alone.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use std::{fs, path::Path};
@@ -123,11 +125,11 @@ async fn without_an_admin_token_one_is_made_and_kept_out_of_the_log() {
 }
 
 #[test]
-fn a_first_start_makes_private_files_only() {
+fn a_first_start_makes_private_files_only_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("made/data");
-    let server = Launch::on(&data).without("AMP_POOL_ADMIN_TOKEN").start();
+    let server = Launch::on(&data).without("AMP_POOL_ADMIN_TOKEN").with_loose_umask().start();
     for entry in fs::read_dir(&data).unwrap().map(Result::unwrap) {
         let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", entry.path().display());
@@ -156,4 +158,35 @@ fn json_logs_are_one_object_per_line() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(event["level"].is_string(), "{line}");
     }
+}
+
+#[test]
+fn a_dotenv_file_counts_in_its_own_directory_and_the_environment_wins() {
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("below");
+    fs::create_dir(&below).unwrap();
+    fs::write(dir.path().join(".env"), "AMP_POOL_ON_DISCONNECT=drain:1\n").unwrap();
+    let on = || Launch::on(&dir.path().join("data"));
+    check(on().in_directory(dir.path()), 2, &["AMP_POOL_ON_DISCONNECT"]);
+    on().in_directory(dir.path()).env("AMP_POOL_ON_DISCONNECT", "cancel").start().stop();
+    on().in_directory(&below).start().stop();
+}
+
+#[test]
+fn a_bad_dotenv_file_is_named_and_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(".env"), "sk-secret 'unclosed\n").unwrap();
+    let (code, said) = Launch::on(dir.path()).in_directory(dir.path()).fail();
+    assert_eq!(code, 2);
+    assert!(said.contains(".env") && !said.contains("sk-secret"), "{said}");
+}
+
+#[test]
+fn help_shows_no_values_of_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut help = std::process::Command::new(env!("CARGO_BIN_EXE_amp-pool-server"));
+    help.arg("--help").current_dir(dir.path()).env("OPENAI_API_KEY", "sk-secret").env("DATA_DIR", "/hidden/place");
+    let said = String::from_utf8(help.output().unwrap().stdout).unwrap();
+    assert!(said.contains("OPENAI_API_KEY") && said.contains("AMP_POOL_DRAIN_SECONDS"), "{said}");
+    assert!(!said.contains("sk-secret") && !said.contains("/hidden/place"), "{said}");
 }

@@ -1,15 +1,12 @@
 //! `/api/config`: the settings table.
 
 use amp_pool_core::handle::Handle;
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Input, given},
+    input::{Input, Name, given},
 };
 
 #[derive(Serialize)]
@@ -32,7 +29,7 @@ pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<SettingOut>>
 
 pub(crate) async fn put(
     State(handle): State<Handle>,
-    Path(key): Path<String>,
+    Name(key): Name,
     Input(input): Input<SettingInput>,
 ) -> Result<Json<SettingOut>, Problem> {
     let value = input.value.ok_or_else(|| Problem::field("value", "`value` is missing"))?;

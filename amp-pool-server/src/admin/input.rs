@@ -127,6 +127,18 @@ pub(crate) fn check_span(from: Timestamp, to: Timestamp) -> Result<(), Problem> 
     if from < to { Ok(()) } else { Err(Problem::field("to", "`to` has to be after `from`")) }
 }
 
+/// A name in the path.
+pub(crate) struct Name(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::<String>::from_request_parts(parts, state).await;
+        found.map(|Path(text)| Self(text)).map_err(|_| Problem::not_found())
+    }
+}
+
 /// A row id in the path. What is no number names nothing.
 pub(crate) struct Row(pub(crate) i64);
 
@@ -134,7 +146,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Row {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
+        let Name(text) = Name::from_request_parts(parts, state).await?;
         text.parse().map(Self).map_err(|_| Problem::not_found())
     }
 }

@@ -8,15 +8,12 @@ use amp_pool_core::{
     time::Timestamp,
     usage::Usage,
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Params, optional},
+    input::{Name, Params, optional},
 };
 
 const PAGE: u32 = 50;
@@ -71,7 +68,7 @@ impl ListParams {
 }
 
 /// One call with its attempts, by its row or by the id that its client saw.
-pub(crate) async fn show(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Json<RequestDetail>, Problem> {
+pub(crate) async fn show(State(handle): State<Handle>, Name(id): Name) -> Result<Json<RequestDetail>, Problem> {
     let call = match id.parse::<i64>() {
         Ok(row) => call_of_row(&handle, row).await?,
         Err(_) => parse_call(&id),

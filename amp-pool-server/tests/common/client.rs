@@ -46,6 +46,12 @@ impl Client {
         Self { pool: Pool::builder(TokioExecutor::new()).build_http(), address, headers: HeaderMap::new() }
     }
 
+    /// The same over HTTP/2, as it is spoken without TLS: from the first byte.
+    pub(crate) fn over_http2(mut self) -> Self {
+        self.pool = Pool::builder(TokioExecutor::new()).http2_only(true).build_http();
+        self
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         self

@@ -1,5 +1,6 @@
 //! What the tests of the server share: the real binary as a child, a plain client, and an upstream by script.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod client;
@@ -34,6 +35,21 @@ impl Launch {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let launch = Self(command).env("PORT", "0").env("AMP_POOL_ADMIN_TOKEN", ADMIN);
         launch.env("AMP_POOL_CLIENT_TOKEN", CLIENT).env("DATA_DIR", data_dir.to_str().unwrap())
+    }
+
+    /// Under the umask that forbids nothing.
+    pub(crate) fn with_loose_umask(mut self) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 000; exec \"$0\"", env!("CARGO_BIN_EXE_amp-pool-server")]);
+        shell.env_clear().envs(self.0.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.0 = shell;
+        self
+    }
+
+    pub(crate) fn in_directory(mut self, path: &Path) -> Self {
+        self.0.current_dir(path);
+        self
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {

@@ -90,7 +90,7 @@ impl Upstream {
                 let service = service_fn(move |request| answer(Arc::clone(&script), request));
                 // A client that goes away is no failure of the test.
                 tokio::spawn(async move {
-                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await)
+                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
             }
         });
