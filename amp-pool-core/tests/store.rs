@@ -1,5 +1,7 @@
 //! Every store keeps what it is given; the one on disk also across the end of a process.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
