@@ -45,6 +45,7 @@ enum Kind {
     Forbidden,
     BadRequest,
     TooLarge,
+    SlowBody,
     NotFound,
     UnknownModel,
     FormatMismatch,
@@ -90,6 +91,12 @@ impl Error {
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
         Self::new(Kind::TooLarge, format!("request body is larger than {limit} bytes"))
+    }
+
+    /// The body did not come in time.
+    #[must_use]
+    pub fn slow_body() -> Self {
+        Self::new(Kind::SlowBody, "the request body did not come in time")
     }
 
     /// Nothing is served at this path.
@@ -188,6 +195,8 @@ impl Error {
         is_bad_request => BadRequest;
         /// The body is over the limit.
         is_too_large => TooLarge;
+        /// The body did not come in time.
+        is_slow_body => SlowBody;
         /// Nothing is served at this path.
         is_not_found => NotFound;
         /// No key serves the model.
@@ -233,6 +242,7 @@ impl Error {
             | Kind::BadRequest
             | Kind::TooLarge
             | Kind::NotFound
+            | Kind::SlowBody
             | Kind::UnknownModel
             | Kind::FormatMismatch
             | Kind::OutOfBudget => Fault::Caller,
@@ -249,6 +259,7 @@ impl Error {
             Kind::Forbidden => "forbidden",
             Kind::BadRequest => "bad_request",
             Kind::TooLarge => "too_large",
+            Kind::SlowBody => "slow_body",
             Kind::NotFound => "not_found",
             Kind::UnknownModel => "unknown_model",
             Kind::FormatMismatch => "format_mismatch",

@@ -1,1 +1,450 @@
-//! handle
+//! Live control of a pool.
+//!
+//! A change is written to the store first and is in force when the future is ready. Calls that are under way end under
+//! the configuration they began with.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    caller::{ClientToken, TokenDigest, TokenSpec, write_token},
+    id::{CallId, KeyId, RouteId, TokenId},
+    keys::{Health, Key, KeySpec, KeyStatus, LiveKey},
+    ledger::Ledger,
+    price::PriceBook,
+    provider::{Presets, Provider},
+    route::{Catalog, KnownModel, Route, RouteSpec},
+    secret::Secret,
+    service::auth::Tokens,
+    store::{Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals},
+    time::{Clock, Timestamp},
+};
+
+/// What a pool and its handles share.
+pub(crate) struct State {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ledger: Ledger,
+    pub(crate) catalog: Arc<ArcSwap<Catalog>>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) configuration: ArcSwap<Configuration>,
+    /// Health outlives changes of the configuration.
+    pub(crate) healths: Mutex<HashMap<HealthOf, Arc<Health>>>,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) presets: &'static Presets,
+    pub(crate) prices: Arc<PriceBook>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// One change at a time, so that a later one never loads an earlier state.
+    pub(crate) changes: tokio::sync::Mutex<()>,
+}
+
+/// Whose health it is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum HealthOf {
+    /// A key's, for as long as its credential is the same.
+    Key(KeyId, String),
+    /// That of a way to an upstream: provider, base URL, proxy.
+    Link(String, Option<String>, Option<Box<str>>),
+}
+
+/// Live control of a pool. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Handle(Arc<State>);
+
+/// A key and its state.
+#[derive(Clone)]
+pub struct KeyView {
+    /// The key as it is stored.
+    pub key: Arc<Key>,
+    /// Its state now.
+    pub status: KeyStatus,
+}
+
+/// Why a change was not made. Nothing was changed then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeError {
+    /// A field can not have this value.
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another one has that place already.
+    Conflict {
+        /// What is there already.
+        what: String,
+    },
+    /// There is no such thing.
+    NotFound,
+    /// The store can not write now.
+    Unavailable(String),
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { field, message } => write!(f, "`{field}`: {message}"),
+            Self::Conflict { what } => write!(f, "{what} is there already"),
+            Self::NotFound => f.write_str("there is no such thing"),
+            Self::Unavailable(why) => write!(f, "the store can not write now: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ChangeError {}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Conflict { what } => Self::Conflict { what },
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self(state)
+    }
+
+    /// Puts what the store holds in force.
+    pub(crate) async fn reload(&self) -> Result<(), StoreError> {
+        let configuration = self.0.store.load().await?;
+        let keys = configuration.keys.iter().filter_map(|key| self.live(key)).collect();
+        let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
+        self.0.tokens.replace(configuration.tokens.iter().cloned());
+        self.0.catalog.store(Arc::new(catalog));
+        self.0.configuration.store(Arc::new(configuration));
+        Ok(())
+    }
+
+    /// A key that can not be put in service (its provider is gone, say) stays stored, and the log says why.
+    fn live(&self, key: &Key) -> Option<Arc<LiveKey>> {
+        match self.try_live(key) {
+            Ok(live) => Some(Arc::new(live)),
+            Err(error) => {
+                tracing::error!(key = %key.id, %error, "a stored key can not be put in service");
+                None
+            }
+        }
+    }
+
+    fn try_live(&self, key: &Key) -> Result<LiveKey, crate::keys::LiveKeyError> {
+        let spec = &key.spec;
+        let proxy = spec.egress.proxy.as_ref().map(|proxy| proxy.expose().into());
+        let link = self.health(HealthOf::Link(spec.provider.clone(), spec.base_url.clone(), proxy));
+        let health = self.health(HealthOf::Key(key.id, key.fingerprint.clone()));
+        LiveKey::new(Arc::new(key.clone()), self.0.presets, health, link)
+    }
+
+    fn health(&self, of: HealthOf) -> Arc<Health> {
+        self.0.healths.lock().unwrap_or_else(PoisonError::into_inner).entry(of).or_default().clone()
+    }
+
+    /// Makes one change and puts it in force.
+    async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, ChangeError> {
+        let _one_at_a_time = self.0.changes.lock().await;
+        let changed = change.await?;
+        self.reload().await?;
+        Ok(changed)
+    }
+}
+
+/// Keys.
+impl Handle {
+    /// All keys, by row.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyView> {
+        self.0.catalog.load().keys().iter().map(|live| self.view(live)).collect()
+    }
+
+    /// One key.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<KeyView> {
+        self.find(id).map(|live| self.view(&live))
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`ChangeError::Invalid`] naming the field, or [`ChangeError::Conflict`] when the same credential is there.
+    pub async fn add_key(&self, spec: KeySpec) -> Result<KeyView, ChangeError> {
+        self.check_key(&spec)?;
+        let key = self.change(self.0.store.insert_key(spec, self.now())).await?;
+        self.key(key.id).ok_or(ChangeError::NotFound)
+    }
+
+    /// Replaces what an operator wrote of a key. Its health is kept while its credential is the same.
+    ///
+    /// # Errors
+    /// As [`add_key`](Self::add_key), and [`ChangeError::NotFound`].
+    pub async fn change_key(&self, id: KeyId, spec: KeySpec) -> Result<KeyView, ChangeError> {
+        self.check_key(&spec)?;
+        self.change(self.0.store.update_key(id, spec, self.now())).await?;
+        self.key(id).ok_or(ChangeError::NotFound)
+    }
+
+    /// Removes a key. Its records stay.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotFound`].
+    pub async fn remove_key(&self, id: KeyId) -> Result<(), ChangeError> {
+        self.change(self.0.store.delete_key(id)).await
+    }
+
+    /// Ends every pause of a key.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotFound`].
+    pub fn reset_key(&self, id: KeyId) -> Result<KeyView, ChangeError> {
+        let live = self.find(id).ok_or(ChangeError::NotFound)?;
+        live.health.reset();
+        live.link.reset();
+        Ok(self.view(&live))
+    }
+
+    fn check_key(&self, spec: &KeySpec) -> Result<(), ChangeError> {
+        let invalid = |field, message: String| Err(ChangeError::Invalid { field, message });
+        if spec.name.trim().is_empty() {
+            return invalid("name", "a key needs a name".into());
+        }
+        if spec.weight == 0 {
+            return invalid("weight", "a weight is at least 1".into());
+        }
+        let now = self.now();
+        let key =
+            Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };
+        match LiveKey::new(Arc::new(key), self.0.presets, Arc::default(), Arc::default()) {
+            Ok(_) => Ok(()),
+            Err(error) => invalid(error.field(), error.to_string()),
+        }
+    }
+
+    fn find(&self, id: KeyId) -> Option<Arc<LiveKey>> {
+        self.0.catalog.load().keys().iter().find(|live| live.key.id == id).cloned()
+    }
+
+    fn view(&self, live: &LiveKey) -> KeyView {
+        let now = tokio::time::Instant::now().into_std();
+        KeyView { key: live.key.clone(), status: live.status(now, self.now()) }
+    }
+}
+
+/// Client tokens.
+impl Handle {
+    /// All client tokens, by row.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<ClientToken> {
+        self.0.configuration.load().tokens.clone()
+    }
+
+    /// Makes a client token. Its secret is shown here and never again.
+    ///
+    /// # Errors
+    /// [`ChangeError::Invalid`] naming the field.
+    pub async fn add_token(&self, spec: TokenSpec) -> Result<(ClientToken, Secret), ChangeError> {
+        let secret = new_secret()?;
+        let token = self.add_token_with(spec, secret.clone()).await?;
+        Ok((token, secret))
+    }
+
+    /// Makes a client token of a secret that is known already.
+    ///
+    /// # Errors
+    /// As [`add_token`](Self::add_token), and [`ChangeError::Conflict`] when another token has that secret.
+    pub async fn add_token_with(&self, spec: TokenSpec, secret: Secret) -> Result<ClientToken, ChangeError> {
+        check_token(&spec)?;
+        self.change(self.0.store.insert_token(spec, kept_of(&secret), self.now())).await
+    }
+
+    /// Replaces what an operator wrote of a client token.
+    ///
+    /// # Errors
+    /// [`ChangeError::Invalid`], [`ChangeError::NotFound`].
+    pub async fn change_token(&self, id: TokenId, spec: TokenSpec) -> Result<ClientToken, ChangeError> {
+        check_token(&spec)?;
+        self.change(self.0.store.update_token(id, spec, self.now())).await
+    }
+
+    /// Gives a client token a new secret, shown here and never again. The old one ends at once.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotFound`].
+    pub async fn rotate_token(&self, id: TokenId) -> Result<(ClientToken, Secret), ChangeError> {
+        let secret = new_secret()?;
+        let token = self.change(self.0.store.rotate_token(id, kept_of(&secret), self.now())).await?;
+        Ok((token, secret))
+    }
+
+    /// Removes a client token. Its records stay.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotFound`].
+    pub async fn remove_token(&self, id: TokenId) -> Result<(), ChangeError> {
+        self.change(self.0.store.delete_token(id)).await
+    }
+}
+
+fn check_token(spec: &TokenSpec) -> Result<(), ChangeError> {
+    if spec.name.trim().is_empty() {
+        return Err(ChangeError::Invalid { field: "name", message: "a client token needs a name".into() });
+    }
+    Ok(())
+}
+
+fn new_secret() -> Result<Secret, ChangeError> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| ChangeError::Unavailable(error.to_string()))?;
+    Ok(write_token(&random))
+}
+
+fn kept_of(secret: &Secret) -> TokenSecret {
+    TokenSecret { digest: TokenDigest::of(secret.expose()), hint: secret.hint() }
+}
+
+/// Routes and settings.
+impl Handle {
+    /// All routes, by row.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        self.0.configuration.load().routes.clone()
+    }
+
+    /// Adds a route.
+    ///
+    /// # Errors
+    /// [`ChangeError::Invalid`], or [`ChangeError::Conflict`] when the model has one.
+    pub async fn add_route(&self, spec: RouteSpec) -> Result<Route, ChangeError> {
+        self.check_route(&spec)?;
+        self.change(self.0.store.insert_route(spec, self.now())).await
+    }
+
+    /// Replaces a route.
+    ///
+    /// # Errors
+    /// As [`add_route`](Self::add_route), and [`ChangeError::NotFound`].
+    pub async fn change_route(&self, id: RouteId, spec: RouteSpec) -> Result<Route, ChangeError> {
+        self.check_route(&spec)?;
+        self.change(self.0.store.update_route(id, spec, self.now())).await
+    }
+
+    /// Removes a route.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotFound`].
+    pub async fn remove_route(&self, id: RouteId) -> Result<(), ChangeError> {
+        self.change(self.0.store.delete_route(id)).await
+    }
+
+    fn check_route(&self, spec: &RouteSpec) -> Result<(), ChangeError> {
+        let invalid = |field, message: String| Err(ChangeError::Invalid { field, message });
+        if spec.model.trim().is_empty() {
+            return invalid("model", "a route needs the name clients use".into());
+        }
+        if spec.candidates.is_empty() {
+            return invalid("candidates", "a route needs at least one candidate".into());
+        }
+        for candidate in &spec.candidates {
+            if candidate.model.trim().is_empty() || candidate.weight == 0 {
+                return invalid("candidates", "a candidate needs a model and a weight of at least 1".into());
+            }
+            if let Some(id) = candidate.provider.as_deref().filter(|id| self.0.presets.get(id).is_none()) {
+                return invalid("candidates", format!("there is no provider `{id}`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings table.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        self.0.configuration.load().settings.clone()
+    }
+
+    /// Writes one setting, or removes it with `None`.
+    ///
+    /// # Errors
+    /// [`ChangeError::Unavailable`].
+    pub async fn put_setting(&self, name: String, value: Option<String>) -> Result<(), ChangeError> {
+        self.change(self.0.store.put_setting(name, value, self.now())).await
+    }
+
+    /// Every model that callers can name.
+    #[must_use]
+    pub fn models(&self) -> Vec<KnownModel> {
+        self.0.catalog.load().models()
+    }
+
+    /// Every provider that keys can belong to.
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.0.presets.iter()
+    }
+}
+
+/// Books.
+impl Handle {
+    /// A page of records, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn records(&self, filter: RecordFilter, page: Page) -> Result<Vec<StoredRecord>, StoreError> {
+        self.0.store.list(filter, page).await
+    }
+
+    /// One record with its attempts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record(&self, call: CallId) -> Result<Option<StoredRecord>, StoreError> {
+        self.0.store.get(call).await
+    }
+
+    /// Sums from `from` (inclusive) to `to` (exclusive) in whole hours, a row per value of `by`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> Result<Vec<Totals>, StoreError> {
+        self.0.store.totals(from, to, by).await
+    }
+
+    /// Waits until everything that has ended so far is in the books.
+    pub async fn flush(&self) {
+        self.0.ledger.flush().await;
+    }
+}
+
+/// Coming and going.
+impl Handle {
+    /// Whether calls are taken: the books are written and nobody shuts down.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.ledger.is_writing() && !self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// Refuses new calls from here on. Calls under way go on.
+    pub fn start_draining(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Writes everything that has ended, then closes the store. Call it when no call is under way.
+    pub async fn close(&self) {
+        self.start_draining();
+        self.0.ledger.flush().await;
+        if let Err(error) = self.0.store.close().await {
+            tracing::error!(%error, "the store was not closed in order; nothing written is lost");
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}

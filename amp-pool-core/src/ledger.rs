@@ -1,1 +1,170 @@
-//! ledger
+//! Where records go: one queue, one writer.
+//!
+//! A call takes a [`Slot`] when it is admitted: its open row is queued, and a place for its settlement is reserved. From
+//! then on settling can neither block nor fail, not even in a `Drop`. The writer takes what has queued, commits it as
+//! one transaction, tells who waits, and goes again; there is no timer.
+//!
+//! A store that cannot write shows as refused admissions. What was taken in stays in the queue, in order, until it is
+//! written.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{Entry, Opened, Record, RecordStore};
+
+/// Entries that one transaction takes at most.
+const BATCH: usize = 512;
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+/// The way into the books.
+#[derive(Clone)]
+pub struct Ledger {
+    queue: mpsc::Sender<Message>,
+    writing: Arc<AtomicBool>,
+}
+
+enum Message {
+    Write(Entry, Option<oneshot::Sender<()>>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The ledger cannot take another call now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the ledger can not take another call now")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+impl Ledger {
+    /// Starts the writer on the current runtime. `capacity` is how many entries may wait; a call needs two.
+    #[must_use]
+    pub fn start(store: Arc<dyn RecordStore>, capacity: usize) -> Self {
+        let (queue, entries) = mpsc::channel(capacity.max(2));
+        let writing = Arc::new(AtomicBool::new(true));
+        tokio::spawn(write(store, entries, writing.clone()));
+        Self { queue, writing }
+    }
+
+    /// Takes a call in: queues its open row and reserves the place of its settlement.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full or the store does not write. Nothing was taken in then.
+    pub fn open(&self, opened: Opened) -> Result<Slot, Busy> {
+        if !self.is_writing() {
+            return Err(Busy);
+        }
+        let settlement = self.queue.clone().try_reserve_owned().map_err(|_| Busy)?;
+        self.queue.try_send(Message::Write(Entry::Opened(opened), None)).map_err(|_| Busy)?;
+        Ok(Slot(settlement))
+    }
+
+    /// Whether the last transaction was written.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything queued before is written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            // The writer only ends when every sender is gone, and this is one.
+            let _ = written.await;
+        }
+    }
+}
+
+/// The reserved place of one call's settlement.
+pub struct Slot(mpsc::OwnedPermit<Message>);
+
+impl Slot {
+    /// Queues the settlement. Never blocks and never fails; may be called in a `Drop`.
+    pub fn settle(self, record: Record) {
+        self.0.send(Message::Write(Entry::Settled(Box::new(record)), None));
+    }
+
+    /// Queues the settlement; the future is ready when it is durable.
+    pub fn settle_durably(self, record: Record) -> Durable {
+        let (done, written) = oneshot::channel();
+        self.0.send(Message::Write(Entry::Settled(Box::new(record)), Some(done)));
+        Durable(written)
+    }
+}
+
+/// Ready when a settlement is on disk. `Err` when the writer ended before: the runtime is going down.
+pub struct Durable(oneshot::Receiver<()>);
+
+/// The writer ended before a settlement was on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotWritten;
+
+impl Future for Durable {
+    type Output = Result<(), NotWritten>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_| NotWritten)
+    }
+}
+
+async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>, writing: Arc<AtomicBool>) {
+    let mut messages = Vec::with_capacity(BATCH);
+    while entries.recv_many(&mut messages, BATCH).await > 0 {
+        let (batch, waiting) = sort(messages.drain(..));
+        if !batch.is_empty() {
+            commit(&*store, batch, &writing).await;
+        }
+        for waiter in waiting {
+            // Whoever waited may be gone; the books do not mind.
+            let _ = waiter.send(());
+        }
+    }
+}
+
+fn sort(messages: impl Iterator<Item = Message>) -> (Arc<[Entry]>, Vec<oneshot::Sender<()>>) {
+    let mut waiting = Vec::new();
+    let mut batch = Vec::with_capacity(messages.size_hint().0);
+    for message in messages {
+        match message {
+            Message::Write(entry, waiter) => {
+                batch.push(entry);
+                waiting.extend(waiter);
+            }
+            Message::Flush(waiter) => waiting.push(waiter),
+        }
+    }
+    (batch.into(), waiting)
+}
+
+/// Writes a batch, however long that takes: an entry that was taken in is never dropped.
+async fn commit(store: &dyn RecordStore, batch: Arc<[Entry]>, writing: &AtomicBool) {
+    let mut wait = FIRST_RETRY;
+    while let Err(error) = store.commit(batch.clone()).await {
+        writing.store(false, Ordering::Release);
+        tracing::error!(%error, entries = batch.len(), "the books can not be written; trying again");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_RETRY);
+    }
+    if !writing.swap(true, Ordering::AcqRel) {
+        tracing::info!(entries = batch.len(), "the books are written again");
+    }
+}

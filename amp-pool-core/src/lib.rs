@@ -15,34 +15,34 @@
 
 // Words.
 pub mod error;
+pub mod time;
 pub mod id;
 pub mod money;
 pub mod secret;
-pub mod time;
 pub mod usage;
 
 // Bytes.
 pub mod format;
 
 // Decisions.
-pub mod caller;
 pub mod classify;
+pub mod provider;
 pub mod keys;
 pub mod price;
-pub mod provider;
 pub mod route;
+pub mod caller;
 
 // State.
 #[cfg(feature = "pool")]
-pub mod ledger;
-#[cfg(feature = "pool")]
 pub mod store;
+#[cfg(feature = "pool")]
+pub mod ledger;
 
 // Wire.
 #[cfg(feature = "pool")]
-pub mod service;
-#[cfg(feature = "pool")]
 pub mod transport;
+#[cfg(feature = "pool")]
+pub mod service;
 
 // Face.
 #[cfg(feature = "pool")]
@@ -53,3 +53,7 @@ pub mod pool;
 pub mod testkit;
 
 pub use error::{Error, Fault};
+#[cfg(feature = "pool")]
+pub use handle::Handle;
+#[cfg(feature = "pool")]
+pub use pool::{Pool, PoolBuilder};

@@ -1,1 +1,238 @@
-//! pool
+//! The whole stack, and the only place where its order is written.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body::Body;
+use tower::Service;
+
+use crate::{
+    handle::{Handle, State},
+    ledger::Ledger,
+    price::PriceBook,
+    provider::Presets,
+    route::Catalog,
+    service::{
+        BoxError, Limits, Response,
+        admit::{Admit, AdmitLayer},
+        attempts::Attempts,
+        auth::{Auth, AuthLayer, Callers, Tokens},
+        read::{Read, ReadLayer},
+        render::{Render, RenderFuture, RenderLayer},
+        routing::{Routing, RoutingLayer},
+    },
+    store::{Store, StoreError, memory::MemoryStore},
+    time::{Clock, SystemClock},
+    transport::Transport,
+};
+
+/// How many entries of the ledger may wait. A call needs two; an entry is about half a kilobyte.
+const LEDGER_CAPACITY: usize = 16 * 1024;
+
+/// The layers without [`Render`]: errors stay typed.
+pub type TypedStack = Auth<Read<Routing<Admit<Attempts>>>>;
+
+/// A key pool: a tower service from HTTP requests to HTTP answers.
+///
+/// Cloning it is cheap; all clones share keys, books and settings.
+#[derive(Clone)]
+pub struct Pool {
+    stack: Render<TypedStack>,
+    handle: Handle,
+}
+
+impl Pool {
+    /// Begins a pool.
+    #[must_use]
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// Live control of this pool: keys, tokens, routes, books.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl<B> Service<http::Request<B>> for Pool
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RenderFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> RenderFuture {
+        self.stack.call(request)
+    }
+}
+
+/// Makes a [`Pool`].
+#[derive(Default)]
+pub struct PoolBuilder {
+    store: Option<Arc<dyn Store>>,
+    transport: Option<Arc<dyn Transport>>,
+    callers: Option<Arc<dyn Callers>>,
+    prices: Option<PriceBook>,
+    clock: Option<Arc<dyn Clock>>,
+    limits: Limits,
+}
+
+impl PoolBuilder {
+    /// Keeps configuration and books in `store`. Without one they live in memory.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Sends by `transport`. Without one, by reqwest where that feature is on.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Knows callers by `callers` instead of by client tokens.
+    #[must_use]
+    pub fn callers(mut self, callers: impl Callers) -> Self {
+        self.callers = Some(Arc::new(callers));
+        self
+    }
+
+    /// Prices by `prices` instead of by the built-in book.
+    #[must_use]
+    pub fn prices(mut self, prices: PriceBook) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Stamps records with the time of `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// How much and how long.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes the pool on the current tokio runtime: reads the configuration, resolves the calls that a crash left open,
+    /// starts the ledger.
+    ///
+    /// # Errors
+    /// When the store cannot be read, what it holds cannot be put in service, or there is no transport.
+    pub async fn build(self) -> Result<Pool, BuildError> {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let transport = self.transport.map_or_else(default_transport, Ok)?;
+        let recovered = store.recover(clock.now()).await.map_err(BuildError::Store)?;
+        if recovered > 0 {
+            tracing::warn!(calls = recovered, "calls that were running when the last process ended were closed");
+        }
+        let prices = Arc::new(self.prices.unwrap_or_else(|| PriceBook::builtin().clone()));
+        let state = Arc::new(State {
+            ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
+            catalog: Arc::new(ArcSwap::from_pointee(Catalog::new(Vec::new(), Vec::new(), prices.clone()))),
+            tokens: Arc::new(Tokens::default()),
+            configuration: ArcSwap::default(),
+            healths: std::sync::Mutex::new(HashMap::new()),
+            draining: Arc::new(AtomicBool::new(false)),
+            presets: Presets::builtin(),
+            changes: tokio::sync::Mutex::new(()),
+            store,
+            prices,
+            clock,
+        });
+        let handle = Handle::new(state.clone());
+        handle.reload().await.map_err(BuildError::Store)?;
+        let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
+        Ok(Pool { stack: stack(&state, callers, transport, self.limits), handle })
+    }
+}
+
+fn stack(
+    state: &State,
+    callers: Arc<dyn Callers>,
+    transport: Arc<dyn Transport>,
+    limits: Limits,
+) -> Render<TypedStack> {
+    let clock = || state.clock.clone();
+    tower::ServiceBuilder::new()
+        // Outermost: whatever fails below is answered in the caller's own error format.
+        .layer(RenderLayer::new(clock()))
+        // Head only: a stranger must not make us read a body.
+        .layer(AuthLayer::new(callers))
+        // From here the body is one `Bytes` and can be sent again for free.
+        .layer(ReadLayer::new(limits.clone()))
+        // Before admission: the keys must be known, and an unknown model is a 404 that opens no record.
+        .layer(RoutingLayer::new(state.catalog.clone()))
+        // From here on exactly one record will exist.
+        .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone()))
+        // One scope owns all tries of a call.
+        .service(Attempts::new(transport, limits, clock()))
+}
+
+#[cfg(feature = "reqwest")]
+fn default_transport() -> Result<Arc<dyn Transport>, BuildError> {
+    use crate::transport::reqwest::{Options, ReqwestTransport};
+    let transport = ReqwestTransport::new(Options::default()).map_err(BuildError::Transport)?;
+    Ok(Arc::new(transport))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_transport() -> Result<Arc<dyn Transport>, BuildError> {
+    Err(BuildError::NoTransport)
+}
+
+/// Why a pool could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The store could not be read.
+    Store(StoreError),
+    /// The transport could not be made.
+    #[cfg(feature = "reqwest")]
+    Transport(crate::transport::TransportError),
+    /// None was given, and the feature `reqwest` is off.
+    NoTransport,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => write!(f, "{error}"),
+            #[cfg(feature = "reqwest")]
+            Self::Transport(error) => write!(f, "{error}"),
+            Self::NoTransport => f.write_str("the pool has no transport"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            #[cfg(feature = "reqwest")]
+            Self::Transport(error) => Some(error),
+            Self::NoTransport => None,
+        }
+    }
+}

@@ -1,4 +1,179 @@
 //! Providers as data: where each is, how it is spoken to, what it serves.
+//!
+//! What is known of a vendor stands in `provider/presets.json` and nowhere in the code. A [`Provider`] and the base URL
+//! of a key make one [`Upstream`] per format, once; from then on a URL costs one allocation. Operators may bring
+//! providers of their own in the same shape.
 
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    classify::{Rule, Signal, Verdict, classify},
+    format::Format,
+    secret::Secret,
+};
+
+mod auth;
+mod base;
+mod fixed;
 mod pattern;
-pub use pattern::ModelPattern;
+mod presets;
+mod upstream;
+
+pub use auth::{Auth, CredentialError};
+pub use base::BaseUrlError;
+pub use pattern::{ModelPattern, PatternError};
+pub use presets::Presets;
+pub use upstream::Upstream;
+
+/// What is known of one vendor, or of a kind of server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The name in settings and records: `openai`, `custom`, …
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// Where it is. `None`: every key says so itself.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// How the credential is carried, where a format does not say otherwise.
+    pub auth: Auth,
+    /// Whether a key may be without a credential.
+    #[serde(default)]
+    pub credential_optional: bool,
+    /// What it serves, where a format does not say otherwise.
+    pub models: Vec<ModelPattern>,
+    /// How it speaks each format.
+    pub formats: Formats,
+    /// Sent with every request that does not have them.
+    #[serde(default, with = "fixed")]
+    pub headers: HeaderMap,
+    /// Whether Chat streams may ask for `stream_options.include_usage`.
+    #[serde(default = "yes")]
+    pub include_usage_ok: bool,
+    /// What its errors mean, where that is its own.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How a provider speaks each of the three formats.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Formats {
+    /// OpenAI Chat Completions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Surface>,
+    /// Anthropic Messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Surface>,
+    /// OpenAI Responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responses: Option<Surface>,
+}
+
+impl Formats {
+    /// How `format` is spoken, if it is.
+    #[must_use]
+    pub fn get(&self, format: Format) -> Option<&Surface> {
+        match format {
+            Format::Chat => self.chat.as_ref(),
+            Format::Messages => self.messages.as_ref(),
+            Format::Responses => self.responses.as_ref(),
+        }
+    }
+
+    fn surfaces(&self) -> impl Iterator<Item = &Surface> {
+        Format::ALL.into_iter().filter_map(|format| self.get(format))
+    }
+}
+
+/// How a provider speaks one format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surface {
+    /// What stands behind the base URL in place of `/v1`.
+    pub root: String,
+    /// How the credential is carried, if not as the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// What is served in this format, if not as the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelPattern>>,
+    /// Sent with every request in this format that does not have them.
+    #[serde(default, with = "fixed")]
+    pub headers: HeaderMap,
+    /// Spoken only for keys that name the format: it is the vendor's own translation and loses more than ours.
+    #[serde(default)]
+    pub opt_in: bool,
+}
+
+impl Provider {
+    /// The formats its keys are used in unless they name their own.
+    pub fn formats(&self) -> impl Iterator<Item = Format> {
+        let spoken = |format: &Format| self.formats.get(*format).is_some_and(|surface| !surface.opt_in);
+        Format::ALL.into_iter().filter(spoken)
+    }
+
+    /// How and where a key's requests in `format` go.
+    ///
+    /// `base_url` is the key's own address in place of the preset's. A trailing `/`, a trailing `/v1`, a root of this
+    /// provider and the path of an endpoint are understood and cut off; a base that ends in another version (`/v4`,
+    /// `/v1beta`) is taken as the root itself. A format that the provider is not known to speak is spoken where its
+    /// other formats are: a key that names it knows better.
+    ///
+    /// ```
+    /// use amp_pool_core::{format::Format, provider::Presets};
+    ///
+    /// let openai = Presets::builtin().get("openai").ok_or("no preset")?;
+    /// let upstream = openai.upstream(Format::Chat, Some("https://relay.example/v1/"))?;
+    /// let url = upstream.url("/v1/chat/completions?beta=true");
+    /// assert_eq!(url.as_deref(), Some("https://relay.example/v1/chat/completions?beta=true"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BaseUrlError`] when there is no address, or it is no base URL.
+    pub fn upstream(&self, format: Format, base_url: Option<&str>) -> Result<Upstream, BaseUrlError> {
+        let surface = self.formats.get(format).or_else(|| self.formats.surfaces().next());
+        let own_roots: Vec<_> = self.formats.surfaces().map(|surface| surface.root.as_str()).collect();
+        let base = base_url.or(self.base_url.as_deref()).ok_or(BaseUrlError::Missing)?;
+        let root = base::root(base, &own_roots, surface.map_or("/v1", |surface| &surface.root))?;
+        let own = surface.cloned().unwrap_or_else(Surface::plain);
+        let mut headers = self.headers.clone();
+        headers.extend(own.headers);
+        Ok(Upstream::new(
+            root,
+            own.auth.unwrap_or(self.auth),
+            own.models.unwrap_or_else(|| self.models.clone()),
+            headers,
+        ))
+    }
+
+    /// Whether `credential` can be sent to this provider at all. To be asked when a key is entered.
+    ///
+    /// # Errors
+    /// [`CredentialError`] when it is empty and must not be, or cannot stand in a header.
+    pub fn check_credential(&self, credential: &Secret) -> Result<(), CredentialError> {
+        if credential.expose().is_empty() && !self.credential_optional && self.auth != Auth::None {
+            return Err(CredentialError::Empty);
+        }
+        auth::check(credential)
+    }
+
+    /// What an answer of this provider means.
+    #[must_use]
+    pub fn classify(&self, signal: &Signal<'_>) -> Verdict {
+        classify(&self.rules, signal)
+    }
+}
+
+impl Surface {
+    fn plain() -> Self {
+        Self { root: "/v1".into(), auth: None, models: None, headers: HeaderMap::new(), opt_in: false }
+    }
+}

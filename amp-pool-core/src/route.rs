@@ -1,7 +1,14 @@
 //! From the model a client names to the keys that may serve it.
 //!
 //! Pure. A [`Route`] is what an operator wrote: an alias and its candidates in tiers. A model without a route goes to
-//! every key that serves that name.
+//! every key that serves that name. A [`Catalog`] is the whole configuration as calls read it; a [`Plan`] is what it
+//! has to say about one model.
+
+mod catalog;
+mod plan;
+
+pub use catalog::{Catalog, KnownModel};
+pub use plan::{Choice, Plan, Seat, Want};
 
 use crate::{id::RouteId, time::Timestamp};
 

@@ -1,1 +1,84 @@
-//! service
+//! The path of a call, one layer a file.
+//!
+//! | # | Layer | Takes → gives |
+//! |---|---|---|
+//! | 1 | [`Render`](render) | `http::Request<B>` → [`Arrived<B>`](Arrived) |
+//! | 2 | [`Auth`](auth) | [`Arrived<B>`](Arrived) → [`Known<B>`](Known) |
+//! | 3 | [`Read`](read) | [`Known<B>`](Known) → [`Call`] |
+//! | 4 | [`Routing`](routing) | [`Call`] → [`Routed`] |
+//! | 5 | [`Admit`](admit) | [`Routed`] → [`Admitted`] |
+//! | 6 | [`Attempts`](attempts) | [`Admitted`] → response |
+//!
+//! Each takes one stage and calls the next layer with another, so the compiler checks the order; why it is this order
+//! stands in [`pool`](crate::pool), the one place where it is written. All are always ready: a choice made before the
+//! request is read cannot know the model.
+
+use std::time::Duration;
+
+pub mod admit;
+pub mod attempts;
+pub mod auth;
+mod body;
+mod headers;
+pub mod read;
+mod recorder;
+pub mod render;
+pub mod routing;
+mod stage;
+
+pub use body::PoolBody;
+pub use stage::{Admitted, Arrived, Ask, Call, Known, Routed};
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The answer of every layer.
+pub type Response = http::Response<PoolBody>;
+
+/// The future of every layer but the outermost.
+pub type ResponseFuture = futures::future::BoxFuture<'static, Result<Response, crate::Error>>;
+
+/// How much and how long.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body: usize,
+    /// Between two pieces of a request body.
+    pub body_gap: Duration,
+    /// From sending a call that asked for a stream to the head and the first piece of its answer.
+    pub first_byte: Duration,
+    /// The same for a call that asked for a whole answer: models think before they write.
+    pub whole_answer: Duration,
+    /// Between two pieces of an answer. Any byte counts, pings too.
+    pub idle: Duration,
+    /// A call from its admission to its end.
+    pub total: Duration,
+    /// No further key is tried when a call has lasted this long.
+    pub failover: Duration,
+    /// Bytes of a stream that are held back until its first event with content.
+    pub opening_bytes: usize,
+    /// How long they are held back.
+    pub opening_time: Duration,
+    /// Bytes of an upstream's error that are read.
+    pub error_body: usize,
+    /// How long the last bytes of an answer wait for the books before the answer is broken off.
+    pub durable: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 32 << 20,
+            body_gap: Duration::from_secs(30),
+            first_byte: Duration::from_secs(120),
+            whole_answer: Duration::from_secs(600),
+            idle: Duration::from_secs(90),
+            total: Duration::from_secs(30 * 60),
+            failover: Duration::from_secs(120),
+            opening_bytes: 64 << 10,
+            opening_time: Duration::from_secs(1),
+            error_body: 256 << 10,
+            durable: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,2 +1,8 @@
-//! testkit
+//! For tests of pools and of stores: an upstream by script, and the checks that every store passes.
+//!
+//! Also for other people's tests: what is here needs no network and no real time.
+
 pub mod conformance;
+pub mod script;
+
+pub use script::{Reply, Script, Sent};

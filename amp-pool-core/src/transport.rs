@@ -11,6 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::{format::Chain, keys::Egress};
 
+pub mod guard;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 

@@ -1,1 +1,223 @@
 //! The transport over reqwest.
+//!
+//! It adds nothing and follows nothing: no redirect, no proxy of the environment, no retry, no decompression, no cookie.
+//! Headers are the caller's work; only what the connection needs is written here (`host` when it is missing,
+//! `content-length`, a proxy's credentials) and `accept: */*` when there is no `accept`, which reqwest insists on and
+//! which means the same. A URL is sent in its canonical form: dot segments resolved, characters that may not stand in a
+//! URL escaped; escapes and query stay as they are.
+//!
+//! Every distinct proxy has clients of its own, made when they are first used; TLS roots are read once for all.
+
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::future::BoxFuture;
+use http::{HeaderValue, Method, StatusCode, Version, header::CONTENT_LENGTH, request};
+use reqwest::Client;
+use url::{Host, Url};
+
+use self::{
+    body::Incoming,
+    build::Recipe,
+    lanes::{Lane, Lanes},
+    shelf::Shelf,
+};
+use super::{
+    Answer, Outgoing, Stage, Transport, TransportError, UpstreamBody,
+    guard::{Guard, Refused},
+};
+use crate::{format::Chain, keys::ProxyUrl};
+
+mod body;
+mod build;
+mod lanes;
+mod resolve;
+mod shelf;
+
+/// Proxies whose clients are kept at once.
+const PROXIES: usize = 1_000;
+/// How long the clients of a proxy are kept unused.
+const PROXY_IDLE: Duration = Duration::from_secs(600);
+
+/// How connections are made and kept.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// For a whole connection: name, TCP, proxy and TLS together.
+    pub connect_timeout: Duration,
+    /// Idle connections kept per host and client.
+    pub idle_per_host: usize,
+    /// How long a connection is kept idle.
+    pub idle_timeout: Duration,
+    /// Exchanges on one client, and so on one HTTP/2 connection, before another one is opened. At least 1.
+    pub streams_per_connection: usize,
+    /// Refuse upstreams on loopback and private networks. Metadata services are refused always, and a proxy may stand
+    /// on a private network in any case.
+    pub block_private: bool,
+    /// Certificates in DER that are trusted as roots beside Mozilla's.
+    pub extra_roots: Vec<Vec<u8>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            idle_per_host: 128,
+            idle_timeout: Duration::from_secs(90),
+            streams_per_connection: 100,
+            block_private: false,
+            extra_roots: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    fn guard(&self) -> Guard {
+        Guard { block_private: self.block_private }
+    }
+}
+
+/// Sends requests with reqwest. Clones share their connections.
+///
+/// A request through a proxy fails when the proxy does; it never goes directly. Failures of the way there are
+/// [`Stage::Connect`], a proxy that asks for other credentials among them. Only for a plain `http` upstream behind an
+/// `http` proxy can an answer of the proxy (502, 504) not be told from one of the upstream.
+///
+/// ```
+/// use amp_pool_core::transport::reqwest::{Options, ReqwestTransport};
+///
+/// let transport = ReqwestTransport::new(Options { block_private: true, ..Options::default() })?;
+/// # Ok::<(), amp_pool_core::transport::TransportError>(())
+/// ```
+#[derive(Clone)]
+pub struct ReqwestTransport(Arc<Clients>);
+
+struct Clients {
+    recipe: Recipe,
+    direct: Lanes<Client>,
+    proxied: Mutex<Shelf<Arc<Lanes<Client>>>>,
+}
+
+impl ReqwestTransport {
+    /// A transport without connections.
+    ///
+    /// # Errors
+    /// [`Stage::Build`] when an extra root is no certificate.
+    pub fn new(options: Options) -> Result<Self, TransportError> {
+        let recipe = Recipe::new(options)?;
+        let direct = Lanes::new(recipe.client(None)?);
+        Ok(Self(Arc::new(Clients { recipe, direct, proxied: Mutex::new(Shelf::new(PROXIES, PROXY_IDLE)) })))
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'static, Answer> {
+        let clients = Arc::clone(&self.0);
+        Box::pin(async move { clients.send(outgoing).await })
+    }
+}
+
+impl Clients {
+    async fn send(&self, Outgoing { request, egress }: Outgoing) -> Answer {
+        let (head, body) = request.into_parts();
+        let proxy = egress.proxy.as_ref();
+        let url = self.destination(&head)?;
+        let is_forwarded = url.scheme() == "http" && proxy.is_some_and(|proxy| proxy.expose().starts_with("http"));
+        let lane = self.lane(proxy)?;
+
+        let answer = lane.execute(written(head, url, body)).await.map_err(failed)?;
+        if is_forwarded && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(TransportError::new(Stage::Connect, "the proxy asks for other credentials"));
+        }
+        Ok(received(answer, lane))
+    }
+
+    /// The URL of a request. It is judged in this form, in which an address has only one way to be written.
+    fn destination(&self, head: &request::Parts) -> Result<Url, TransportError> {
+        let refused = |err: Refused| TransportError::new(Stage::Build, err);
+        let wrong = |what: &'static str| TransportError::new(Stage::Build, what);
+
+        let url = Url::parse(&head.uri.to_string()).map_err(|err| TransportError::new(Stage::Build, err))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("an upstream is reached by http or https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("an upstream's address holds no credentials"));
+        }
+        let guard = self.recipe.options().guard();
+        match url.host() {
+            Some(Host::Domain(name)) => guard.name(name).map_err(refused)?,
+            Some(Host::Ipv4(address)) => guard.address(address.into()).map_err(refused)?,
+            Some(Host::Ipv6(address)) => guard.address(address.into()).map_err(refused)?,
+            None => return Err(wrong("an upstream's address has a host")),
+        }
+        Ok(url)
+    }
+
+    /// A client with room for one more exchange.
+    fn lane(&self, proxy: Option<&ProxyUrl>) -> Result<Lane<Client>, TransportError> {
+        let limit = self.recipe.options().streams_per_connection.max(1);
+        let make = || self.recipe.client(proxy);
+        match proxy {
+            None => self.direct.take(limit, make),
+            Some(proxy) => self.lanes(proxy)?.take(limit, make),
+        }
+    }
+
+    fn lanes(&self, proxy: &ProxyUrl) -> Result<Arc<Lanes<Client>>, TransportError> {
+        let make = || self.recipe.client(Some(proxy)).map(|client| Arc::new(Lanes::new(client)));
+        self.proxied.lock().unwrap_or_else(PoisonError::into_inner).get(proxy, Instant::now(), make)
+    }
+}
+
+/// The request as reqwest wants it. The version is left to the connection: what a client spoke to us is not what we
+/// speak to the upstream.
+fn written(mut head: request::Parts, url: Url, body: Chain) -> reqwest::Request {
+    if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+        // hyper leaves it out over HTTP/1.1, and servers answer with 411.
+        head.headers.entry(CONTENT_LENGTH).or_insert(const { HeaderValue::from_static("0") });
+    }
+    let mut request = reqwest::Request::new(head.method, url);
+    *request.headers_mut() = head.headers;
+    *request.body_mut() = Some(body::outgoing(body));
+    *request.version_mut() = Version::HTTP_11;
+    request
+}
+
+/// The answer as the pool wants it, without what the client noted for itself.
+fn received(answer: reqwest::Response, lane: Lane<Client>) -> http::Response<UpstreamBody> {
+    let mut answer = http::Response::<reqwest::Body>::from(answer).map(|body| Incoming { body, _lane: lane });
+    answer.extensions_mut().clear();
+    answer.map(UpstreamBody::new)
+}
+
+/// An exchange that ended before the answer's head. The URL may hold what is nobody's business.
+fn failed(err: reqwest::Error) -> TransportError {
+    let stage = match () {
+        () if err.is_builder() || has_cause::<Refused>(&err) => Stage::Build,
+        () if err.is_connect() => Stage::Connect,
+        () => Stage::Head,
+    };
+    TransportError::new(stage, err.without_url())
+}
+
+fn has_cause<E: Error + 'static>(err: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(err), |err| (*err).source()).any(<dyn Error>::is::<E>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_resolver_refuses_was_never_allowed() {
+        let recipe = Recipe::new(Options { block_private: true, ..Options::default() }).unwrap();
+        let proxy = "socks5://127.0.0.1:9".parse().unwrap();
+        for proxy in [None, Some(&proxy)] {
+            let err = recipe.client(proxy).unwrap().get("http://localhost/").send().await.unwrap_err();
+            assert_eq!(failed(err).stage(), Stage::Build, "{proxy:?}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Fitness of one key, or of one way to an upstream.
+//!
+//! Pure: callers pass `now`. Fitness is a timed state, kept for the whole and for single models: a limit on one model
+//! says nothing about the others. A later deadline is never replaced by an earlier one; success clears everything.
+//!
+//! Deadlines are on the monotonic clock, so that nobody can turn a pause into a year by setting the machine's clock.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How many single models one key remembers. A client chooses model names, so there is a bound.
+const MODELS_KEPT: usize = 256;
+
+/// In which state a key is, or a key for one model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// May be tried.
+    Ready,
+    /// Rests until a deadline.
+    Cooling,
+    /// Its account has no money; it is tried again after a while.
+    OutOfCredit,
+    /// Switched off, by people or by a proven bad credential; the latter is checked again after a while.
+    Disabled,
+    /// One call finds out whether it is fit again.
+    Probing,
+}
+
+impl KeyState {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Cooling => "cooling",
+            Self::OutOfCredit => "out_of_credit",
+            Self::Disabled => "disabled",
+            Self::Probing => "probing",
+        }
+    }
+}
+
+/// A state with its end and its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The state.
+    pub state: KeyState,
+    /// When it began.
+    pub since: Instant,
+    /// When it ends.
+    pub until: Instant,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What is to be remembered after a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lesson {
+    /// A call that was sent at `sent` was answered.
+    Fit {
+        /// When it was sent. What was learned later than that is not forgotten.
+        sent: Instant,
+    },
+    /// One model rests: for `wait`, or for a pause that doubles with each failure in a row.
+    RestModel {
+        /// How long the upstream asked us to wait.
+        wait: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
+    /// Everything rests, in the same way.
+    Rest {
+        /// How long the upstream asked us to wait.
+        wait: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
+    /// The account has no money.
+    NoCredit {
+        /// When it will have some again, if the upstream said so.
+        wait: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
+    /// The credential was refused. Once is a glitch; twice in a row is proof.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const GLITCH_PAUSE: Duration = Duration::from_secs(15);
+/// Credits get topped up and providers err, so neither state is for ever.
+const RECHECK: Duration = Duration::from_secs(60 * 60);
+
+/// The fitness of one key, or of one way to an upstream.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Nothing is remembered: the common case is answered without the lock.
+    troubled: AtomicBool,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    whole: Trouble,
+    models: HashMap<Box<str>, Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    in_a_row: u32,
+    condition: Option<Condition>,
+}
+
+impl Health {
+    /// What keeps `model` from being tried at `now`, if anything does.
+    #[must_use]
+    pub fn hindrance(&self, model: &str, now: Instant) -> Option<Condition> {
+        if !self.troubled.load(Ordering::Acquire) {
+            return None;
+        }
+        let memory = self.memory();
+        let single = memory.models.get(model).and_then(|trouble| trouble.at(now));
+        memory.whole.at(now).or(single).cloned()
+    }
+
+    /// What keeps everything from being tried at `now`.
+    #[must_use]
+    pub fn condition(&self, now: Instant) -> Option<Condition> {
+        self.memory().whole.at(now).cloned()
+    }
+
+    /// What keeps single models from being tried at `now`.
+    #[must_use]
+    pub fn model_conditions(&self, now: Instant) -> Vec<(Box<str>, Condition)> {
+        let memory = self.memory();
+        let mut found: Vec<_> =
+            memory.models.iter().filter_map(|(model, t)| Some((model.clone(), t.at(now)?.clone()))).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    /// Remembers how a call for `model` went.
+    pub fn learn(&self, model: &str, lesson: Lesson, now: Instant) {
+        match lesson {
+            Lesson::Fit { sent } => self.clear(model, sent),
+            Lesson::RestModel { wait, reason } => {
+                self.change(|memory| memory.model(model, now).rest(KeyState::Cooling, wait, reason, now));
+            }
+            Lesson::Rest { wait, reason } => {
+                self.change(|memory| memory.whole.rest(KeyState::Cooling, wait, reason, now));
+            }
+            Lesson::NoCredit { wait, reason } => {
+                let wait = wait.or(Some(RECHECK));
+                self.change(|memory| memory.whole.rest(KeyState::OutOfCredit, wait, reason, now));
+            }
+            Lesson::Refused { reason } => self.change(|memory| memory.whole.refuse(reason, now)),
+        }
+    }
+
+    /// Forgets everything.
+    pub fn reset(&self) {
+        let mut memory = self.memory();
+        *memory = Memory::default();
+        self.troubled.store(false, Ordering::Release);
+    }
+
+    fn clear(&self, model: &str, sent: Instant) {
+        if !self.troubled.load(Ordering::Acquire) {
+            return;
+        }
+        let mut memory = self.memory();
+        if memory.whole.is_before(sent) {
+            memory.whole = Trouble::default();
+        }
+        if memory.models.get(model).is_some_and(|trouble| trouble.is_before(sent)) {
+            memory.models.remove(model);
+        }
+        let troubled = memory.whole.condition.is_some() || !memory.models.is_empty();
+        self.troubled.store(troubled, Ordering::Release);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Memory)) {
+        let mut memory = self.memory();
+        change(&mut memory);
+        self.troubled.store(true, Ordering::Release);
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change is complete in itself, so a poisoned lock holds nothing half-done.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn model(&mut self, model: &str, now: Instant) -> &mut Trouble {
+        if self.models.len() >= MODELS_KEPT && !self.models.contains_key(model) {
+            self.models.retain(|_, trouble| trouble.at(now).is_some());
+        }
+        if self.models.len() >= MODELS_KEPT && !self.models.contains_key(model) {
+            // So many models rest that the key as a whole does.
+            return &mut self.whole;
+        }
+        self.models.entry(model.into()).or_default()
+    }
+}
+
+impl Trouble {
+    fn at(&self, now: Instant) -> Option<&Condition> {
+        self.condition.as_ref().filter(|condition| now < condition.until)
+    }
+
+    /// Whether a call sent at `sent` knew of it.
+    fn is_before(&self, sent: Instant) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.since <= sent)
+    }
+
+    fn rest(&mut self, state: KeyState, wait: Option<Duration>, reason: String, now: Instant) {
+        let wait = wait.unwrap_or_else(|| pause(self.in_a_row));
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.set(Condition { state, since: now, until: now + wait, reason });
+    }
+
+    fn refuse(&mut self, reason: String, now: Instant) {
+        let proven =
+            self.condition.as_ref().is_some_and(|c| matches!(c.state, KeyState::Disabled)) || self.in_a_row > 0;
+        let (state, wait) = if proven { (KeyState::Disabled, RECHECK) } else { (KeyState::Cooling, GLITCH_PAUSE) };
+        self.rest(state, Some(wait), reason, now);
+    }
+
+    fn set(&mut self, next: Condition) {
+        if self.condition.as_ref().is_none_or(|current| current.until <= next.until) {
+            self.condition = Some(next);
+        }
+    }
+}
+
+fn pause(failures_before: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures_before)).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const M: &str = "gpt-5";
+
+    fn rest(seconds: u64) -> Lesson {
+        Lesson::RestModel { wait: Some(Duration::from_secs(seconds)), reason: "limited".into() }
+    }
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_limit_on_one_model_leaves_the_others_fit() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.learn(M, rest(30), now);
+
+        assert_eq!(health.hindrance(M, now + secs(29)).unwrap().until, now + secs(30));
+        assert_eq!(health.hindrance(M, now + secs(30)), None);
+        assert_eq!(health.hindrance("gpt-4o", now), None);
+    }
+
+    #[test]
+    fn a_shorter_pause_never_replaces_a_longer_one() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.learn(M, rest(30), now);
+        health.learn(M, rest(1), now);
+
+        assert_eq!(health.hindrance(M, now).unwrap().until, now + secs(30));
+    }
+
+    #[test]
+    fn pauses_double_until_success() {
+        let (health, now) = (Health::default(), Instant::now());
+        let unknown = || Lesson::Rest { wait: None, reason: String::new() };
+        let until = |health: &Health| health.hindrance(M, now).unwrap().until - now;
+
+        for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
+            health.learn(M, unknown(), now);
+            assert_eq!(until(&health), secs(expected));
+        }
+        health.learn(M, Lesson::Fit { sent: now }, now);
+        assert_eq!(health.hindrance(M, now), None);
+        health.learn(M, unknown(), now);
+        assert_eq!(until(&health), secs(1));
+    }
+
+    #[test]
+    fn an_answer_to_an_older_call_does_not_end_a_younger_pause() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.learn(M, rest(30), now + secs(1));
+        health.learn(M, Lesson::Fit { sent: now }, now + secs(2));
+
+        assert!(health.hindrance(M, now + secs(2)).is_some());
+    }
+
+    #[test]
+    fn one_refusal_is_a_glitch_and_two_in_a_row_disable() {
+        let (health, now) = (Health::default(), Instant::now());
+        let refused = || Lesson::Refused { reason: "401".into() };
+
+        health.learn(M, refused(), now);
+        assert_eq!(health.condition(now).unwrap().state, KeyState::Cooling);
+        health.learn(M, refused(), now + secs(20));
+        assert_eq!(health.condition(now + secs(20)).unwrap().state, KeyState::Disabled);
+        assert_eq!(health.condition(now + secs(20) + RECHECK), None);
+    }
+
+    #[test]
+    fn a_client_that_invents_models_does_not_fill_the_memory() {
+        let (health, now) = (Health::default(), Instant::now());
+        for n in 0..10 * MODELS_KEPT {
+            health.learn(&format!("model-{n}"), rest(30), now);
+        }
+        assert_eq!(health.model_conditions(now).len(), MODELS_KEPT);
+    }
+}

@@ -1,0 +1,170 @@
+//! A key in service: what was written of it, where it leads, and how fit it is.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Condition, Egress, Health, Key, KeyState};
+use crate::{
+    format::Format,
+    provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
+    time::Timestamp,
+};
+
+/// A key in service. Health outlives changes of the configuration; everything else is made anew by each.
+pub struct LiveKey {
+    /// The key as it is stored.
+    pub key: Arc<Key>,
+    /// Its preset.
+    pub provider: Arc<Provider>,
+    /// How its traffic leaves.
+    pub egress: Arc<Egress>,
+    /// Fitness of the key itself.
+    pub health: Arc<Health>,
+    /// Fitness of the way to its upstream, shared by all keys that take the same.
+    pub link: Arc<Health>,
+    upstreams: Vec<(Format, Upstream)>,
+}
+
+/// Why a key can not be put in service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LiveKeyError {
+    /// There is no such preset.
+    Provider(String),
+    /// The base URL is missing or unusable.
+    BaseUrl(BaseUrlError),
+    /// The credential cannot be sent.
+    Credential(CredentialError),
+}
+
+impl std::fmt::Display for LiveKeyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Provider(id) => write!(f, "there is no provider `{id}`"),
+            Self::BaseUrl(why) => write!(f, "{why}"),
+            Self::Credential(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for LiveKeyError {}
+
+impl LiveKeyError {
+    /// The field of the key that is wrong.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Provider(_) => "provider",
+            Self::BaseUrl(_) => "base_url",
+            Self::Credential(_) => "api_key",
+        }
+    }
+}
+
+impl LiveKey {
+    /// Puts a key in service.
+    ///
+    /// # Errors
+    /// When its provider is unknown, its credential no header value, or its base URL unusable.
+    pub fn new(key: Arc<Key>, presets: &Presets, health: Arc<Health>, link: Arc<Health>) -> Result<Self, LiveKeyError> {
+        let spec = &key.spec;
+        let provider = presets.get(&spec.provider).ok_or_else(|| LiveKeyError::Provider(spec.provider.clone()))?;
+        provider.check_credential(&spec.api_key).map_err(LiveKeyError::Credential)?;
+        let formats: Vec<_> = spec.formats.clone().unwrap_or_else(|| provider.formats().collect());
+        let upstreams = formats
+            .into_iter()
+            .map(|format| Ok((format, provider.upstream(format, spec.base_url.as_deref())?)))
+            .collect::<Result<_, BaseUrlError>>()
+            .map_err(LiveKeyError::BaseUrl)?;
+        let egress = Arc::new(spec.egress.clone());
+        Ok(Self { provider: provider.clone(), egress, health, link, upstreams, key })
+    }
+
+    /// How to speak `format` to its upstream. `None`: it does not.
+    #[must_use]
+    pub fn upstream(&self, format: Format) -> Option<&Upstream> {
+        self.upstreams.iter().find(|(spoken, _)| *spoken == format).map(|(_, upstream)| upstream)
+    }
+
+    /// The formats in which it serves `model`.
+    pub fn formats_for(&self, model: &str) -> impl Iterator<Item = Format> {
+        let spec = &self.key.spec;
+        let denied = spec.models_denied.iter().any(|pattern| pattern.matches(model));
+        let own = (!spec.models.is_empty()).then(|| spec.models.iter().any(|pattern| pattern.matches(model)));
+        self.upstreams
+            .iter()
+            .filter(move |(_, upstream)| !denied && own.unwrap_or_else(|| upstream.serves(model)))
+            .map(|(format, _)| *format)
+    }
+
+    /// Whether it is known to serve `model` by name, and not just because it serves whatever it is asked for.
+    #[must_use]
+    pub fn knows(&self, model: &str) -> bool {
+        let names = |pattern: &ModelPattern| !pattern.is_any() && pattern.matches(model);
+        let own = &self.key.spec.models;
+        self.formats_for(model).any(|format| {
+            let known = self.upstream(format).map(Upstream::models).unwrap_or_default();
+            if own.is_empty() { known.iter().any(names) } else { own.iter().any(names) }
+        })
+    }
+
+    /// The key's state at `now`, for people. `wall` is the same moment on the wall clock.
+    #[must_use]
+    pub fn status(&self, now: Instant, wall: Timestamp) -> KeyStatus {
+        if !self.key.spec.enabled {
+            return KeyStatus::off();
+        }
+        let models = self.health.model_conditions(now);
+        let models =
+            models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
+        match self.health.condition(now) {
+            Some(Condition { state, until, reason, .. }) => {
+                KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
+            }
+            None => KeyStatus { state: KeyState::Ready, until: None, reason: None, models },
+        }
+    }
+}
+
+/// The state of a key, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// The state of the key as a whole.
+    pub state: KeyState,
+    /// When that ends.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Models for which it rests.
+    pub models: Vec<ModelStatus>,
+}
+
+impl KeyStatus {
+    fn off() -> Self {
+        let reason = Some("switched off by its operator".into());
+        Self { state: KeyState::Disabled, until: None, reason, models: Vec::new() }
+    }
+}
+
+/// The state of a key for one model, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// The model, as the upstream knows it.
+    pub model: String,
+    /// The state.
+    pub state: KeyState,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+impl ModelStatus {
+    fn of(model: &str, condition: Condition, now: Instant, wall: Timestamp) -> Self {
+        let Condition { state, until, reason, .. } = condition;
+        Self { model: model.into(), state, until: on_the_wall(until, now, wall), reason }
+    }
+}
+
+fn on_the_wall(then: Instant, now: Instant, wall: Timestamp) -> Timestamp {
+    let left = then.saturating_duration_since(now).as_millis();
+    wall.plus_millis(i64::try_from(left).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,145 @@
+//! The whole configuration as calls read it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{Plan, Route, RouteCandidate, Seat};
+use crate::{keys::LiveKey, price::PriceBook, provider::ModelPattern};
+
+/// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
+const PLANS_KEPT: usize = 4096;
+
+/// Keys, routes and prices: immutable, replaced whole by each change. Calls that began under an old one end under it.
+pub struct Catalog {
+    keys: Vec<Arc<LiveKey>>,
+    routes: HashMap<String, Route>,
+    prices: Arc<PriceBook>,
+    /// Made when a name is first asked for; only names that somebody serves are kept.
+    plans: RwLock<HashMap<Box<str>, Arc<Plan>>>,
+    everyone: Arc<Plan>,
+}
+
+/// A model that callers can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownModel {
+    /// The name.
+    pub id: String,
+    /// Who serves it: a provider, or `route`.
+    pub owned_by: String,
+}
+
+impl Catalog {
+    /// A catalog of the keys in service, whether they are enabled or not.
+    #[must_use]
+    pub fn new(keys: Vec<Arc<LiveKey>>, routes: Vec<Route>, prices: Arc<PriceBook>) -> Self {
+        let routes = routes.into_iter().map(|route| (route.spec.model.clone(), route)).collect();
+        let everyone = Arc::new(Plan::new(enabled(&keys).map(any_model).collect()));
+        Self { keys, routes, prices, plans: RwLock::default(), everyone }
+    }
+
+    /// All keys.
+    #[must_use]
+    pub fn keys(&self) -> &[Arc<LiveKey>] {
+        &self.keys
+    }
+
+    /// What tokens cost.
+    #[must_use]
+    pub fn prices(&self) -> &Arc<PriceBook> {
+        &self.prices
+    }
+
+    /// Who may serve `model`. `None`: nobody.
+    #[must_use]
+    pub fn plan(&self, model: &str) -> Option<Arc<Plan>> {
+        let known = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned();
+        known.or_else(|| self.make_plan(model))
+    }
+
+    /// Every key, for calls that name no model.
+    #[must_use]
+    pub fn everyone(&self) -> Arc<Plan> {
+        self.everyone.clone()
+    }
+
+    fn make_plan(&self, model: &str) -> Option<Arc<Plan>> {
+        let seats = match self.routes.get(model) {
+            Some(route) => route.spec.candidates.iter().flat_map(|candidate| self.behind(candidate)).collect(),
+            None => self.by_name(model),
+        };
+        if seats.is_empty() {
+            return None;
+        }
+        let plan = Arc::new(Plan::new(seats));
+        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
+        if plans.len() >= PLANS_KEPT {
+            plans.clear();
+        }
+        // Whoever came first wins, so that all calls share one wheel.
+        Some(plans.entry(model.into()).or_insert(plan).clone())
+    }
+
+    /// Every key that serves the name; if there is none, `provider/model` picks a provider.
+    fn by_name(&self, model: &str) -> Vec<Seat> {
+        let seats = self.serving(model, None, 0, 1);
+        match model.split_once('/') {
+            Some((provider, rest)) if seats.is_empty() => self.serving(rest, Some(provider), 0, 1),
+            _ => seats,
+        }
+    }
+
+    fn behind(&self, candidate: &RouteCandidate) -> Vec<Seat> {
+        self.serving(&candidate.model, candidate.provider.as_deref(), candidate.tier, candidate.weight)
+    }
+
+    fn serving(&self, model: &str, provider: Option<&str>, tier: u32, weight: u32) -> Vec<Seat> {
+        enabled(&self.keys)
+            .filter(|key| provider.is_none_or(|id| key.provider.id == id))
+            .map(|key| Seat {
+                upstream_model: Some(model.into()),
+                formats: key.formats_for(model).collect(),
+                rank: rank(tier, key.key.spec.priority),
+                weight: weight.saturating_mul(key.key.spec.weight).max(1),
+                key: key.clone(),
+            })
+            .filter(|seat| !seat.formats.is_empty())
+            .collect()
+    }
+
+    /// Every model that callers can name: routes, names that keys were given, and priced models that a key serves.
+    #[must_use]
+    pub fn models(&self) -> Vec<KnownModel> {
+        let mut found = BTreeMap::new();
+        for key in enabled(&self.keys) {
+            let exact = key.key.spec.models.iter().filter(|pattern| pattern.is_exact()).map(ModelPattern::as_str);
+            for id in exact.chain(self.prices.ids()) {
+                if key.knows(id) {
+                    found.entry(id.to_owned()).or_insert_with(|| key.provider.id.clone());
+                }
+            }
+        }
+        found.extend(self.routes.keys().map(|id| (id.clone(), "route".to_owned())));
+        found.into_iter().map(|(id, owned_by)| KnownModel { id, owned_by }).collect()
+    }
+}
+
+fn enabled(keys: &[Arc<LiveKey>]) -> impl Iterator<Item = &Arc<LiveKey>> {
+    keys.iter().filter(|key| key.key.spec.enabled)
+}
+
+fn any_model(key: &Arc<LiveKey>) -> Seat {
+    Seat {
+        upstream_model: None,
+        formats: crate::format::Format::ALL.into_iter().filter(|format| key.upstream(*format).is_some()).collect(),
+        rank: rank(0, key.key.spec.priority),
+        weight: key.key.spec.weight.max(1),
+        key: key.clone(),
+    }
+}
+
+/// Tiers in order, and within a tier the higher priority first.
+fn rank(tier: u32, priority: i32) -> (u32, i32) {
+    (tier, priority.saturating_neg())
+}

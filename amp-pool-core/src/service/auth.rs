@@ -1,0 +1,98 @@
+//! Who makes a call. Reads the head only: a stranger must not make us read a body.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use tower::{Layer, Service};
+
+use super::{Arrived, Known, Response, ResponseFuture};
+use crate::{
+    Error,
+    caller::{Caller, ClientToken, TokenDigest, shown_token},
+    time::Timestamp,
+};
+
+/// Where callers come from. A host application may know its own.
+pub trait Callers: Send + Sync + 'static {
+    /// The caller behind a request's head.
+    ///
+    /// # Errors
+    /// [`Error::is_unauthorized`] when nobody is.
+    fn identify(&self, headers: &http::HeaderMap, now: Timestamp) -> Result<Arc<Caller>, Error>;
+}
+
+/// Callers by client token.
+#[derive(Default)]
+pub struct Tokens(ArcSwap<HashMap<TokenDigest, (ClientToken, Arc<Caller>)>>);
+
+impl Tokens {
+    /// Replaces all tokens. In force for the next call.
+    pub fn replace(&self, tokens: impl IntoIterator<Item = ClientToken>) {
+        let by_digest = |token: ClientToken| (token.digest, (token.clone(), Arc::new(token.caller())));
+        self.0.store(Arc::new(tokens.into_iter().map(by_digest).collect()));
+    }
+}
+
+impl Callers for Tokens {
+    fn identify(&self, headers: &http::HeaderMap, now: Timestamp) -> Result<Arc<Caller>, Error> {
+        let shown = shown_token(headers).ok_or_else(|| {
+            Error::unauthorized("no token: send `Authorization: Bearer`, `x-api-key` or `api-key` with a client token")
+        })?;
+        match self.0.load().get(&TokenDigest::of(shown)) {
+            Some((token, caller)) if token.is_valid(now) => Ok(caller.clone()),
+            // One sentence for unknown, expired and switched off: which it is, is nobody's business.
+            _ => Err(Error::unauthorized("this client token opens nothing here")),
+        }
+    }
+}
+
+/// Makes [`Auth`].
+#[derive(Clone)]
+pub struct AuthLayer(Arc<dyn Callers>);
+
+impl AuthLayer {
+    /// A layer that asks `callers`.
+    #[must_use]
+    pub fn new(callers: Arc<dyn Callers>) -> Self {
+        Self(callers)
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Auth { callers: self.0.clone(), inner }
+    }
+}
+
+/// Lets known callers in.
+#[derive(Clone)]
+pub struct Auth<S> {
+    callers: Arc<dyn Callers>,
+    inner: S,
+}
+
+impl<S, B> Service<Arrived<B>> for Auth<S>
+where
+    S: Service<Known<B>, Response = Response, Error = Error, Future = ResponseFuture>,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, arrived: Arrived<B>) -> ResponseFuture {
+        match self.callers.identify(arrived.request.headers(), arrived.received) {
+            Ok(caller) => self.inner.call(Known { caller, arrived }),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}

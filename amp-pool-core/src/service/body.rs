@@ -1,0 +1,401 @@
+//! The body of an answer: bytes on their way to the client, watched by a meter, ending in a record.
+//!
+//! It ends exactly once: with its last frame, at `is_end_stream`, with an error, or by being dropped. Whatever the way,
+//! the call's record is written, and the last bytes wait until it is durable: what a client saw finish is in the books.
+
+use std::{
+    collections::VecDeque,
+    future::Future as _,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
+
+use super::{BoxError, Limits, recorder::Recorder, render, stage};
+use crate::{
+    Error,
+    format::{Ending, Format, HiddenUsage, Meter, error_event},
+    id::CallId,
+    ledger::Durable,
+    store::Outcome,
+    transport::UpstreamBody,
+};
+
+/// How long the rest of a stream may take after its last event.
+const TRAILING: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The body of an answer.
+pub struct PoolBody(Kind);
+
+enum Kind {
+    /// Ours, complete.
+    Whole(Option<Bytes>),
+    /// An upstream's, as it comes.
+    Metered(Box<Metered>),
+}
+
+impl PoolBody {
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    pub(super) fn metered(metered: Metered) -> Self {
+        Self(Kind::Metered(Box::new(metered)))
+    }
+}
+
+impl Body for PoolBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Metered(metered) => metered.poll_bytes(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Metered(metered) => metered.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Kind::Metered(metered) => metered.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+/// How an answer's end is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// By its last event.
+    Stream,
+    /// By its length, or where there is none by the end of the connection.
+    Whole {
+        /// Bytes that have not come yet.
+        left: Option<u64>,
+    },
+}
+
+/// What an answer is made of.
+pub(super) struct Parts {
+    pub(super) call: CallId,
+    pub(super) format: Format,
+    pub(super) shape: Shape,
+    pub(super) upstream: UpstreamBody,
+    pub(super) meter: Option<Meter>,
+    pub(super) hidden_usage: Option<HiddenUsage>,
+    pub(super) limits: Limits,
+    /// The call ends here, whatever it does.
+    pub(super) deadline: Instant,
+}
+
+/// An upstream's answer on its way.
+pub(super) struct Metered {
+    parts: Parts,
+    recorder: Option<Recorder>,
+    /// May go to the client.
+    free: VecDeque<Bytes>,
+    /// May go when the record is durable.
+    held: VecDeque<Bytes>,
+    phase: Phase,
+    last_byte: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+enum Phase {
+    /// Bytes come and go.
+    Flowing,
+    /// The record is being written.
+    Settling(Durable, After),
+    /// The last event has gone; what still comes is passed on, but not waited for.
+    Trailing,
+    /// The answer is broken off in a way that clients notice.
+    Breaking(BoxError),
+    /// Nothing comes any more.
+    Over,
+}
+
+enum After {
+    Trailing,
+    Over,
+    Breaking(BoxError),
+}
+
+impl Metered {
+    /// A body that begins with `opening`, frames that have come already.
+    pub(super) fn new(parts: Parts, recorder: Recorder, opening: Vec<Bytes>) -> Self {
+        let mut metered = Self {
+            parts,
+            recorder: Some(recorder),
+            free: VecDeque::new(),
+            held: VecDeque::new(),
+            phase: Phase::Flowing,
+            last_byte: stage::now(),
+            timer: None,
+        };
+        for frame in opening {
+            metered.take(frame);
+        }
+        metered
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over) && self.free.is_empty()
+    }
+
+    fn bytes_left(&self) -> Option<u64> {
+        let Shape::Whole { left: Some(left) } = self.parts.shape else { return None };
+        let here = self.free.iter().chain(&self.held).map(|bytes| bytes.len() as u64).sum::<u64>();
+        Some(left + here)
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        loop {
+            if let Some(bytes) = self.free.pop_front() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            match &mut self.phase {
+                Phase::Flowing => ready!(self.poll_flow(cx)),
+                Phase::Settling(..) => ready!(self.poll_settled(cx)),
+                Phase::Trailing => ready!(self.poll_trail(cx)),
+                Phase::Over => return Poll::Ready(None),
+                Phase::Breaking(_) => return Poll::Ready(self.break_off().map(Err)),
+            }
+        }
+    }
+
+    /// Takes what the upstream has; ready when there is something to do about it.
+    fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.poll_upstream(cx) {
+            Poll::Ready(Some(Ok(frame))) => self.take(frame),
+            Poll::Ready(Some(Err(error))) => self.cut(Error::upstream(error.to_string()).with_source(error)),
+            Poll::Ready(None) => self.end(),
+            Poll::Pending => {
+                let what = ready!(self.poll_timer(cx));
+                self.cut(Error::timeout(what));
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        loop {
+            match ready!(Pin::new(&mut self.parts.upstream).poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                // Trailers say nothing that our clients could use.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Ready when the upstream has been silent for too long. The timer is only touched when nothing comes, and set anew
+    /// only when it goes off: an event costs no more than a look at the clock.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+        loop {
+            let idle = self.last_byte + self.parts.limits.idle;
+            let end = idle.min(self.parts.deadline);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
+            ready!(timer.as_mut().poll(cx));
+            if stage::now() >= end {
+                let total = end == self.parts.deadline;
+                return Poll::Ready(if total { "the call took too long" } else { "the upstream fell silent" });
+            }
+            timer.as_mut().reset(end.into());
+        }
+    }
+
+    fn take(&mut self, frame: Bytes) {
+        self.last_byte = stage::now();
+        if let Some(meter) = &mut self.parts.meter {
+            meter.feed(&frame);
+        }
+        match self.parts.shape {
+            Shape::Stream => self.take_events(frame),
+            Shape::Whole { left: Some(left) } => self.take_of_known_length(frame, left),
+            Shape::Whole { left: None } => {
+                // Which frame is the last is known only at the end, so one is always kept.
+                self.free.append(&mut self.held);
+                self.held.push_back(frame);
+            }
+        }
+    }
+
+    fn take_events(&mut self, frame: Bytes) {
+        let last = self.parts.meter.as_ref().and_then(Meter::terminal_at).filter(|_| self.recorder.is_some());
+        let Some(last) = last else { return self.release(frame) };
+        self.release(frame.slice(..last));
+        self.hold(frame.slice(last..));
+        self.settle(After::Trailing);
+    }
+
+    fn take_of_known_length(&mut self, frame: Bytes, left: u64) {
+        let left = left.saturating_sub(frame.len() as u64);
+        self.parts.shape = Shape::Whole { left: Some(left) };
+        if left > 0 {
+            return self.free.push_back(frame);
+        }
+        self.held.push_back(frame);
+        self.settle(After::Over);
+    }
+
+    fn release(&mut self, frame: Bytes) {
+        match &mut self.parts.hidden_usage {
+            Some(hidden) => self.free.extend(hidden.feed(frame)),
+            None if frame.is_empty() => {}
+            None => self.free.push_back(frame),
+        }
+    }
+
+    fn hold(&mut self, frame: Bytes) {
+        match &mut self.parts.hidden_usage {
+            Some(hidden) => self.held.extend(hidden.feed(frame)),
+            None => self.held.push_back(frame),
+        }
+    }
+
+    /// The upstream has nothing more.
+    fn end(&mut self) {
+        if let Some(meter) = &mut self.parts.meter {
+            meter.finish();
+        }
+        if let Some(hidden) = &mut self.parts.hidden_usage {
+            self.held.extend(hidden.finish());
+        }
+        let open = self.parts.meter.as_ref().is_some_and(|meter| meter.ending() == Ending::Open);
+        match self.parts.shape {
+            Shape::Stream if open => self.cut(Error::upstream("the upstream ended its stream before its last event")),
+            Shape::Whole { left: Some(left) } if left > 0 => {
+                self.cut(Error::upstream("the upstream ended its answer before its length"));
+            }
+            _ => self.settle(After::Over),
+        }
+    }
+
+    /// Writes the record of an answer that came to its end.
+    fn settle(&mut self, after: After) {
+        let failure = self.parts.meter.as_ref().and_then(Meter::failure).map(|failure| failure.message.clone());
+        let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
+        let outcome = match failure {
+            Some(message) => {
+                recorder.error("upstream", &message);
+                Outcome::Cut
+            }
+            None => Outcome::Done,
+        };
+        self.write(recorder, outcome, after);
+    }
+
+    /// Breaks off an answer: with an error event where there are events, else in a way that clients notice.
+    fn cut(&mut self, error: Error) {
+        let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
+        recorder.error(error.name(), &error.to_string());
+        let after = match self.parts.shape {
+            Shape::Stream => {
+                self.held.push_back(self.farewell(&error));
+                After::Over
+            }
+            Shape::Whole { .. } => After::Breaking(error.into()),
+        };
+        self.write(recorder, Outcome::Cut, after);
+    }
+
+    fn write(&mut self, recorder: Recorder, outcome: Outcome, after: After) {
+        self.timer = None;
+        self.last_byte = stage::now();
+        self.phase = match recorder.finish(outcome) {
+            Some(durable) => Phase::Settling(durable, after),
+            None => Phase::Over,
+        };
+    }
+
+    fn farewell(&self, error: &Error) -> Bytes {
+        let status = render::status(error, self.parts.format);
+        let (message, call) = (error.to_string(), self.parts.call.to_string());
+        let event = error_event(self.parts.format, &render::problem(error, &message, status, &call));
+        // An event that was cut in two must not swallow this one.
+        [&b"\n\n"[..], &event].concat().into()
+    }
+
+    /// The recorder, told what was used. `None` when the record is written already.
+    fn measured(&mut self) -> Option<Recorder> {
+        let mut recorder = self.recorder.take()?;
+        if let Some(meter) = &mut self.parts.meter {
+            meter.finish();
+            recorder.used(meter.usage(), meter.source());
+        }
+        Some(recorder)
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Settling(durable, _) = &mut self.phase else { return Poll::Ready(()) };
+        let Poll::Ready(written) = Pin::new(durable).poll(cx) else { return self.poll_patience(cx) };
+        let Phase::Settling(_, after) = std::mem::replace(&mut self.phase, Phase::Over) else { return Poll::Ready(()) };
+        if written.is_err() {
+            self.phase = Phase::Breaking(Error::internal("the books were closed before this call was written").into());
+            return Poll::Ready(());
+        }
+        self.free.append(&mut self.held);
+        self.phase = match after {
+            After::Trailing => Phase::Trailing,
+            After::Over => Phase::Over,
+            After::Breaking(error) => Phase::Breaking(error),
+        };
+        Poll::Ready(())
+    }
+
+    /// The books may be slow, but not for ever: then the client must not see an end that is not in them.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let end = self.last_byte + self.parts.limits.durable;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
+        ready!(timer.as_mut().poll(cx));
+        self.phase = Phase::Breaking(Error::busy("the books can not be written").into());
+        Poll::Ready(())
+    }
+
+    fn poll_trail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.poll_upstream(cx) {
+            Poll::Ready(Some(Ok(frame))) => self.release(frame),
+            Poll::Ready(_) => self.finish_trail(),
+            Poll::Pending => {
+                let end = stage::now() + TRAILING;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
+                ready!(timer.as_mut().poll(cx));
+                self.finish_trail();
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn finish_trail(&mut self) {
+        self.free.extend(self.parts.hidden_usage.as_mut().and_then(HiddenUsage::finish));
+        self.phase = Phase::Over;
+    }
+
+    fn break_off(&mut self) -> Option<BoxError> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Breaking(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        // The client is gone: what came is booked. The recorder's own drop writes it.
+        drop(self.measured());
+    }
+}

@@ -1,0 +1,127 @@
+//! Which headers pass, each way. Everything else stays behind: credentials, cookies, forwarding, framing.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What upstreams get to see of a client's request.
+const TO_UPSTREAM: &[&str] = &[
+    "accept",
+    "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access",
+    "anthropic-version",
+    "content-type",
+    "idempotency-key",
+    "openai-beta",
+];
+
+/// What clients get to see of an upstream's answer.
+const TO_CLIENT: &[&str] = &[
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "openai-model",
+    "openai-processing-ms",
+    "openai-version",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+];
+
+/// Families of rate-limit headers, which clients get to see too.
+const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
+
+/// Our own User-Agent.
+pub(super) const OUR_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("amp-pool/", env!("CARGO_PKG_VERSION")));
+
+/// The headers of a request to an upstream, without the credential.
+pub(super) fn to_upstream(
+    client: &HeaderMap,
+    complete: impl FnOnce(&mut HeaderMap),
+    egress: &crate::keys::Egress,
+) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    copy(client, &mut headers, |name| TO_UPSTREAM.contains(&name));
+    complete(&mut headers);
+    // What we read we must be able to read, and what passes must pass unchanged.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, egress.user_agent.clone().unwrap_or(OUR_USER_AGENT));
+    for (name, value) in &egress.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers
+}
+
+/// The headers of an answer to the client.
+pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    copy(upstream, &mut headers, |name| {
+        TO_CLIENT.contains(&name) || FAMILIES_TO_CLIENT.iter().any(|family| name.starts_with(family))
+    });
+    headers
+}
+
+fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
+    for (name, value) in from {
+        if passes(name.as_str()) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Whether a body is a stream of events.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    content_type(headers).eq_ignore_ascii_case("text/event-stream")
+}
+
+/// Whether a body is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers).eq_ignore_ascii_case("application/json")
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// A header we write ourselves. What is no legal value is left out.
+pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Egress;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_clients_credentials_and_cookies_stay_here() {
+        let client = map(&[
+            ("authorization", "Bearer amp-1"),
+            ("x-api-key", "amp-1"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("connection", "x-secret"),
+            ("anthropic-beta", "a"),
+        ]);
+        let sent = to_upstream(&client, |_| (), &Egress::default());
+        let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+
+        assert_eq!(names, ["anthropic-beta", "accept-encoding", "user-agent"]);
+    }
+
+    #[test]
+    fn a_key_that_an_upstream_echoes_does_not_reach_the_client() {
+        let upstream = map(&[("set-cookie", "a=b"), ("x-api-key", "sk-1"), ("x-ratelimit-remaining-requests", "9")]);
+        let names: Vec<_> = to_client(&upstream).keys().map(|name| name.as_str().to_owned()).collect();
+
+        assert_eq!(names, ["x-ratelimit-remaining-requests"]);
+    }
+}

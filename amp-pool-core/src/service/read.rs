@@ -1,0 +1,174 @@
+//! From a body on the wire to one `Bytes`, and to what it asks for.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::header;
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tower::{Layer, Service};
+
+use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, headers};
+use crate::{
+    Error,
+    format::{Endpoint, Format, Peek, PeekError, peek},
+};
+
+/// Makes [`Read`].
+#[derive(Debug, Clone)]
+pub struct ReadLayer(Limits);
+
+impl ReadLayer {
+    /// A layer that reads within `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(limits)
+    }
+}
+
+impl<S> Layer<S> for ReadLayer {
+    type Service = Read<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Read { limits: self.0.clone(), inner }
+    }
+}
+
+/// Reads bodies.
+#[derive(Debug, Clone)]
+pub struct Read<S> {
+    limits: Limits,
+    inner: S,
+}
+
+impl<S, B> Service<Known<B>> for Read<S>
+where
+    S: Service<Call, Response = Response, Error = Error, Future = ResponseFuture> + Clone + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, known: Known<B>) -> ResponseFuture {
+        let mut inner = self.inner.clone();
+        let limits = self.limits.clone();
+        Box::pin(async move { inner.call(read(known, &limits).await?).await })
+    }
+}
+
+async fn read<B>(known: Known<B>, limits: &Limits) -> Result<Call, Error>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let Known { caller, arrived } = known;
+    let Arrived { id, received, started, endpoint, format, request } = arrived;
+    let (head, body) = request.into_parts();
+    refuse_encoded(&head.headers)?;
+    let body = collect(body, limits).await?;
+    let ask = ask(endpoint, format, &head.headers, &body)?;
+    Ok(Call { id, received, started, caller, head, body, ask })
+}
+
+fn refuse_encoded(headers: &http::HeaderMap) -> Result<(), Error> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Error::bad_request("content-encoding", "request bodies must not be compressed"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a body to its end. A body that came in one piece is passed on as that piece.
+async fn collect<B>(body: B, limits: &Limits) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > limits.body as u64 {
+        return Err(Error::too_large(limits.body));
+    }
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(piece) = next_piece(&mut body, limits).await? {
+        if first.len() + all.len() + piece.len() > limits.body {
+            return Err(Error::too_large(limits.body));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = piece;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(usize::try_from(body.size_hint().lower()).unwrap_or(0) + first.len() + piece.len());
+            all.extend_from_slice(&first);
+            first.clear();
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+async fn next_piece<B>(body: &mut std::pin::Pin<&mut B>, limits: &Limits) -> Result<Option<Bytes>, Error>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        let frame = tokio::time::timeout(limits.body_gap, body.frame()).await.map_err(|_| Error::slow_body())?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(error)) => {
+                return Err(Error::bad_request("", "the request body broke off").with_source(error));
+            }
+            // Trailers carry nothing we pass on.
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if data.has_remaining() => return Ok(Some(data)),
+                _ => {}
+            },
+        }
+    }
+}
+
+fn ask(endpoint: Endpoint, format: Format, headers: &http::HeaderMap, body: &Bytes) -> Result<Ask, Error> {
+    if endpoint.needs_model() {
+        let peeked = peek(body).map_err(|error| bad_body(&error))?;
+        if peeked.model.is_none() {
+            return Err(Error::bad_request("model", "`model` is missing: name the model the call is for"));
+        }
+        return Ok(wanted(endpoint, format, &peeked));
+    }
+    // What we do not understand we pass on; what looks like ours tells us the model.
+    let peeked = headers::is_json(headers).then(|| peek(body).ok()).flatten();
+    Ok(peeked.map_or_else(|| nothing_known(endpoint, format), |peeked| wanted(endpoint, format, &peeked)))
+}
+
+fn bad_body(error: &PeekError) -> Error {
+    Error::bad_request(error.field().unwrap_or_default().to_owned(), error.to_string())
+}
+
+fn wanted(endpoint: Endpoint, format: Format, peeked: &Peek<'_>) -> Ask {
+    let chat_stream = endpoint == Endpoint::ChatCompletions && peeked.stream;
+    Ask {
+        endpoint,
+        format,
+        model: peeked.model.as_deref().unwrap_or_default().into(),
+        model_span: peeked.model_span.clone(),
+        stream: peeked.stream,
+        max_output: peeked.max_output,
+        ask_for_usage: if chat_stream { peeked.ask_for_usage() } else { None },
+    }
+}
+
+fn nothing_known(endpoint: Endpoint, format: Format) -> Ask {
+    Ask { endpoint, format, model: "".into(), model_span: None, stream: false, max_output: None, ask_for_usage: None }
+}

@@ -1,0 +1,123 @@
+//! What a call is between two layers.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::recorder::Recorder;
+use crate::{
+    caller::Caller,
+    format::{Endpoint, Format, Splice},
+    id::CallId,
+    route::{Catalog, Plan},
+    time::{Clock, Timestamp},
+};
+
+/// A request that has just come in.
+pub struct Arrived<B> {
+    /// Its name from here on.
+    pub id: CallId,
+    /// When it came, on the wall clock.
+    pub received: Timestamp,
+    /// When it came, on the monotonic clock.
+    pub started: Instant,
+    /// What its path asks for.
+    pub endpoint: Endpoint,
+    /// The format its caller understands, errors included.
+    pub format: Format,
+    /// The request itself, its body unread.
+    pub request: http::Request<B>,
+}
+
+impl<B> Arrived<B> {
+    /// Names a request and finds out in which format its caller speaks.
+    #[must_use]
+    pub fn new(request: http::Request<B>, clock: &dyn Clock) -> Self {
+        let received = clock.now();
+        let endpoint = Endpoint::of(request.method(), request.uri().path());
+        let format = endpoint.format().unwrap_or_else(|| by_headers(request.headers()));
+        let id = CallId::new(received, &super::recorder::random());
+        Self { id, received, started: now(), endpoint, format, request }
+    }
+}
+
+/// Anthropic's clients always say which version of their API they speak; nobody else does.
+fn by_headers(headers: &http::HeaderMap) -> Format {
+    if headers.contains_key("anthropic-version") { Format::Messages } else { Format::Chat }
+}
+
+/// The monotonic clock; tests can pause it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// A request whose caller is known.
+pub struct Known<B> {
+    /// Who makes it.
+    pub caller: Arc<Caller>,
+    /// The request.
+    pub arrived: Arrived<B>,
+}
+
+/// A request that has been read. Its body can be sent again for the price of a reference count.
+pub struct Call {
+    /// Its name.
+    pub id: CallId,
+    /// When it came, on the wall clock.
+    pub received: Timestamp,
+    /// When it came, on the monotonic clock.
+    pub started: Instant,
+    /// Who makes it.
+    pub caller: Arc<Caller>,
+    /// Method, URI and headers, as the client sent them.
+    pub head: Parts,
+    /// The body, as the client sent it.
+    pub body: Bytes,
+    /// What it wants.
+    pub ask: Ask,
+}
+
+/// What a call wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What its path asks for.
+    pub endpoint: Endpoint,
+    /// The caller's format.
+    pub format: Format,
+    /// The model it names; empty when it names none.
+    pub model: Box<str>,
+    /// Where the model stands in the body, quotes included.
+    pub model_span: Option<std::ops::Range<usize>>,
+    /// Whether it asks for a stream.
+    pub stream: bool,
+    /// The most tokens it wants written.
+    pub max_output: Option<u64>,
+    /// On a Chat stream whose client did not ask for usage: the change that asks for it.
+    pub ask_for_usage: Option<Splice>,
+}
+
+impl Ask {
+    /// Whether tokens are counted and paid.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::CountTokens | Endpoint::Models)
+    }
+}
+
+/// A call, and the keys that may serve it.
+pub struct Routed {
+    /// The call.
+    pub call: Call,
+    /// The configuration it is served under, to its end.
+    pub catalog: Arc<Catalog>,
+    /// The keys that may serve it.
+    pub plan: Arc<Plan>,
+}
+
+/// A call that is in the books.
+pub struct Admitted {
+    /// The call.
+    pub routed: Routed,
+    pub(crate) recorder: Recorder,
+}

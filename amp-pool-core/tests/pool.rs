@@ -1,0 +1,556 @@
+//! The whole stack over a scripted upstream: what clients get, what upstreams see, what the books say.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::{sync::Arc, time::Duration};
+
+use amp_pool_core::{
+    Handle, Pool,
+    caller::TokenSpec,
+    format::Format,
+    keys::{KeySpec, KeyState},
+    money::NanoUsd,
+    route::{RouteCandidate, RouteSpec},
+    secret::Secret,
+    service::{Limits, PoolBody},
+    store::{GroupBy, Outcome, Page, RecordFilter, StoredRecord},
+    testkit::{Reply, Script},
+    time::Timestamp,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+const TOKEN: &str = "amp-test-token-0123456789";
+
+/// A pool over a scripted upstream, with a client token.
+struct Bench {
+    pool: Pool,
+    upstream: Script,
+}
+
+/// An answer, read to its end.
+struct Got {
+    status: u16,
+    headers: http::HeaderMap,
+    body: Bytes,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Bench {
+    /// `keys`: name, provider and priority; the credential is the name.
+    async fn new(upstream: &Script, keys: &[(&str, &str, i32)]) -> Self {
+        Self::with_limits(upstream, keys, Limits::default()).await
+    }
+
+    async fn with_limits(upstream: &Script, keys: &[(&str, &str, i32)], limits: Limits) -> Self {
+        let pool = Pool::builder().transport(upstream.clone()).limits(limits).build().await.unwrap();
+        let bench = Self { pool, upstream: upstream.clone() };
+        bench.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
+        for (name, provider, priority) in keys {
+            let mut spec = KeySpec::new(*name, *provider, Secret::new(*name));
+            spec.priority = *priority;
+            bench.handle().add_key(spec).await.unwrap();
+        }
+        bench
+    }
+
+    fn handle(&self) -> Handle {
+        self.pool.handle()
+    }
+
+    async fn start(&self, method: &str, path: &str, body: &[u8]) -> http::Response<PoolBody> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::copy_from_slice(body)))
+            .unwrap();
+        self.pool.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Got {
+        read(self.start("POST", path, body.to_string().as_bytes()).await).await
+    }
+
+    async fn chat(&self) -> Got {
+        self.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": []})).await
+    }
+
+    async fn chat_stream(&self) -> Got {
+        self.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": [], "stream": true})).await
+    }
+
+    async fn records(&self) -> Vec<StoredRecord> {
+        self.handle().flush().await;
+        let page = Page { before: None, limit: 100 };
+        let mut full = Vec::new();
+        for record in self.handle().records(RecordFilter::default(), page).await.unwrap() {
+            full.push(self.handle().record(record.call).await.unwrap().unwrap());
+        }
+        full
+    }
+
+    async fn only_record(&self) -> StoredRecord {
+        let mut records = self.records().await;
+        assert_eq!(records.len(), 1);
+        records.remove(0)
+    }
+
+    fn verdicts(record: &StoredRecord) -> Vec<&str> {
+        record.attempts.iter().map(|attempt| attempt.verdict.as_str()).collect()
+    }
+}
+
+async fn read(response: http::Response<PoolBody>) -> Got {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Got { status: head.status.as_u16(), headers: head.headers, body }
+}
+
+fn body_of(format: Format, stream: bool) -> (&'static str, Value) {
+    match format {
+        Format::Chat => ("/v1/chat/completions", json!({"model": "gpt-4o-mini", "messages": [], "stream": stream})),
+        Format::Messages => {
+            ("/v1/messages", json!({"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [], "stream": stream}))
+        }
+        Format::Responses => ("/v1/responses", json!({"model": "gpt-5-mini", "input": "hi", "stream": stream})),
+    }
+}
+
+fn provider_of(format: Format) -> &'static str {
+    if format == Format::Messages { "anthropic" } else { "openai" }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_leave_and_come_back_in_the_same_allocation() {
+    let reply = Reply::chat("hello");
+    let upstream = Script::new().on("a", reply.clone());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    let body = Bytes::from_static(br#"{ "model":"gpt-4o-mini", "messages":[], "temperature":1.0, "\u0078":1 }"#);
+    let request = http::Request::post("/v1/chat/completions?beta=true")
+        .header("x-api-key", TOKEN)
+        .body(Full::new(body.clone()))
+        .unwrap();
+
+    let mut response = bench.pool.clone().oneshot(request).await.unwrap();
+    let mut come_back = Vec::new();
+    while let Some(frame) = response.body_mut().frame().await {
+        come_back.push(frame.unwrap().into_data().unwrap());
+    }
+
+    let sent = upstream.sent().remove(0);
+    assert_eq!(sent.uri, "https://api.openai.com/v1/chat/completions?beta=true");
+    assert_eq!(
+        sent.body.slices().map(|slice| (slice.as_ptr(), slice.len())).collect::<Vec<_>>(),
+        [(body.as_ptr(), body.len())]
+    );
+    let theirs = reply.bytes();
+    assert_eq!(come_back, [theirs]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_of_an_answer_are_not_copied() {
+    let pieces: Vec<Bytes> = (0..4)
+        .map(|n| Bytes::from(format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{n}\"}}}}]}}\n\n")))
+        .collect();
+    let mut all = pieces.clone();
+    all.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    let upstream = Script::new().on("a", Reply::stream(all.clone()));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    let body =
+        json!({"model": "gpt-4o-mini", "messages": [], "stream": true, "stream_options": {"include_usage": true}});
+    let mut response = bench.start("POST", "/v1/chat/completions", body.to_string().as_bytes()).await;
+
+    let mut pointers = Vec::new();
+    while let Some(frame) = response.body_mut().frame().await {
+        pointers.push(frame.unwrap().into_data().unwrap().as_ptr());
+    }
+    assert_eq!(pointers, all.iter().map(|piece| piece.as_ptr()).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_format_is_passed_through_and_booked_to_the_nano_dollar() {
+    for format in Format::ALL {
+        for stream in [false, true] {
+            let reply = match (format, stream) {
+                (_, true) => Reply::words(format, &["a", "b"]),
+                (Format::Chat, _) => Reply::chat("ab"),
+                (Format::Messages, _) => Reply::message("ab"),
+                (Format::Responses, _) => Reply::json(
+                    200,
+                    &json!({
+                        "id": "resp_1", "object": "response", "status": "completed", "output": [],
+                        "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
+                                  "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15},
+                    }),
+                ),
+            };
+            let upstream = Script::new().on("a", reply.clone());
+            let bench = Bench::new(&upstream, &[("a", provider_of(format), 0)]).await;
+            let (path, body) = body_of(format, stream);
+
+            let got = bench.post(path, &body).await;
+            let record = bench.only_record().await;
+
+            assert_eq!(got.status, 200, "{format} {stream}");
+            assert_eq!((record.usage.input(), record.usage.output), (10, 5), "{format} {stream}");
+            let cost = match format {
+                Format::Chat => 10 * 150 + 5 * 600,
+                Format::Messages => 10 * 3_000 + 5 * 15_000,
+                Format::Responses => 10 * 250 + 5 * 2_000,
+            };
+            assert_eq!(record.cost, Some(NanoUsd(cost)), "{format} {stream}");
+            assert_eq!((record.outcome, record.http_status), (Some(Outcome::Done), Some(200)));
+            assert_eq!(got.headers["x-request-id"], record.call.to_string().as_str());
+            if !(stream && format == Format::Chat) {
+                assert_eq!(got.body, reply.bytes(), "{format} {stream}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_is_asked_for_and_hidden_again_from_a_client_that_did_not_ask() {
+    let reply = Reply::words(Format::Chat, &["hello"]);
+    let upstream = Script::new().on("a", reply.clone());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+
+    let got = bench.chat_stream().await;
+    let sent = upstream.sent().remove(0).body.into_bytes();
+
+    assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap()["stream_options"], json!({"include_usage": true}));
+    let all = String::from_utf8(reply.bytes().to_vec()).unwrap();
+    let usage = all.split_inclusive("\n\n").find(|event| event.contains("\"choices\":[]")).unwrap();
+    assert_eq!(got.text(), all.replace(usage, ""));
+    assert_eq!(bench.only_record().await.usage.total(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_is_replaced_in_place_and_nothing_else() {
+    let upstream = Script::new().on("a", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    let candidates = vec![RouteCandidate { model: "gpt-4o-mini".into(), provider: None, tier: 0, weight: 1 }];
+    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates }).await.unwrap();
+
+    let body = br#"{"temperature": 1.0, "model": "fast", "messages": [ ]}"#;
+    read(bench.start("POST", "/v1/chat/completions", body).await).await;
+
+    let sent = upstream.sent().remove(0).body.into_bytes();
+    assert_eq!(sent, r#"{"temperature": 1.0, "model": "gpt-4o-mini", "messages": [ ]}"#);
+    let record = bench.only_record().await;
+    assert_eq!((record.model.as_str(), record.upstream_model.as_deref()), ("fast", Some("gpt-4o-mini")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_key_answers_when_one_fails_before_the_first_byte() {
+    let overloaded =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n";
+    let cases = [
+        (Reply::limited(), "rate_limited"),
+        (Reply::refused(), "bad_credential"),
+        (Reply::broken(), "upstream_fault"),
+        (Reply::error(429, "insufficient_quota", "insufficient_quota", "no money"), "out_of_credit"),
+        (Reply::reset(), "network"),
+        (Reply::hang(), "network"),
+        (Reply::stream([overloaded]), "overloaded"),
+        (Reply::stream(Vec::<Bytes>::new()), "upstream_fault"),
+    ];
+    for (reply, verdict) in cases {
+        for format in Format::ALL {
+            let upstream = Script::new().on("bad", reply.clone()).on("good", Reply::words(format, &["hello"]));
+            let provider = provider_of(format);
+            let bench = Bench::new(&upstream, &[("bad", provider, 1), ("good", provider, 0)]).await;
+            let (path, body) = body_of(format, true);
+
+            let got = bench.post(path, &body).await;
+            let record = bench.only_record().await;
+
+            assert!(got.text().contains("hello"), "{format} {verdict}");
+            assert_eq!(upstream.keys_tried(), ["bad", "good"], "{format} {verdict}");
+            assert_eq!(Bench::verdicts(&record), [verdict, "answer"], "{format}");
+            assert_eq!(record.usage.total(), 15, "{format} {verdict}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_tried_again_after_the_first_byte() {
+    for format in Format::ALL {
+        for broken in [
+            Reply::words(format, &["hel", "lo"]).cut_after(3),
+            Reply::words(format, &["hel", "lo"]).cut_after(3).then_break(),
+        ] {
+            let upstream = Script::new().on("bad", broken).on("good", Reply::words(format, &["never"]));
+            let provider = provider_of(format);
+            let bench = Bench::new(&upstream, &[("bad", provider, 1), ("good", provider, 0)]).await;
+            let (path, body) = body_of(format, true);
+
+            let got = bench.post(path, &body).await;
+            let record = bench.only_record().await;
+
+            assert_eq!(upstream.keys_tried(), ["bad"], "{format}");
+            assert!(got.text().contains("error"), "{format}: {}", got.text());
+            assert!(!got.text().contains("[DONE]") && !got.text().contains("message_stop"), "{format}");
+            assert_eq!((record.outcome, record.estimated), (Some(Outcome::Cut), true), "{format}");
+            assert!(record.cost.unwrap() > NanoUsd::ZERO, "{format}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_key_cools_for_as_long_as_the_upstream_asked() {
+    let upstream = Script::new().on("a", Reply::limited().retry_after_secs(30)).on("b", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 1), ("b", "openai", 0)]).await;
+
+    bench.chat().await;
+    bench.chat().await;
+    assert_eq!(upstream.keys_tried(), ["a", "b", "b"]);
+    let status = &bench.handle().keys()[0].status;
+    assert_eq!(status.models[0].state, KeyState::Cooling);
+
+    tokio::time::advance(Duration::from_secs(31)).await;
+    bench.chat().await;
+    assert_eq!(upstream.keys_tried()[3], "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_key_rests_the_caller_is_told_for_how_long_and_no_upstream_is_asked() {
+    let upstream = Script::new().on("a", Reply::limited().retry_after_secs(30));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+
+    let first = bench.chat().await;
+    let second = bench.chat().await;
+
+    for got in [&first, &second] {
+        assert_eq!((got.status, &got.headers["retry-after"]), (429, &"30".parse().unwrap()));
+        assert_eq!(got.headers["x-should-retry"], "false");
+        assert_eq!(got.json()["error"]["code"], "rate_limit_exceeded");
+    }
+    assert_eq!(upstream.keys_tried().len(), 1);
+    assert_eq!(bench.records().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clients_own_mistake_is_passed_on_as_it_is_and_counts_against_nobody() {
+    let reply = Reply::error(400, "invalid_request_error", "context_length_exceeded", "too long");
+    let upstream = Script::new().on("a", reply.clone()).on("b", Reply::chat("never"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 1), ("b", "openai", 0)]).await;
+
+    let got = bench.chat().await;
+
+    assert_eq!((got.status, &got.body), (400, &reply.bytes()));
+    assert_eq!(upstream.keys_tried(), ["a"]);
+    assert_eq!(bench.handle().keys()[0].status.state, KeyState::Ready);
+    let record = bench.only_record().await;
+    assert_eq!((record.outcome, record.cost), (Some(Outcome::Failed), Some(NanoUsd::ZERO)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_is_booked_with_what_it_got() {
+    let upstream = Script::new().on("a", Reply::words(Format::Messages, &["hello", "world"]).cut_after(4).then_hang());
+    let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+    let (path, body) = body_of(Format::Messages, true);
+
+    let mut response = bench.start("POST", path, body.to_string().as_bytes()).await;
+    for _ in 0..4 {
+        response.body_mut().frame().await.unwrap().unwrap();
+    }
+    drop(response);
+    let record = bench.only_record().await;
+
+    assert_eq!((record.outcome, record.estimated), (Some(Outcome::HungUp), true));
+    assert_eq!(record.usage.input(), 10);
+    assert!(record.usage.output >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_before_any_answer_is_booked() {
+    let upstream = Script::new().on("a", Reply::hang());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+
+    let call = bench.chat();
+    let _ = tokio::time::timeout(Duration::from_secs(5), call).await.map(|_| panic!("it hangs"));
+    let record = bench.only_record().await;
+
+    assert_eq!(record.outcome, Some(Outcome::HungUp));
+    assert_eq!(record.attempts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_upstream_ends_at_the_idle_limit_with_an_error_event() {
+    let upstream = Script::new().on("a", Reply::words(Format::Responses, &["hello"]).cut_after(3).then_hang());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    let (path, body) = body_of(Format::Responses, true);
+
+    let got = bench.post(path, &body).await;
+
+    assert!(got.text().contains("response.failed"), "{}", got.text());
+    assert_eq!(bench.only_record().await.outcome, Some(Outcome::Cut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shares_of_keys_follow_their_weights() {
+    let upstream = Script::new().on("a", Reply::chat("x")).on("b", Reply::chat("x"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0), ("b", "openai", 0)]).await;
+    let mut heavy = bench.handle().keys()[0].key.spec.clone();
+    heavy.weight = 3;
+    bench.handle().change_key(bench.handle().keys()[0].key.id, heavy).await.unwrap();
+
+    for _ in 0..8 {
+        bench.chat().await;
+    }
+    assert_eq!(upstream.keys_tried().iter().filter(|key| *key == "a").count(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_a_format_no_key_speaks_is_refused_in_its_own_format() {
+    let bench = Bench::new(&Script::new(), &[("a", "anthropic", 0)]).await;
+    let got = bench.post("/v1/chat/completions", &json!({"model": "claude-sonnet-4-5", "messages": []})).await;
+
+    assert_eq!(got.status, 501);
+    assert!(got.json()["error"]["message"].as_str().unwrap().contains("messages"), "{}", got.text());
+    assert_eq!(bench.records().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_requests_name_the_field_and_open_no_record() {
+    let bench = Bench::new(&Script::new(), &[("a", "openai", 0), ("b", "anthropic", 0)]).await;
+    let cases: [(&str, &[u8], u16, &str); 7] = [
+        ("/v1/chat/completions", b"{\"model\":", 400, "JSON"),
+        ("/v1/chat/completions", b"{\"messages\":[]}", 400, "`model` is missing"),
+        ("/v1/chat/completions", b"{\"model\":\"gpt-4o-mini\",\"model\":\"b\"}", 400, "model"),
+        ("/v1/chat/completions", b"{\"model\":7}", 400, "model"),
+        ("/v1/chat/completions", b"{\"model\":\"nobody-serves-this\"}", 404, "nobody-serves-this"),
+        ("/v1/messages", b"[]", 400, "object"),
+        ("/v1/responses", b"{\"model\":\"nobody-serves-this\"}", 404, "nobody-serves-this"),
+    ];
+    for (path, body, status, named) in cases {
+        let got = read(bench.start("POST", path, body).await).await;
+        let body = got.json();
+        assert_eq!(got.status, status, "{path} {body}");
+        assert!(body["error"]["message"].as_str().unwrap().contains(named), "{path} {body}");
+        assert_eq!(body["type"] == "error", path == "/v1/messages", "{path} {body}");
+    }
+    assert_eq!(bench.records().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_over_the_limit_is_refused() {
+    let limits = {
+        let mut limits = Limits::default();
+        limits.body = 100;
+        limits
+    };
+    let bench = Bench::with_limits(&Script::new(), &[("a", "openai", 0)], limits).await;
+    let got = read(bench.start("POST", "/v1/chat/completions", &[b' '; 101]).await).await;
+    assert_eq!(got.status, 413);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_refused_before_its_body_is_read() {
+    let bench = Bench::new(&Script::new(), &[("a", "openai", 0)]).await;
+    let body = http_body_util::StreamBody::new(futures::stream::poll_fn(
+        |_| -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> { panic!("the body was read") },
+    ));
+    let request = http::Request::post("/v1/messages").header("x-api-key", "amp-wrong").body(body).unwrap();
+    let got = read(bench.pool.clone().oneshot(request).await.unwrap()).await;
+
+    assert_eq!((got.status, &got.json()["error"]["type"]), (401, &json!("authentication_error")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_are_listed_in_the_callers_shape() {
+    let bench = Bench::new(&Script::new(), &[("a", "openai", 0), ("b", "anthropic", 0)]).await;
+    let open_ai = read(bench.start("GET", "/v1/models", b"").await).await.json();
+    let ids: Vec<_> = open_ai["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+
+    assert_eq!(open_ai["object"], "list");
+    assert!(ids.contains(&"gpt-4o-mini") && ids.contains(&"claude-sonnet-4-5"), "{ids:?}");
+
+    let request = http::Request::get("/v1/models/claude-sonnet-4-5")
+        .header("x-api-key", TOKEN)
+        .header("anthropic-version", "2023-06-01")
+        .body(Full::new(Bytes::new()))
+        .unwrap();
+    let one = read(bench.pool.clone().oneshot(request).await.unwrap()).await.json();
+    assert_eq!((&one["type"], &one["id"]), (&json!("model"), &json!("claude-sonnet-4-5")));
+    assert_eq!(bench.records().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_limited_to_models_sees_and_uses_only_those() {
+    let bench = Bench::new(&Script::new().on("a", Reply::chat("x")), &[("a", "openai", 0)]).await;
+    let id = bench.handle().tokens()[0].id;
+    let mut spec = TokenSpec::named("test");
+    spec.models = vec!["gpt-4o*".parse().unwrap()];
+    bench.handle().change_token(id, spec).await.unwrap();
+
+    let got = bench.post("/v1/responses", &json!({"model": "gpt-5-mini", "input": "x"})).await;
+    assert_eq!(got.status, 403);
+    assert_eq!(bench.chat().await.status, 200);
+    let listed = read(bench.start("GET", "/v1/models", b"").await).await.json();
+    assert!(listed["data"].as_array().unwrap().iter().all(|m| m["id"].as_str().unwrap().starts_with("gpt-4o")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_endpoints_are_passed_on_as_they_are() {
+    let reply =
+        Reply::json(200, &json!({"object": "list", "data": [], "usage": {"prompt_tokens": 8, "total_tokens": 8}}));
+    let upstream = Script::new().on("a", reply.clone());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+
+    let got = bench.post("/v1/embeddings?x=1", &json!({"model": "text-embedding-3-small", "input": "hi"})).await;
+    let listed = read(bench.start("GET", "/v1/files?limit=2", b"").await).await;
+
+    assert_eq!((got.status, listed.status), (200, 200));
+    let uris: Vec<_> = upstream.sent().iter().map(|sent| sent.uri.to_string()).collect();
+    assert_eq!(uris, ["https://api.openai.com/v1/embeddings?x=1", "https://api.openai.com/v1/files?limit=2"]);
+    assert_eq!(bench.records().await.iter().map(|record| record.usage.input()).collect::<Vec<_>>(), [8, 8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_books_add_up_to_the_records() {
+    let upstream = Script::new().on("a", Reply::limited()).on("b", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0), ("b", "openai", 0)]).await;
+    let calls = (0..20).map(|_| bench.chat());
+    futures::future::join_all(calls).await;
+
+    let records = bench.records().await;
+    let end = Timestamp::from_millis(i64::MAX / 2);
+    let sums = bench.handle().totals(Timestamp::from_millis(0), end, GroupBy::Nothing).await.unwrap();
+
+    assert_eq!(records.len(), 20);
+    assert_eq!(sums[0].requests, 20);
+    assert_eq!(sums[0].cost, records.iter().filter_map(|record| record.cost).sum());
+    assert_eq!(sums[0].usage.total(), records.iter().map(|record| record.usage.total()).sum::<u64>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_pool_refuses_new_calls_and_finishes_old_ones() {
+    let upstream = Script::new().on(
+        "a",
+        Reply::words(Format::Chat, &["hello"]).cut_after(2).pause(Duration::from_secs(1)).piece("data: [DONE]\n\n"),
+    );
+    let bench = Arc::new(Bench::new(&upstream, &[("a", "openai", 0)]).await);
+    let body = json!({"model": "gpt-4o-mini", "messages": [], "stream": true}).to_string();
+    let old = bench.start("POST", "/v1/chat/completions", body.as_bytes()).await;
+
+    bench.handle().start_draining();
+    let refused = bench.chat().await;
+    assert_eq!((refused.status, bench.handle().is_ready()), (503, false));
+    assert!(read(old).await.text().ends_with("data: [DONE]\n\n"));
+    assert_eq!(bench.only_record().await.outcome, Some(Outcome::Done));
+    assert_eq!(bench.upstream.keys_tried(), ["a"]);
+}

@@ -1,0 +1,26 @@
+# The web UI, for the Makefile at the top to include. Only these targets need Node; cargo never does.
+
+UI_FRESH := node frontend/tools/fresh.mjs
+UI_INSTALL := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: ui ui-if-possible check-ui test-ui
+
+# Builds and packs the UI into amp-pool-server/ui, unless that was made from the very same sources.
+ui:
+	@if $(UI_FRESH); then echo "the packed UI is up to date"; \
+	else cd frontend && $(UI_INSTALL) && npm run --silent build && npm run --silent pack; fi
+
+# The same where Node is found. Where it is not, or the build fails, the committed UI is used as it is.
+ui-if-possible:
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  $(MAKE) --no-print-directory ui || echo "the UI was not rebuilt; going on with the committed one"; \
+	else echo "Node was not found; going on with the committed UI"; fi
+
+# Fails when the committed UI is not what its sources give, to the byte.
+check-ui:
+	@cd frontend && $(UI_INSTALL) && out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
+	  npm run --silent build -- --outDir "$$out" --logLevel error && node tools/check.mjs "$$out"
+
+# Types and logic of the UI.
+test-ui:
+	@cd frontend && $(UI_INSTALL) && npm run --silent check && npm run --silent test

@@ -1,0 +1,31 @@
+// How the UI is built. The result is packed into the server crate by `tools/pack.mjs`.
+
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const server = "http://127.0.0.1:8000";
+const proxy = { "/api": server, "/health": server, "/ready": server };
+
+export default defineConfig({
+  plugins: [react()],
+  server: { proxy },
+  preview: { proxy },
+  build: {
+    // A `data:` icon would change the page whenever the icon does.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // Vendor code has its own files, so that a change of ours leaves their names, and everybody's caches, alone.
+          groups: [
+            { name: "react", test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/, priority: 2 },
+            { name: "antd", test: /node_modules[\\/]/, priority: 1 },
+          ],
+        },
+      },
+    },
+  },
+  test: { include: ["src/**/*.test.ts"] },
+});
