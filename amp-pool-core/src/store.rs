@@ -24,6 +24,8 @@ use crate::{
 
 mod fingerprint;
 pub mod memory;
+// A store that keeps no sums makes them of its records.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod rollup;
 mod rows;
 #[cfg(feature = "sqlite")]

@@ -82,7 +82,6 @@ impl Totals {
     }
 
     /// Adds the sums of another group.
-    #[cfg(feature = "sqlite")]
     pub(super) fn merge(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.errors = self.errors.saturating_add(other.errors);

@@ -173,7 +173,10 @@ fn headers_json(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, Failur
 
 fn headers(text: &Secret) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
-    for (name, value) in from_json::<Vec<(String, String)>>(text.expose())? {
+    // The cause is not passed on: it could quote a value.
+    let pairs: Vec<(String, String)> = serde_json::from_str(text.expose())
+        .map_err(|_| Failure::corrupt("the sealed headers of a key are no list of pairs"))?;
+    for (name, value) in pairs {
         headers.append(HeaderName::try_from(name).map_err(Failure::corrupt)?, header_value(value)?);
     }
     Ok(headers)

@@ -167,10 +167,10 @@ mod tests {
     use super::*;
     use crate::store::sqlite::tests::database;
 
-    fn check(filter: RecordFilter, expected: &str) {
+    fn check(filter: &RecordFilter, expected: &str) {
         let (_dir, mut connection) = database();
         let tx = connection.transaction().unwrap();
-        let Query { sql, values } = query(&filter, Page { before: Some(9), limit: 5 });
+        let Query { sql, values } = query(filter, Page { before: Some(9), limit: 5 });
         let mut statement = tx.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let plan = statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
         let plan = plan.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
@@ -182,15 +182,15 @@ mod tests {
     fn every_page_comes_from_an_index_in_its_order() {
         let filter = RecordFilter::default;
         let at = Some(Timestamp::from_millis(1));
-        check(filter(), "USING INTEGER PRIMARY KEY (rowid<?)");
-        check(RecordFilter { from: at, to: at, ..filter() }, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
-        check(RecordFilter { from: at, to: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
-        check(RecordFilter { from: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
-        check(RecordFilter { key: Some(KeyId(1)), ..filter() }, "USING INDEX api_request_log_key");
-        check(RecordFilter { token: Some(TokenId(1)), ..filter() }, "USING INDEX api_request_log_token");
-        check(RecordFilter { model: Some("m".into()), ..filter() }, "USING INDEX api_request_log_model");
-        check(RecordFilter { status: Some("error".into()), ..filter() }, "USING INDEX api_request_log_errors");
-        check(RecordFilter { error_type: Some("e".into()), ..filter() }, "USING INDEX api_request_log_error_type");
+        check(&filter(), "USING INTEGER PRIMARY KEY (rowid<?)");
+        check(&RecordFilter { from: at, to: at, ..filter() }, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
+        check(&RecordFilter { from: at, to: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
+        check(&RecordFilter { from: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
+        check(&RecordFilter { key: Some(KeyId(1)), ..filter() }, "USING INDEX api_request_log_key");
+        check(&RecordFilter { token: Some(TokenId(1)), ..filter() }, "USING INDEX api_request_log_token");
+        check(&RecordFilter { model: Some("m".into()), ..filter() }, "USING INDEX api_request_log_model");
+        check(&RecordFilter { status: Some("error".into()), ..filter() }, "USING INDEX api_request_log_errors");
+        check(&RecordFilter { error_type: Some("e".into()), ..filter() }, "USING INDEX api_request_log_error_type");
     }
 
     #[test]

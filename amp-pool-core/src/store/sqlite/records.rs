@@ -94,7 +94,7 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
     for change in changes(batch) {
         match change {
             Change { settled: Some(record), opened } => settled.extend(settle(tx, record, opened.is_some())?),
-            Change { opened: Some(call), .. } => drop(insert(tx, &rows::opened(call))?),
+            Change { opened: Some(call), .. } => drop(write(tx, INSERT, &rows::opened(call))?),
             Change { opened: None, settled: None } => {}
         }
     }
@@ -128,8 +128,8 @@ fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
 /// `is_new`: the call was opened in this very batch, so it is most likely not there yet. Either guess is made good.
 fn settle(tx: &Transaction<'_>, record: &Record, is_new: bool) -> Result<Option<StoredRecord>, Failure> {
     let row = rows::settled(record);
-    let written = if is_new { insert(tx, &row)? || update(tx, &row)? } else { update(tx, &row)? || insert(tx, &row)? };
-    if !written {
+    let (likely, other) = if is_new { (INSERT, SETTLE) } else { (SETTLE, INSERT) };
+    if !write(tx, likely, &row)? && !write(tx, other, &row)? {
         return Ok(None);
     }
     for (n, attempt) in record.attempts.iter().enumerate() {
@@ -138,15 +138,8 @@ fn settle(tx: &Transaction<'_>, record: &Record, is_new: bool) -> Result<Option<
     Ok(Some(row))
 }
 
-fn insert(tx: &Transaction<'_>, row: &StoredRecord) -> Result<bool, Failure> {
-    execute(tx, INSERT, row)
-}
-
-fn update(tx: &Transaction<'_>, row: &StoredRecord) -> Result<bool, Failure> {
-    execute(tx, SETTLE, row)
-}
-
-fn execute(tx: &Transaction<'_>, sql: &'static str, row: &StoredRecord) -> Result<bool, Failure> {
+/// Whether `sql`, one of the two statements above, met its case and wrote the row.
+fn write(tx: &Transaction<'_>, sql: &'static str, row: &StoredRecord) -> Result<bool, Failure> {
     let usage = &row.usage;
     let changed = tx.prepare_cached(sql)?.execute(params![
         row.create_time.as_millis(),
@@ -218,7 +211,7 @@ fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     let mut open = collect(tx, pages::OPEN, &[], pages::read)?;
     for row in &mut open {
         rows::interrupt(row, now);
-        update(tx, row)?;
+        write(tx, SETTLE, row)?;
     }
     statistics::add(tx, &open)?;
     Ok(open.len() as u64)

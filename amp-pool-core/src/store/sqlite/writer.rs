@@ -1,6 +1,9 @@
 //! The one thread that writes.
 
-use std::thread;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -80,7 +83,8 @@ fn serve(connection: Connection, access: &Access, mut queue: mpsc::Receiver<Job>
     let mut current = Some(connection);
     while let Some(job) = queue.blocking_recv() {
         let connection = current.take().map_or_else(|| reopen(access), Ok);
-        current = job(connection);
+        // A defect in one job must not end the books for all others. It took its connection along.
+        current = catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_default();
     }
 }
 
@@ -89,13 +93,13 @@ fn reopen(access: &Access) -> Result<Connection, Failure> {
     access.writer()
 }
 
-/// The writing thread has ended, which it does only by a defect.
+/// A job has ended by a defect, without an answer.
 #[derive(Debug)]
 struct WriterGone;
 
 impl std::fmt::Display for WriterGone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the writing thread has ended")
+        f.write_str("the writing of the books was broken off by a defect")
     }
 }
 
@@ -161,6 +165,17 @@ mod tests {
 
         assert!(matches!(refused, StoreError::Unavailable(_)));
         assert!(!dir.path().join("test.db").exists());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+
+        let panicked = writer.transact::<()>(|_| panic!("a defect")).await;
+        assert!(matches!(panicked, Err(StoreError::Unavailable(_))));
+
+        writer.transact(|_| Ok(())).await.unwrap();
     }
 
     #[tokio::test]

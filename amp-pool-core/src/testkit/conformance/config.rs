@@ -146,7 +146,7 @@ pub(super) async fn a_rotated_client_token_keeps_all_but_its_secret(store: &dyn 
 pub(super) async fn a_route_comes_back_as_it_was_written(store: &dyn Store) {
     let made = store.insert_route(route("fast"), at(1)).await.unwrap();
     assert_eq!(made.spec, route("fast"));
-    assert_eq!(store.load().await.unwrap().routes, [made.clone()]);
+    assert_eq!(store.load().await.unwrap().routes, vec![made.clone()]);
 
     let changed = store.update_route(made.id, route("quick"), at(2)).await.unwrap();
     assert_eq!((changed.id, changed.create_time, changed.update_time), (made.id, at(1), at(2)));

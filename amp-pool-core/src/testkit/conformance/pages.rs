@@ -8,10 +8,10 @@ use crate::{
 
 /// Every third call failed, every seventh is still open, and they were settled out of their order.
 async fn fill(store: &dyn Store) {
-    let settle = |n| settle_entry(&if n % 3 == 0 { failure(n) } else { record(n) });
-    let odd = (0..40).filter(|n| n % 2 == 1);
-    let even = (0..40).filter(|n| n % 2 == 0);
-    let batch = odd.chain(even).map(|n| if n % 7 == 0 { open_entry(n) } else { settle(n) });
+    let settle = |n: u16| settle_entry(&if n.is_multiple_of(3) { failure(n) } else { record(n) });
+    let odd = (1..40).step_by(2);
+    let even = (0..40).step_by(2);
+    let batch = odd.chain(even).map(|n: u16| if n.is_multiple_of(7) { open_entry(n) } else { settle(n) });
     store.commit(batch.collect::<Vec<Entry>>().into()).await.unwrap();
 }
 

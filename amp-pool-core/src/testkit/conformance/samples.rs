@@ -100,7 +100,7 @@ pub(super) fn opened(n: u16) -> Opened {
         model: format!("model-{}", n % 3),
         format: Format::Messages,
         endpoint: "messages",
-        stream: n % 2 == 0,
+        stream: n.is_multiple_of(2),
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
             cache_write_5m: 3,
             cache_write_1h: 4,
             output: 50,
-            reasoning: (n % 2 == 0).then_some(6),
+            reasoning: (n.is_multiple_of(2)).then_some(6),
         },
         usage_source: if served { UsageSource::Final } else { UsageSource::Estimated },
         cost: Some(NanoUsd(1_000 + i64::from(n))),

@@ -14,12 +14,12 @@ const SPLITS: [GroupBy; 7] =
 
 /// The `n`th of calls that differ in all that sums can be split by, over more than a day.
 fn varied(n: u16) -> Record {
-    let mut record = if n % 5 == 0 { failure(n) } else { record(n) };
+    let mut record = if n.is_multiple_of(5) { failure(n) } else { record(n) };
     record.opened.create_time = at(i64::from(n) * 37);
-    record.opened.token = record.opened.token.filter(|_| n % 4 != 0);
-    record.outcome = if n % 5 == 0 { record.outcome } else { Outcome::ALL[usize::from(n % 4)] };
+    record.opened.token = record.opened.token.filter(|_| !n.is_multiple_of(4));
+    record.outcome = if n.is_multiple_of(5) { record.outcome } else { Outcome::ALL[usize::from(n % 4)] };
     if n % 5 > 2 {
-        record.attempts.push(attempt(n, 9 + i64::from(n % 3), n % 2 == 0));
+        record.attempts.push(attempt(n, 9 + i64::from(n % 3), n.is_multiple_of(2)));
     }
     if n % 6 == 1 {
         record.attempts.iter_mut().for_each(|attempt| attempt.cost = None);
