@@ -24,9 +24,7 @@ use crate::{
     route::{Catalog, KnownModel, Route, RouteSpec},
     secret::Secret,
     service::auth::Tokens,
-    store::{
-        Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals,
-    },
+    store::{Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals},
     time::{Clock, Timestamp},
 };
 
@@ -223,13 +221,8 @@ impl Handle {
             return invalid("weight", "a weight is at least 1".into());
         }
         let now = self.now();
-        let key = Key {
-            id: KeyId(0),
-            create_time: now,
-            update_time: now,
-            fingerprint: String::new(),
-            spec: spec.clone(),
-        };
+        let key =
+            Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };
         match LiveKey::new(Arc::new(key), self.0.presets, Arc::default(), Arc::default()) {
             Ok(_) => Ok(()),
             Err(error) => invalid(error.field(), error.to_string()),

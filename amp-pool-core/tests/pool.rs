@@ -150,22 +150,25 @@ async fn bytes_leave_and_come_back_in_the_same_allocation() {
 
     let sent = upstream.sent().remove(0);
     assert_eq!(sent.uri, "https://api.openai.com/v1/chat/completions?beta=true");
-    assert_eq!(sent.body.slices().map(|slice| (slice.as_ptr(), slice.len())).collect::<Vec<_>>(), [(
-        body.as_ptr(),
-        body.len()
-    )]);
+    assert_eq!(
+        sent.body.slices().map(|slice| (slice.as_ptr(), slice.len())).collect::<Vec<_>>(),
+        [(body.as_ptr(), body.len())]
+    );
     let theirs = reply.bytes();
     assert_eq!(come_back, [theirs]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn frames_of_an_answer_are_not_copied() {
-    let pieces: Vec<Bytes> = (0..4).map(|n| Bytes::from(format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{n}\"}}}}]}}\n\n"))).collect();
+    let pieces: Vec<Bytes> = (0..4)
+        .map(|n| Bytes::from(format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{n}\"}}}}]}}\n\n")))
+        .collect();
     let mut all = pieces.clone();
     all.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let upstream = Script::new().on("a", Reply::stream(all.clone()));
     let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
-    let body = json!({"model": "gpt-4o-mini", "messages": [], "stream": true, "stream_options": {"include_usage": true}});
+    let body =
+        json!({"model": "gpt-4o-mini", "messages": [], "stream": true, "stream_options": {"include_usage": true}});
     let mut response = bench.start("POST", "/v1/chat/completions", body.to_string().as_bytes()).await;
 
     let mut pointers = Vec::new();
@@ -183,11 +186,14 @@ async fn every_format_is_passed_through_and_booked_to_the_nano_dollar() {
                 (_, true) => Reply::words(format, &["a", "b"]),
                 (Format::Chat, _) => Reply::chat("ab"),
                 (Format::Messages, _) => Reply::message("ab"),
-                (Format::Responses, _) => Reply::json(200, &json!({
-                    "id": "resp_1", "object": "response", "status": "completed", "output": [],
-                    "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
-                              "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15},
-                })),
+                (Format::Responses, _) => Reply::json(
+                    200,
+                    &json!({
+                        "id": "resp_1", "object": "response", "status": "completed", "output": [],
+                        "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
+                                  "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15},
+                    }),
+                ),
             };
             let upstream = Script::new().on("a", reply.clone());
             let bench = Bench::new(&upstream, &[("a", provider_of(format), 0)]).await;
@@ -247,7 +253,8 @@ async fn an_alias_is_replaced_in_place_and_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn another_key_answers_when_one_fails_before_the_first_byte() {
-    let overloaded = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n";
+    let overloaded =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n";
     let cases = [
         (Reply::limited(), "rate_limited"),
         (Reply::refused(), "bad_credential"),
@@ -279,7 +286,10 @@ async fn another_key_answers_when_one_fails_before_the_first_byte() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_tried_again_after_the_first_byte() {
     for format in Format::ALL {
-        for broken in [Reply::words(format, &["hel", "lo"]).cut_after(3), Reply::words(format, &["hel", "lo"]).cut_after(3).then_break()] {
+        for broken in [
+            Reply::words(format, &["hel", "lo"]).cut_after(3),
+            Reply::words(format, &["hel", "lo"]).cut_after(3).then_break(),
+        ] {
             let upstream = Script::new().on("bad", broken).on("good", Reply::words(format, &["never"]));
             let provider = provider_of(format);
             let bench = Bench::new(&upstream, &[("bad", provider, 1), ("good", provider, 0)]).await;
@@ -494,7 +504,8 @@ async fn a_token_limited_to_models_sees_and_uses_only_those() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_endpoints_are_passed_on_as_they_are() {
-    let reply = Reply::json(200, &json!({"object": "list", "data": [], "usage": {"prompt_tokens": 8, "total_tokens": 8}}));
+    let reply =
+        Reply::json(200, &json!({"object": "list", "data": [], "usage": {"prompt_tokens": 8, "total_tokens": 8}}));
     let upstream = Script::new().on("a", reply.clone());
     let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
 
@@ -526,7 +537,10 @@ async fn the_books_add_up_to_the_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_draining_pool_refuses_new_calls_and_finishes_old_ones() {
-    let upstream = Script::new().on("a", Reply::words(Format::Chat, &["hello"]).cut_after(2).pause(Duration::from_secs(1)).piece("data: [DONE]\n\n"));
+    let upstream = Script::new().on(
+        "a",
+        Reply::words(Format::Chat, &["hello"]).cut_after(2).pause(Duration::from_secs(1)).piece("data: [DONE]\n\n"),
+    );
     let bench = Arc::new(Bench::new(&upstream, &[("a", "openai", 0)]).await);
     let body = json!({"model": "gpt-4o-mini", "messages": [], "stream": true}).to_string();
     let old = bench.start("POST", "/v1/chat/completions", body.as_bytes()).await;

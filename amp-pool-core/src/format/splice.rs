@@ -15,6 +15,14 @@ pub struct Splice {
     pub with: Bytes,
 }
 
+impl Splice {
+    /// Replaces `range` by `text` as a JSON string.
+    #[must_use]
+    pub fn string(range: Range<usize>, text: &str) -> Self {
+        Self { range, with: serde_json::Value::from(text).to_string().into() }
+    }
+}
+
 /// A body made of slices. Cloning it copies no bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain(VecDeque<Bytes>);

@@ -231,7 +231,8 @@ impl Trouble {
     }
 
     fn refuse(&mut self, reason: String, now: Instant) {
-        let proven = self.condition.as_ref().is_some_and(|c| matches!(c.state, KeyState::Disabled)) || self.in_a_row > 0;
+        let proven =
+            self.condition.as_ref().is_some_and(|c| matches!(c.state, KeyState::Disabled)) || self.in_a_row > 0;
         let (state, wait) = if proven { (KeyState::Disabled, RECHECK) } else { (KeyState::Cooling, GLITCH_PAUSE) };
         self.rest(state, Some(wait), reason, now);
     }

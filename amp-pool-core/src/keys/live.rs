@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{Condition, Egress, Health, Key, KeyState};
 use crate::{
     format::Format,
-    provider::{BaseUrlError, CredentialError, Presets, Provider, Upstream},
+    provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
     time::Timestamp,
 };
 
@@ -95,6 +95,17 @@ impl LiveKey {
             .map(|(format, _)| *format)
     }
 
+    /// Whether it is known to serve `model` by name, and not just because it serves whatever it is asked for.
+    #[must_use]
+    pub fn knows(&self, model: &str) -> bool {
+        let names = |pattern: &ModelPattern| !pattern.is_any() && pattern.matches(model);
+        let own = &self.key.spec.models;
+        self.formats_for(model).any(|format| {
+            let known = self.upstream(format).map(Upstream::models).unwrap_or_default();
+            if own.is_empty() { known.iter().any(names) } else { own.iter().any(names) }
+        })
+    }
+
     /// The key's state at `now`, for people. `wall` is the same moment on the wall clock.
     #[must_use]
     pub fn status(&self, now: Instant, wall: Timestamp) -> KeyStatus {
@@ -102,7 +113,8 @@ impl LiveKey {
             return KeyStatus::off();
         }
         let models = self.health.model_conditions(now);
-        let models = models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
+        let models =
+            models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
         match self.health.condition(now) {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }

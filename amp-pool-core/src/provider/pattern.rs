@@ -42,6 +42,12 @@ impl ModelPattern {
         !self.0.contains('*')
     }
 
+    /// Whether the pattern takes every name, or every name with a `/`.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0.bytes().all(|byte| matches!(byte, b'*' | b'/'))
+    }
+
     /// Whether `model` fits. Linear in the length of both for patterns with one star, and never backtracks further than
     /// the last star.
     #[must_use]

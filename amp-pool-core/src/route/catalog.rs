@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::{Plan, Route, RouteCandidate, Seat};
-use crate::{
-    keys::LiveKey,
-    price::PriceBook,
-};
+use crate::{keys::LiveKey, price::PriceBook};
 
 /// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
 const PLANS_KEPT: usize = 4096;
@@ -117,8 +114,8 @@ impl Catalog {
         let mut found = BTreeMap::new();
         for key in enabled(&self.keys) {
             let exact = key.key.spec.models.iter().filter(|pattern| pattern.is_exact()).map(|pattern| pattern.as_str());
-            for id in exact.chain(self.prices.models_of(&key.provider.id)) {
-                if key.formats_for(id).next().is_some() {
+            for id in exact.chain(self.prices.ids()) {
+                if key.knows(id) {
                     found.entry(id.to_owned()).or_insert_with(|| key.provider.id.clone());
                 }
             }

@@ -6,7 +6,7 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,7 @@ use crate::{
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::Outcome,
-    time::{Clock, Timestamp},
+    time::Clock,
     transport::{Outgoing, Transport, TransportError, UpstreamBody},
 };
 
@@ -109,13 +109,13 @@ impl Attempts {
         recorder.begin(&seat.key, routed.call.ask.format, model);
         let failure = match self.send(routed, seat).await {
             Err(failure) => failure,
-            Ok(answer) if answer.status().is_success() => match self.open(routed, answer, &mut recorder).await {
+            Ok(answer) if answer.status().is_success() => match self.open(routed, seat, answer, &mut recorder).await {
                 Ok((head, opening, body)) => {
                     seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, stage::now());
                     seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, stage::now());
                     return Step::Answered(self.serve(routed, recorder, head, opening, body));
                 }
-                Err(failure) => failure.judged_by(seat, self.clock.now()),
+                Err(failure) => failure,
             },
             Ok(answer) => match self.refusal(seat, answer).await {
                 Refusal::OfTheCaller(response) => return Step::Answered(self.pass_on(recorder, response).await),
@@ -191,29 +191,38 @@ impl Attempts {
     async fn open(
         &self,
         routed: &Routed,
+        seat: &Seat,
         answer: http::Response<UpstreamBody>,
         recorder: &mut Recorder,
-    ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Unopened> {
+    ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
         let (head, mut body) = answer.into_parts();
         let patience = self.patience(routed);
         let first = match tokio::time::timeout(patience, next(&mut body)).await {
-            Err(_) => return Err(Unopened::failed(Failure::silent(patience))),
-            Ok(Err(error)) => return Err(Unopened::failed(Failure::network(&error))),
-            Ok(Ok(None)) if is_stream(&head.headers) => return Err(Unopened::failed(Failure::empty())),
+            Err(_) => return Err(Failure::silent(patience)),
+            Ok(Err(error)) => return Err(Failure::network(&error)),
+            Ok(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
             Ok(Ok(None)) => return Ok((head, Vec::new(), body)),
             Ok(Ok(Some(first))) => first,
         };
         recorder.first_byte();
         let opening = if is_stream(&head.headers) {
-            self.open_stream(routed, first, &mut body).await?
+            self.open_stream(routed, seat, first, &mut body).await?
         } else {
-            refuse_error(&head.headers, &first)?;
+            if let Some(error) = error_in(&head.headers, &first) {
+                self.judge(seat, error)?;
+            }
             vec![first]
         };
         Ok((head, opening, body))
     }
 
-    async fn open_stream(&self, routed: &Routed, first: Bytes, body: &mut UpstreamBody) -> Result<Vec<Bytes>, Unopened> {
+    async fn open_stream(
+        &self,
+        routed: &Routed,
+        seat: &Seat,
+        first: Bytes,
+        body: &mut UpstreamBody,
+    ) -> Result<Vec<Bytes>, Failure> {
         let until = tokio::time::Instant::now() + self.limits.opening_time;
         let mut opening = Opening::new(routed.call.ask.format);
         let (mut held, mut bytes, mut frame) = (Vec::with_capacity(2), 0, first);
@@ -223,7 +232,7 @@ impl Attempts {
             held.push(frame);
             match state {
                 Opened::Begun => return Ok(held),
-                Opened::Failed(failure) => return Err(Unopened::Event(failure)),
+                Opened::Failed(error) => return self.judge(seat, error).map(|()| held),
                 Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
                 Opened::Hold => {}
             }
@@ -231,35 +240,35 @@ impl Attempts {
                 // Whoever sends nothing but a beginning for so long is thinking: its client may know.
                 Err(_) => return Ok(held),
                 Ok(Ok(Some(frame))) => frame,
-                Ok(Ok(None)) => return Err(Unopened::failed(Failure::empty())),
-                Ok(Err(error)) => return Err(Unopened::failed(Failure::network(&error))),
+                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening).map(|()| held),
+                Ok(Err(error)) => return Err(Failure::network(&error)),
             };
         }
     }
-}
 
-/// Why an answer with a good status is none.
-enum Unopened {
-    /// An error stands where the first event should.
-    Event(crate::format::Failure),
-    Failed(Failure),
-}
-
-impl Unopened {
-    fn failed(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-
-    fn judged_by(self, seat: &Seat, now: Timestamp) -> Failure {
-        match self {
-            Self::Failed(failure) => failure,
-            Self::Event(event) => {
-                let signal = Signal::event(event.kind.as_deref(), event.code.as_deref(), &event.message, now);
-                let verdict = seat.key.provider.classify(&signal);
-                Failure { verdict: verdict.not_an_answer(), status: Some(StatusCode::OK), message: event.message, silent: false }
-            }
+    /// A stream that ended while it was held back.
+    fn end_of_opening(&self, seat: &Seat, opening: &mut Opening) -> Result<(), Failure> {
+        match opening.finish() {
+            Opened::Begun => Ok(()),
+            Opened::Failed(error) => self.judge(seat, error),
+            Opened::Hold => Err(Failure::empty()),
         }
     }
+
+    /// An error stands where an answer should. The client's own mistake is an answer all the same.
+    fn judge(&self, seat: &Seat, error: crate::format::Failure) -> Result<(), Failure> {
+        let crate::format::Failure { kind, code, message, .. } = error;
+        let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
+        match failed(seat.key.provider.classify(&signal)) {
+            Verdict::CallerFault => Ok(()),
+            verdict => Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false }),
+        }
+    }
+}
+
+/// What was no answer is not to be taken for one, whatever the rules say.
+fn failed(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
 }
 
 async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
@@ -284,19 +293,14 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Some upstreams answer 200 with an error for a body.
-fn refuse_error(headers: &HeaderMap, first: &[u8]) -> Result<(), Unopened> {
-    let begins_so = |name: &[u8]| {
-        let rest = first.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
-        rest.trim_ascii_start().starts_with(name)
+/// The error in a body that came with a good status: some upstreams answer so.
+fn error_in(headers: &HeaderMap, first: &[u8]) -> Option<crate::format::Failure> {
+    let begins_with = |name: &[u8]| {
+        let members = first.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
+        members.trim_ascii_start().starts_with(name)
     };
-    if !is_json(headers) || !(begins_so(b"\"error\"") || begins_so(b"\"base_resp\"")) {
-        return Ok(());
-    }
-    match crate::format::Failure::read(first) {
-        Some(failure) => Err(Unopened::Event(failure)),
-        None => Ok(()),
-    }
+    let suspicious = is_json(headers) && (begins_with(b"\"error\"") || begins_with(b"\"base_resp\""));
+    if suspicious { crate::format::Failure::read(first) } else { None }
 }
 
 /// Serving.
@@ -390,7 +394,7 @@ impl Attempts {
         let (head, body) = answer.into_parts();
         let (body, whole) = self.error_body(body).await;
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
-        let verdict = seat.key.provider.classify(&signal).not_an_answer();
+        let verdict = failed(seat.key.provider.classify(&signal));
         if verdict == Verdict::CallerFault && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }

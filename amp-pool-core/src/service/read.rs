@@ -124,9 +124,7 @@ where
     B::Error: Into<BoxError>,
 {
     loop {
-        let frame = tokio::time::timeout(limits.body_gap, body.frame())
-            .await
-            .map_err(|_| Error::slow_body())?;
+        let frame = tokio::time::timeout(limits.body_gap, body.frame()).await.map_err(|_| Error::slow_body())?;
         match frame {
             None => return Ok(None),
             Some(Err(error)) => {

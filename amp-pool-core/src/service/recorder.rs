@@ -115,7 +115,7 @@ impl Recorder {
         match self.prices.find(&attempt.provider, &attempt.upstream_model) {
             Some(price) => {
                 attempt.cost = price.cost(&attempt.usage, key.key.spec.price_factor).ok();
-                attempt.price_version = Some(price.version().to_owned());
+                attempt.price_version = Some(price.version.clone());
             }
             // Without a price, what used nothing still costs nothing.
             None => attempt.cost = self.used_nothing(&attempt).then_some(NanoUsd::ZERO),

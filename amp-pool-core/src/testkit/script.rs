@@ -35,6 +35,7 @@ pub struct Script(Arc<Mutex<Plot>>);
 struct Plot {
     replies: HashMap<String, VecDeque<Reply>>,
     sent: Vec<Sent>,
+    forgets: bool,
 }
 
 /// A request as it reached the upstream.
@@ -80,6 +81,13 @@ impl Script {
         self
     }
 
+    /// Keeps nothing of what was sent: for measurements.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        self.plot().forgets = true;
+        self
+    }
+
     /// Everything that was sent so far.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
@@ -103,7 +111,9 @@ impl Script {
             Some(replies) => replies.front().cloned(),
             None => None,
         };
-        plot.sent.push(sent);
+        if !plot.forgets {
+            plot.sent.push(sent);
+        }
         reply.unwrap_or_else(Reply::refused)
     }
 }
@@ -142,21 +152,27 @@ impl Reply {
     /// A Chat answer with `text`, 10 tokens in and 5 out.
     #[must_use]
     pub fn chat(text: &str) -> Self {
-        Self::json(200, &json!({
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        }))
+        Self::json(
+            200,
+            &json!({
+                "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini",
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            }),
+        )
     }
 
     /// A Messages answer with `text`, 10 tokens in and 5 out.
     #[must_use]
     pub fn message(text: &str) -> Self {
-        Self::json(200, &json!({
-            "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
-            "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
-            "usage": {"input_tokens": 10, "output_tokens": 5},
-        }))
+        Self::json(
+            200,
+            &json!({
+                "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+                "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
+                "usage": {"input_tokens": 10, "output_tokens": 5},
+            }),
+        )
     }
 
     /// A stream of `format` with `words`, one event a frame, and 10 tokens in and 5 out.
@@ -253,7 +269,8 @@ impl Reply {
     /// The bytes of its body.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        let pieces = self.steps.iter().filter_map(|step| if let Step::Bytes(piece) = step { Some(piece) } else { None });
+        let pieces =
+            self.steps.iter().filter_map(|step| if let Step::Bytes(piece) = step { Some(piece) } else { None });
         pieces.flatten().copied().collect()
     }
 
@@ -357,9 +374,11 @@ fn message_events(words: &[&str]) -> Vec<String> {
         }}),
         json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
     ];
-    events.extend(words.iter().map(|word| {
-        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}})
-    }));
+    events.extend(
+        words.iter().map(
+            |word| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}),
+        ),
+    );
     events.push(json!({"type": "content_block_stop", "index": 0}));
     let end = json!({"stop_reason": "end_turn", "stop_sequence": null});
     events.push(json!({"type": "message_delta", "delta": end, "usage": {"output_tokens": 5}}));
@@ -368,9 +387,7 @@ fn message_events(words: &[&str]) -> Vec<String> {
 }
 
 fn response_events(words: &[&str]) -> Vec<String> {
-    let response = |status: &str, usage: Value| {
-        json!({"id": "resp_1", "object": "response", "status": status, "model": "gpt-5-mini", "output": [], "usage": usage})
-    };
+    let response = |status: &str, usage: Value| json!({"id": "resp_1", "object": "response", "status": status, "model": "gpt-5-mini", "output": [], "usage": usage});
     let mut events = vec![
         json!({"type": "response.created", "response": response("in_progress", Value::Null)}),
         json!({"type": "response.in_progress", "response": response("in_progress", Value::Null)}),
