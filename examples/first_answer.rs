@@ -17,7 +17,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = http::Request::post("/v1/chat/completions")
         .header("authorization", format!("Bearer {}", token.expose()))
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}"#)))?;
+        .body(Full::new(Bytes::from(
+            r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}"#,
+        )))?;
     let Ok(answer) = pool.clone().oneshot(request).await;
     println!("{}", String::from_utf8_lossy(&answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes()));
 
@@ -29,8 +31,9 @@ fn upstream() -> (PoolBuilder, Secret) {
     use amp_pool_core::testkit::{Reply, Script};
     match std::env::var("OPENAI_API_KEY") {
         Ok(key) => (Pool::builder(), Secret::new(key)),
-        Err(_) => {
-            (Pool::builder().transport(Script::new().on("sk-example", Reply::chat("Hello!"))), Secret::new("sk-example"))
-        }
+        Err(_) => (
+            Pool::builder().transport(Script::new().on("sk-example", Reply::chat("Hello!"))),
+            Secret::new("sk-example"),
+        ),
     }
 }

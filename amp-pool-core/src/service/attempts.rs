@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error,
     classify::{Signal, Verdict},
-    format::{HiddenUsage, Meter, Opened, Opening, splice},
+    format::{Endpoint, HiddenUsage, Meter, Opened, Opening, splice},
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::Outcome,
@@ -71,7 +71,7 @@ enum Step {
     /// The client has its answer.
     Answered(Response),
     /// Another key may do better.
-    Failed(Recorder, Failure),
+    Failed(Box<Recorder>, Failure),
 }
 
 /// Why a try failed.
@@ -97,7 +97,7 @@ impl Attempts {
             match self.attempt(&routed, &routed.plan.seats()[at], recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
-                    recorder = unfinished;
+                    recorder = *unfinished;
                     last = Some(failure);
                 }
             }
@@ -113,7 +113,7 @@ impl Attempts {
                 Ok((head, opening, body)) => {
                     seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, stage::now());
                     seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, stage::now());
-                    return Step::Answered(self.serve(routed, recorder, head, opening, body));
+                    return Step::Answered(self.serve(routed, recorder, &head, opening, body));
                 }
                 Err(failure) => failure,
             },
@@ -125,7 +125,7 @@ impl Attempts {
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
-        Step::Failed(recorder, failure)
+        Step::Failed(Box::new(recorder), failure)
     }
 }
 
@@ -208,7 +208,7 @@ impl Attempts {
         let opening = if is_stream(&head.headers) {
             self.open_stream(routed, seat, first, &mut body).await?
         } else {
-            if let Some(error) = error_in(&head.headers, &first) {
+            if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
                 self.judge(seat, error)?;
             }
             vec![first]
@@ -293,13 +293,15 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The error in a body that came with a good status: some upstreams answer so.
-fn error_in(headers: &HeaderMap, first: &[u8]) -> Option<crate::format::Failure> {
-    let begins_with = |name: &[u8]| {
-        let members = first.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
-        members.trim_ascii_start().starts_with(name)
-    };
-    let suspicious = is_json(headers) && (begins_with(b"\"error\"") || begins_with(b"\"base_resp\""));
+/// How far into a body an error that came with a good status begins.
+const ERROR_WITHIN: usize = 64;
+
+/// The error in a body that came with a good status: some upstreams answer so. Only where an answer's shape is known:
+/// other objects may rightly have an `error`.
+fn error_in(endpoint: Endpoint, first: &[u8]) -> Option<crate::format::Failure> {
+    let start = &first[..first.len().min(ERROR_WITHIN)];
+    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    let suspicious = endpoint.needs_model() && (names(b"\"error\"") || names(b"\"base_resp\""));
     if suspicious { crate::format::Failure::read(first) } else { None }
 }
 
@@ -309,7 +311,7 @@ impl Attempts {
         &self,
         routed: &Routed,
         mut recorder: Recorder,
-        head: http::response::Parts,
+        head: &http::response::Parts,
         opening: Vec<Bytes>,
         upstream: UpstreamBody,
     ) -> Response {

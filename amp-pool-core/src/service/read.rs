@@ -141,7 +141,7 @@ where
 
 fn ask(endpoint: Endpoint, format: Format, headers: &http::HeaderMap, body: &Bytes) -> Result<Ask, Error> {
     if endpoint.needs_model() {
-        let peeked = peek(body).map_err(bad_body)?;
+        let peeked = peek(body).map_err(|error| bad_body(&error))?;
         if peeked.model.is_none() {
             return Err(Error::bad_request("model", "`model` is missing: name the model the call is for"));
         }
@@ -152,7 +152,7 @@ fn ask(endpoint: Endpoint, format: Format, headers: &http::HeaderMap, body: &Byt
     Ok(peeked.map_or_else(|| nothing_known(endpoint, format), |peeked| wanted(endpoint, format, &peeked)))
 }
 
-fn bad_body(error: PeekError) -> Error {
+fn bad_body(error: &PeekError) -> Error {
     Error::bad_request(error.field().unwrap_or_default().to_owned(), error.to_string())
 }
 
