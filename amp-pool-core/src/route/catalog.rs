@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Plan, Route, RouteCandidate, Seat};
-use crate::{keys::LiveKey, price::PriceBook};
+use crate::{keys::LiveKey, price::PriceBook, provider::ModelPattern};
 
 /// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
 const PLANS_KEPT: usize = 4096;
