@@ -16,6 +16,7 @@
 use std::time::Duration;
 
 pub mod admit;
+mod ambient;
 pub mod attempts;
 pub mod auth;
 mod body;

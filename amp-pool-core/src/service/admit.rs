@@ -12,7 +12,7 @@ use std::{
 use tower::{Layer, Service};
 
 use super::{Admitted, Response, ResponseFuture, Routed, recorder::Recorder};
-use crate::{Error, ledger::Ledger, time::Clock};
+use crate::{Error, ledger::Ledger, store::Opened, time::Clock};
 
 /// How long a refused client is asked to wait.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -73,7 +73,21 @@ impl AdmitLayer {
         if self.draining.load(Ordering::Acquire) {
             return Err(Error::busy("the server is shutting down").with_retry_after(COME_BACK));
         }
-        Recorder::open(routed, &self.ledger, self.clock.clone())
+        let prices = routed.catalog.prices().clone();
+        Recorder::open(opened(routed), routed.call.started, prices, &self.ledger, self.clock.clone())
             .map_err(|busy| Error::busy(busy.to_string()).with_retry_after(COME_BACK))
+    }
+}
+
+fn opened(routed: &Routed) -> Opened {
+    let call = &routed.call;
+    Opened {
+        call: call.id,
+        create_time: call.received,
+        token: call.caller.token,
+        model: call.ask.model.to_string(),
+        format: call.ask.format,
+        endpoint: call.ask.endpoint.as_str(),
+        stream: call.ask.stream,
     }
 }

@@ -14,15 +14,15 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt as _;
 use tower::Service;
 
 use self::failure::{Failure, Refusal};
 use super::{
-    Admitted, Limits, PoolBody, Response, ResponseFuture, Routed,
+    Admitted, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
     body::{Metered, Parts, Shape},
     headers,
     recorder::Recorder,
-    stage,
 };
 use crate::{
     Error,
@@ -32,7 +32,7 @@ use crate::{
     route::{Choice, Seat, Want},
     store::Outcome,
     time::Clock,
-    transport::{Outgoing, Transport, UpstreamBody},
+    transport::{Outgoing, Transport, TransportError, UpstreamBody},
 };
 
 /// A rough count of tokens where nobody tells: this many bytes of a request make one.
@@ -84,7 +84,7 @@ impl Attempts {
         loop {
             let choice = routed.plan.choose(want(&routed, &tried));
             let Choice::Seat(at) = choice else { return Err(self.give_up(&routed, recorder, last, choice).await) };
-            if last.is_some() && stage::now().saturating_duration_since(routed.call.started) > self.limits.failover {
+            if last.is_some() && ambient::now().saturating_duration_since(routed.call.started) > self.limits.failover {
                 return Err(self.give_up(&routed, recorder, last, Choice::Exhausted).await);
             }
             tried.push(at);
@@ -105,8 +105,8 @@ impl Attempts {
             Err(failure) => failure,
             Ok(answer) if answer.status().is_success() => match self.open(routed, seat, answer, &mut recorder).await {
                 Ok((head, opening, body)) => {
-                    seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, stage::now());
-                    seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, stage::now());
+                    seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                    seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
                     return Step::Answered(self.serve(routed, recorder, &head, opening, body));
                 }
                 Err(failure) => failure,
@@ -126,7 +126,7 @@ impl Attempts {
 /// Selecting.
 fn want<'a>(routed: &'a Routed, tried: &'a [usize]) -> Want<'a> {
     let ask = &routed.call.ask;
-    Want { format: ask.format, model: &ask.model, tried, now: stage::now() }
+    Want { format: ask.format, model: &ask.model, tried, now: ambient::now() }
 }
 
 /// Preparing and sending.
@@ -256,4 +256,15 @@ fn respond(status: StatusCode, upstream: &HeaderMap, body: PoolBody) -> Response
     *response.status_mut() = status;
     *response.headers_mut() = headers::to_client(upstream);
     response
+}
+
+/// The next bytes of a body. Trailers say nothing that we could use.
+async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
+    loop {
+        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
+            None => return Ok(None),
+            Some(Ok(data)) if !data.is_empty() => return Ok(Some(data)),
+            Some(_) => {}
+        }
+    }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::{BoxError, Limits, recorder::Recorder, render, stage};
+use super::{BoxError, Limits, ambient, recorder::Recorder, render};
 use crate::{
     Error,
     format::{Ending, Format, HiddenUsage, Meter, error_event},
@@ -140,7 +140,7 @@ impl Metered {
             free: VecDeque::new(),
             held: VecDeque::new(),
             phase: Phase::Flowing,
-            last_byte: stage::now(),
+            last_byte: ambient::now(),
             timer: None,
         };
         for frame in opening {
@@ -210,7 +210,7 @@ impl Metered {
             let end = idle.min(self.parts.deadline);
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
             ready!(timer.as_mut().poll(cx));
-            if stage::now() >= end {
+            if ambient::now() >= end {
                 let total = end == self.parts.deadline;
                 return Poll::Ready(if total { "the call took too long" } else { "the upstream fell silent" });
             }
@@ -219,7 +219,7 @@ impl Metered {
     }
 
     fn take(&mut self, frame: Bytes) {
-        self.last_byte = stage::now();
+        self.last_byte = ambient::now();
         if let Some(meter) = &mut self.parts.meter {
             meter.feed(&frame);
         }
@@ -315,7 +315,7 @@ impl Metered {
 
     fn write(&mut self, recorder: Recorder, outcome: Outcome, after: After) {
         self.timer = None;
-        self.last_byte = stage::now();
+        self.last_byte = ambient::now();
         self.phase = match recorder.finish(outcome) {
             Some(durable) => Phase::Settling(durable, after),
             None => Phase::Over,
@@ -348,6 +348,7 @@ impl Metered {
             self.phase = Phase::Breaking(Error::internal("the books were closed before this call was written").into());
             return Poll::Ready(());
         }
+        self.timer = None;
         self.free.append(&mut self.held);
         self.phase = match after {
             After::Trailing => Phase::Trailing,
@@ -371,7 +372,7 @@ impl Metered {
             Poll::Ready(Some(Ok(frame))) => self.release(frame),
             Poll::Ready(_) => self.finish_trail(),
             Poll::Pending => {
-                let end = stage::now() + TRAILING;
+                let end = ambient::now() + TRAILING;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
                 ready!(timer.as_mut().poll(cx));
                 self.finish_trail();

@@ -3,9 +3,9 @@
 //! It travels with the call and ends in the answer's body. Whoever finishes it says how the call ended; dropping it
 //! means that the client went away (or, while panicking, that we broke), and that is booked too.
 
-use std::{cell::RefCell, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use super::{Routed, stage};
+use super::ambient;
 use crate::{
     classify::{Verdict, scrub},
     format::{Endpoint, Format},
@@ -39,18 +39,23 @@ struct Running {
 }
 
 impl Recorder {
-    pub(crate) fn open(routed: &Routed, ledger: &Ledger, clock: Arc<dyn Clock>) -> Result<Self, Busy> {
-        let opened = opened(routed);
+    /// Takes a call into the books. `started` is its admission on the monotonic clock.
+    pub(super) fn open(
+        opened: Opened,
+        started: Instant,
+        prices: Arc<PriceBook>,
+        ledger: &Ledger,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Busy> {
         let slot = Some(ledger.open(opened.clone())?);
-        let prices = routed.catalog.prices().clone();
-        Ok(Self { slot, record: blank(opened), started: routed.call.started, running: None, prices, clock })
+        Ok(Self { slot, record: blank(opened), started, running: None, prices, clock })
     }
 
     /// A key is about to be tried.
-    pub(crate) fn begin(&mut self, key: &Arc<LiveKey>, format: Format, model: &str) {
+    pub(super) fn begin(&mut self, key: &Arc<LiveKey>, format: Format, model: &str) {
         let create_time = self.clock.now();
         let attempt = Attempt {
-            id: AttemptId::new(create_time, &random()),
+            id: AttemptId::new(create_time, &ambient::random()),
             key: key.key.id,
             provider: key.provider.id.clone(),
             upstream_format: format,
@@ -67,16 +72,16 @@ impl Recorder {
             cost: None,
             price_version: None,
         };
-        self.running = Some(Running { attempt, sent: stage::now(), key: key.clone() });
+        self.running = Some(Running { attempt, sent: ambient::now(), key: key.clone() });
     }
 
     /// When the attempt was sent; now, if none is under way.
-    pub(crate) fn sent(&self) -> Instant {
-        self.running.as_ref().map_or_else(stage::now, |running| running.sent)
+    pub(super) fn sent(&self) -> Instant {
+        self.running.as_ref().map_or_else(ambient::now, |running| running.sent)
     }
 
     /// What the upstream's answer meant.
-    pub(crate) fn verdict(&mut self, verdict: &'static str, status: Option<u16>, message: Option<&str>) {
+    pub(super) fn verdict(&mut self, verdict: &'static str, status: Option<u16>, message: Option<&str>) {
         if let Some(running) = &mut self.running {
             running.attempt.verdict = verdict;
             running.attempt.http_status = status;
@@ -85,14 +90,14 @@ impl Recorder {
     }
 
     /// The upstream's answer has begun to reach the client.
-    pub(crate) fn serving(&mut self) {
+    pub(super) fn serving(&mut self) {
         if let Some(running) = &mut self.running {
             running.attempt.served = true;
         }
     }
 
     /// The first byte of the upstream's answer came.
-    pub(crate) fn first_byte(&mut self) {
+    pub(super) fn first_byte(&mut self) {
         let since_admission = millis_since(self.started);
         if let Some(running) = &mut self.running {
             running.attempt.first_byte_ms.get_or_insert(millis_since(running.sent));
@@ -101,7 +106,7 @@ impl Recorder {
     }
 
     /// What the attempt used so far.
-    pub(crate) fn used(&mut self, usage: Usage, source: UsageSource) {
+    pub(super) fn used(&mut self, usage: Usage, source: UsageSource) {
         if let Some(running) = &mut self.running {
             running.attempt.usage = usage;
             running.attempt.usage_source = source;
@@ -109,7 +114,7 @@ impl Recorder {
     }
 
     /// The attempt is over.
-    pub(crate) fn end_attempt(&mut self) {
+    pub(super) fn end_attempt(&mut self) {
         let Some(Running { mut attempt, sent, key }) = self.running.take() else { return };
         attempt.latency_ms = millis_since(sent);
         match self.prices.find(&attempt.provider, &attempt.upstream_model) {
@@ -130,18 +135,18 @@ impl Recorder {
     }
 
     /// What went wrong with the call as a whole.
-    pub(crate) fn error(&mut self, kind: &str, message: &str) {
+    pub(super) fn error(&mut self, kind: &str, message: &str) {
         self.record.error_type = Some(kind.to_owned());
         self.record.error_message = Some(scrub(message));
     }
 
     /// The status the client sees.
-    pub(crate) fn status(&mut self, status: u16) {
+    pub(super) fn status(&mut self, status: u16) {
         self.record.http_status = status;
     }
 
     /// Writes the record. The future is ready when it is durable.
-    pub(crate) fn finish(mut self, outcome: Outcome) -> Option<Durable> {
+    pub(super) fn finish(mut self, outcome: Outcome) -> Option<Durable> {
         self.close(outcome);
         let record = self.take();
         self.slot.take().map(|slot| slot.settle_durably(record))
@@ -174,19 +179,6 @@ impl Drop for Recorder {
     }
 }
 
-fn opened(routed: &Routed) -> Opened {
-    let call = &routed.call;
-    Opened {
-        call: call.id,
-        create_time: call.received,
-        token: call.caller.token,
-        model: call.ask.model.to_string(),
-        format: call.ask.format,
-        endpoint: call.ask.endpoint.as_str(),
-        stream: call.ask.stream,
-    }
-}
-
 fn blank(opened: Opened) -> Record {
     Record {
         opened,
@@ -201,25 +193,5 @@ fn blank(opened: Opened) -> Record {
 }
 
 fn millis_since(then: Instant) -> u64 {
-    u64::try_from(stage::now().saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Ten random bytes for an id. Drawn from the system in blocks: a call would else pay for several system calls.
-pub(crate) fn random() -> [u8; 10] {
-    const BLOCK: usize = 1000;
-    thread_local! {
-        static DRAWN: RefCell<(usize, [u8; BLOCK])> = const { RefCell::new((BLOCK, [0; BLOCK])) };
-    }
-    DRAWN.with_borrow_mut(|(used, block)| {
-        if *used == BLOCK {
-            // Without randomness ids could repeat, and a repeated id loses a record: better to stop here.
-            #[allow(clippy::expect_used)]
-            getrandom::fill(block).expect("the system gives random bytes");
-            *used = 0;
-        }
-        let mut ten = [0; 10];
-        ten.copy_from_slice(&block[*used..*used + 10]);
-        *used += 10;
-        ten
-    })
+    u64::try_from(ambient::now().saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::recorder::Recorder;
+use super::{ambient, recorder::Recorder};
 use crate::{
     caller::Caller,
     format::{Endpoint, Format, Splice},
@@ -37,19 +37,14 @@ impl<B> Arrived<B> {
         let received = clock.now();
         let endpoint = Endpoint::of(request.method(), request.uri().path());
         let format = endpoint.format().unwrap_or_else(|| by_headers(request.headers()));
-        let id = CallId::new(received, &super::recorder::random());
-        Self { id, received, started: now(), endpoint, format, request }
+        let id = CallId::new(received, &ambient::random());
+        Self { id, received, started: ambient::now(), endpoint, format, request }
     }
 }
 
 /// Anthropic's clients always say which version of their API they speak; nobody else does.
 fn by_headers(headers: &http::HeaderMap) -> Format {
     if headers.contains_key("anthropic-version") { Format::Messages } else { Format::Chat }
-}
-
-/// The monotonic clock; tests can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 /// A request whose caller is known.

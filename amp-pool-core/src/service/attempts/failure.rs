@@ -5,16 +5,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
-use super::{
-    Attempts,
-    opening::{failed, next},
-};
+use super::{Attempts, next};
 use crate::{
     Error,
     classify::{Signal, Verdict, scrub},
     keys::Lesson,
     route::{Choice, Seat},
-    service::{Routed, recorder::Recorder, render, stage},
+    service::{Routed, ambient, recorder::Recorder, render},
     store::Outcome,
     transport::{TransportError, UpstreamBody},
 };
@@ -51,7 +48,7 @@ impl Failure {
 
     /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
     pub(super) fn teach(&self, seat: &Seat, model: &str) {
-        let (now, reason) = (stage::now(), self.reason());
+        let (now, reason) = (ambient::now(), self.reason());
         let (health, link) = (&seat.key.health, &seat.key.link);
         match &self.verdict {
             Verdict::RateLimited { wait } => health.learn(model, Lesson::RestModel { wait: *wait, reason }, now),
@@ -73,6 +70,11 @@ impl Failure {
 
 /// How long a model that a key may not use is left alone.
 const MODEL_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+/// What was no answer is not to be taken for one, whatever the rules say.
+pub(super) fn failed(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
+}
 
 /// Classifying.
 pub(super) enum Refusal {

@@ -4,15 +4,18 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::BodyExt as _;
 
-use super::{Attempts, failure::Failure};
+use super::{
+    Attempts,
+    failure::{Failure, failed},
+    next,
+};
 use crate::{
     classify::{Signal, Verdict},
     format::{self, Endpoint, Opened, Opening},
     route::Seat,
     service::{Routed, headers::is_stream, recorder::Recorder},
-    transport::{TransportError, UpstreamBody},
+    transport::UpstreamBody,
 };
 
 /// Opening: holding back the beginning of an answer until it is sure to be one.
@@ -92,21 +95,6 @@ impl Attempts {
         match failed(seat.key.provider.classify(&signal)) {
             Verdict::CallerFault => Ok(()),
             verdict => Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false }),
-        }
-    }
-}
-
-/// What was no answer is not to be taken for one, whatever the rules say.
-pub(super) fn failed(verdict: Verdict) -> Verdict {
-    if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
-}
-
-pub(super) async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
-    loop {
-        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
-            None => return Ok(None),
-            Some(Ok(data)) if !data.is_empty() => return Ok(Some(data)),
-            Some(_) => {}
         }
     }
 }

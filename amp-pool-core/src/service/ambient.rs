@@ -1,0 +1,28 @@
+//! What the machine gives: the moment, and chance.
+
+use std::{cell::RefCell, time::Instant};
+
+/// The monotonic clock; tests can pause it.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Ten random bytes for an id. Drawn from the system in blocks: a call would else pay for several system calls.
+pub(super) fn random() -> [u8; 10] {
+    const BLOCK: usize = 1000;
+    thread_local! {
+        static DRAWN: RefCell<(usize, [u8; BLOCK])> = const { RefCell::new((BLOCK, [0; BLOCK])) };
+    }
+    DRAWN.with_borrow_mut(|(used, block)| {
+        if *used == BLOCK {
+            // Without randomness ids could repeat, and a repeated id loses a record: better to stop here.
+            #[allow(clippy::expect_used)]
+            getrandom::fill(block).expect("the system gives random bytes");
+            *used = 0;
+        }
+        let mut ten = [0; 10];
+        ten.copy_from_slice(&block[*used..*used + 10]);
+        *used += 10;
+        ten
+    })
+}
