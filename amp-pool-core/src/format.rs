@@ -1,8 +1,9 @@
 //! The three wire formats, as bytes.
 //!
 //! Reads of a body what the pool must know (`peek`), changes single values in place (`splice`), finds events in a stream
-//! (`sse`) and counts what was used (`meter`). Nothing here builds a document: same-format traffic is passed on as it
-//! came. Translation between formats gets its own rooms beside these.
+//! (`sse`), tells whether an answer has begun (`opening`), counts what was used (`meter`) and knows how errors look, both
+//! the upstream's (`failure`) and our own (`problem`). Nothing here builds a document: same-format traffic is passed on
+//! as it came. What only one format knows stands in its folder; translation gets its own rooms beside these.
 
 use std::{fmt, str::FromStr};
 
@@ -124,17 +125,24 @@ impl Endpoint {
     }
 }
 
+mod chat;
 mod failure;
+mod glance;
 mod hidden_usage;
 mod loose;
+mod messages;
+mod meter;
 mod opening;
 mod peek;
 mod problem;
+mod responses;
 mod splice;
 mod sse;
+mod tokens;
 
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;
+pub use meter::{Ending, Meter};
 pub use opening::{Opened, Opening};
 pub use peek::{Peek, PeekError, peek};
 pub use problem::{Problem, error_body, error_event};

@@ -157,10 +157,21 @@ impl FromStr for ProxyUrl {
         }
         let authority: http::uri::Authority =
             rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| ProxyUrlError::Address)?;
-        if authority.host().is_empty() || authority.as_str().ends_with(':') {
+        if !has_whole_address(&authority) {
             return Err(ProxyUrlError::Address);
         }
         Ok(Self(Secret::new(text)))
+    }
+}
+
+/// Whether there is a host, and behind it nothing or a port.
+fn has_whole_address(authority: &http::uri::Authority) -> bool {
+    let address = authority.as_str().rsplit('@').next().unwrap_or_default();
+    match address.strip_prefix(authority.host()) {
+        _ if authority.host().is_empty() => false,
+        Some("") => true,
+        Some(port) => port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()),
+        None => false,
     }
 }
 

@@ -22,7 +22,12 @@ use crate::{
     usage::{Usage, UsageSource},
 };
 
+mod fingerprint;
 pub mod memory;
+// A store that keeps no sums makes them of its records.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod rollup;
+mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sqlite")]
@@ -93,7 +98,10 @@ pub trait RecordStore: Send + Sync + 'static {
     /// ready. Settling a call that is settled already changes nothing; settling one that was never opened writes it.
     fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()>;
 
-    /// Resolves every call that a crash left open, once: it becomes a failed record, marked as estimated. Says how many.
+    /// Resolves every call that a crash left open, once: it becomes a failed record with the error type `interrupted`,
+    /// without a known cost and marked as estimated. Says how many.
+    ///
+    /// Called before the first call of a process is admitted: it can not tell a call that runs from one that was lost.
     fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64>;
 
     /// A page of records, newest first.
@@ -102,7 +110,11 @@ pub trait RecordStore: Send + Sync + 'static {
     /// One record with its attempts.
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
 
-    /// Sums over hours from `from` (inclusive) to `to` (exclusive), one row per value of `by`.
+    /// Sums of settled calls by the hour (UTC) they were admitted in, one row per value of `by`, in the order of those
+    /// values: numbers by size, names by their bytes. [`GroupBy::Nothing`] gives one row even when there is nothing to
+    /// sum.
+    ///
+    /// Every hour that begins before `to` and ends after `from` is counted whole; [`GroupBy::Day`] counts days so.
     fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
 
     /// Moves what was written into the main file and syncs. Called once, at the end.
@@ -191,7 +203,7 @@ impl Record {
     /// Whether any of its numbers were counted by us.
     #[must_use]
     pub fn estimated(&self) -> bool {
-        self.attempts.iter().any(|attempt| attempt.usage_source == UsageSource::Estimated)
+        self.attempts.iter().any(Attempt::estimated)
     }
 }
 
@@ -278,9 +290,17 @@ pub struct Attempt {
     pub price_version: Option<String>,
 }
 
+impl Attempt {
+    /// Whether its numbers were counted by us.
+    #[must_use]
+    pub fn estimated(&self) -> bool {
+        self.usage_source == UsageSource::Estimated
+    }
+}
+
 /// A record read back.
 ///
-/// `record.attempts` is filled by [`RecordStore::get`] alone; in pages it is empty and the columns of the row hold.
+/// `attempts` is filled by [`RecordStore::get`] alone; in pages it is empty and the columns of the row hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// The row in `api_request_log`.
@@ -289,7 +309,7 @@ pub struct StoredRecord {
     pub call: CallId,
     /// When it was admitted.
     pub create_time: Timestamp,
-    /// When the row was last written.
+    /// When what it says became so: the admission of an open call, the end of a settled one, or when it was recovered.
     pub update_time: Timestamp,
     /// The client token.
     pub token: Option<TokenId>,

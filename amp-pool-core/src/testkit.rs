@@ -2,6 +2,7 @@
 //!
 //! Also for other people's tests: what is here needs no network and no real time.
 
+pub mod conformance;
 pub mod script;
 
 pub use script::{Reply, Script, Sent};

@@ -1,3 +1,142 @@
-//! Server.
+//! AMP Pool as a server: the pool behind its gateway paths, an admin API behind one lock, health, and the web UI.
+//!
+//! The binary is a few lines around this library. A host application can run the same server inside itself:
+//!
+//! ```no_run
+//! # async fn host() -> Result<(), amp_pool_server::ServeError> {
+//! use amp_pool_server::{Server, config::Settings};
+//!
+//! let settings = Settings { port: 0, data_dir: "/var/lib/amp-pool".into(), ..Settings::default() };
+//! let server = Server::bind(settings).await?;
+//! println!("serving on {}", server.local_addr());
+//! server.run(std::future::pending(), std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod app;
+pub mod config;
+pub mod healthcheck;
+
+mod admin;
+mod data_dir;
+mod error;
+mod front;
+mod seed;
 mod ui;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use amp_pool_core::{
+    handle::Handle,
+    pool::Pool,
+    store::{
+        Store,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+    time::{Clock as _, SystemClock},
+    transport::reqwest::{Options, ReqwestTransport},
+};
+use tokio::net::TcpListener;
+
+use crate::{admin::AdminToken, app::App, config::Settings, data_dir::DataDir, front::Front};
+
+pub use crate::{data_dir::DataDirError, error::ServeError};
+
+/// Serves until `shutdown` is ready and running calls have finished, or the drain limit has passed.
+///
+/// # Errors
+/// When the server cannot start. Nothing is served then.
+pub async fn serve(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    Server::bind(settings).await?.run(shutdown, std::future::pending()).await;
+    Ok(())
+}
+
+/// A server that listens and is not serving yet.
+pub struct Server {
+    front: Front,
+    handle: Handle,
+    drain: Duration,
+    // Held as long as anything may be written into the directory.
+    data_dir: DataDir,
+}
+
+impl Server {
+    /// Opens everything, in the order in which a failure does least harm, and starts to listen.
+    ///
+    /// # Errors
+    /// Each with its own [exit code](ServeError::exit_code) and a message of one line.
+    pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let data_dir = DataDir::open(&settings.data_dir)?;
+        let (admin, where_from) = data_dir.admin_token(settings.admin_token.as_ref())?;
+        let listener = listen(&settings).await?;
+        let pool = open_pool(&settings).await?;
+        let handle = pool.handle();
+        seed::plant(&handle, &settings).await?;
+
+        let front = Front::new(listener, App::new(pool, AdminToken::new(&admin)))?;
+        announce(front.local_addr(), &settings, &where_from);
+        Ok(Self { front, handle, drain: settings.drain, data_dir })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.front.local_addr()
+    }
+
+    /// Live control of the pool.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until `stop` is ready; then refuses new calls and lets running ones finish, until the drain limit has
+    /// passed or `hurry` is ready. What is left then is broken off and booked. Everything is on disk at the end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future breaks off all calls; what was queued for the books is written by the ledger as far as its
+    /// runtime lives on.
+    pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
+        let Self { front, handle, drain, data_dir } = self;
+        let draining = front.serve_until(stop).await;
+        tracing::info!(limit = ?drain, "stopping: no new calls, running ones may finish");
+        handle.start_draining();
+        draining.finish(drain, hurry).await;
+        handle.close().await;
+        drop(data_dir);
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener, ServeError> {
+    TcpListener::bind((settings.host.as_str(), settings.port))
+        .await
+        .map_err(|source| ServeError::Address { address: format!("{}:{}", settings.host, settings.port), source })
+}
+
+async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
+    let options = SqliteOptions {
+        path: settings.database_file(),
+        master_key_file: settings.master_key_path(),
+        durability: settings.durability,
+        echo: settings.db_echo,
+    };
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, SystemClock.now())).await;
+    let store: Arc<dyn Store> = Arc::new(opened.map_err(ServeError::other)??);
+    let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
+    let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
+    let builder = Pool::builder().store(store).transport(transport).limits(settings.limits.clone());
+    Ok(builder.build().await?)
+}
+
+fn announce(address: SocketAddr, settings: &Settings, admin_token: &data_dir::TokenSource) {
+    let version = env!("CARGO_PKG_VERSION");
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(%address, version, store = %settings.database_file().display(), %admin_token, "listening");
+    tracing::info!("try: curl -H \"Authorization: Bearer {}\" http://{address}/api/keys", admin_token.in_shell());
+}

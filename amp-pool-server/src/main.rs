@@ -1,1 +1,127 @@
-fn main() {}
+//! The `amp-pool-server` binary: reads the settings, starts the runtime, turns failures into exit codes.
+
+use std::{fmt, io::Write as _, process::ExitCode, time::Duration};
+
+use amp_pool_server::{
+    ServeError, Server, app,
+    config::{Command, CommandLine, Settings, SettingsError},
+    healthcheck,
+};
+
+mod logs;
+mod signals;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("amp-pool-server: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Failure> {
+    // Before any thread exists: the environment must not change under a reader.
+    load_dotenv()?;
+    let line = match CommandLine::read(std::env::args_os()) {
+        Ok(line) => line,
+        Err(asked) if !asked.use_stderr() => {
+            print(&asked.to_string());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(wrong) => return Err(Failure::Usage(first_line(&wrong.to_string()))),
+    };
+    match line.command.unwrap_or_default() {
+        Command::Routes => print(&app::list_routes()),
+        Command::Healthcheck => healthcheck::check(&line.flags.host, line.flags.port).map_err(Failure::Unhealthy)?,
+        Command::Serve => {
+            logs::start(line.flags.log_format, &line.flags.rust_log)?;
+            warn_of_unknown_variables();
+            serve(line.flags.check()?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(settings: Settings) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let served = runtime.block_on(async {
+        let (stop, hurry) = signals::watch().map_err(Failure::Runtime)?;
+        Server::bind(settings).await?.run(stop, hurry).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    served
+}
+
+/// Reads `.env` of the working directory, if there is one. What the environment has already wins.
+fn load_dotenv() -> Result<(), Failure> {
+    match dotenvy::from_path(".env") {
+        Ok(()) => Ok(()),
+        Err(dotenvy::Error::Io(missing)) if missing.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        // The error of a bad line holds the line, and the line may hold a secret.
+        Err(_) => Err(Failure::Usage(
+            "`.env` in the working directory cannot be read or has a line that is no NAME=value".into(),
+        )),
+    }
+}
+
+fn warn_of_unknown_variables() {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in CommandLine::unknown_variables(names) {
+        tracing::warn!("the environment variable `{name}` is not a setting of this server and has no effect");
+    }
+}
+
+/// To a reader that may have seen enough: `routes | head` is no failure.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// Why the process ends with an exit code.
+enum Failure {
+    Usage(String),
+    Settings(SettingsError),
+    Serve(ServeError),
+    Unhealthy(healthcheck::Unhealthy),
+    Runtime(std::io::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Settings(_) => 2,
+            Self::Serve(error) => error.exit_code(),
+            Self::Unhealthy(_) | Self::Runtime(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::Settings(error) => error.fmt(f),
+            Self::Serve(error) => error.fmt(f),
+            Self::Unhealthy(error) => error.fmt(f),
+            Self::Runtime(error) => write!(f, "the runtime cannot start: {error}"),
+        }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::Serve(error)
+    }
+}

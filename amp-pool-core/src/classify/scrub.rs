@@ -119,6 +119,8 @@ fn cap(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expected: &str) {
@@ -167,5 +169,14 @@ mod tests {
     fn a_secret_across_the_cut_is_not_cut_into_the_open() {
         let text = format!("{} sk-proj-{}", "w".repeat(490), "a1".repeat(20));
         assert!(!scrub(&text).contains("sk-"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_gets_through_whatever_stands_around_it(before in "\\PC{0,40}[ ,:\"(]", after in "([ ,\")]\\PC{0,40})?") {
+            let key = "sk-proj-0123456789abcdef";
+            let shown = scrub(&format!("{before}{key}{after}"));
+            prop_assert!(!shown.contains(&key[8..]), "{}", shown);
+        }
     }
 }

@@ -122,6 +122,8 @@ fn next_month(now: Timestamp) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: &str = "2026-11-23T12:00:00Z";
@@ -205,5 +207,13 @@ mod tests {
         check(Until::NextMonth, "2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z");
         check(Until::PacificMidnight, "2026-11-23T07:59:59Z", "2026-11-23T08:00:00Z");
         check(Until::PacificMidnight, "2026-11-23T08:00:00Z", "2026-11-24T08:00:00Z");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_asks_for_more_than_a_day(text in "(try again in|20|\\PC|[0-9]{1,4}|[-:smhd. ]){0,12}") {
+            let wait = retry_after(&HeaderMap::new(), text.as_bytes(), NOW.parse().unwrap());
+            prop_assert!(wait <= Some(DAY), "{:?}", wait);
+        }
     }
 }

@@ -3,10 +3,10 @@
 //! Reads every shape in which servers write errors under status 200. How our own errors are written is the work of
 //! [`Problem`](super::Problem); what a failure means for a key is decided elsewhere.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
@@ -70,7 +70,17 @@ struct Said<'a> {
     message: Cow<'a, str>,
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
+    /// An error without a message says what stands in it. One in which nothing stands is none: job objects have them.
+    fn or_else_all_of(mut self, error: &'a str) -> Option<Self> {
+        if self.message.is_empty() {
+            let members = serde_json::from_str::<HashMap<Text<'_>, Option<IgnoredAny>>>(error).ok()?;
+            members.values().find(|value| value.is_some())?;
+            self.message = Cow::Borrowed(error);
+        }
+        Some(self)
+    }
+
     fn with_raw(self, json: &[u8]) -> Failure {
         Failure {
             kind: self.kind.map(Cow::into_owned),
@@ -137,8 +147,8 @@ impl<'a> Shape<'a> {
     fn said_in(&self, error: &'a str) -> Option<Said<'a>> {
         if error.starts_with('{') {
             let Inner { kind, code, message } = serde_json::from_str(error).ok()?;
-            let message = text(message).unwrap_or(Cow::Borrowed(error));
-            return Some(Said { kind: text(kind), code: word(code), message });
+            let said = Said { kind: text(kind), code: word(code), message: text(message).unwrap_or_default() };
+            return said.or_else_all_of(error);
         }
         let message = serde_json::from_str::<Text<'a>>(error).map_or(Cow::Borrowed(error), |text| text.0);
         let is_error = !matches!(&*message, "" | "false" | "0");
@@ -156,7 +166,7 @@ impl<'a> BaseResp<'a> {
     fn said(&self) -> Option<Said<'a>> {
         let code: Cow<'a, str> = Cow::Owned(self.status_code.to_string());
         let message = text(self.status_msg.clone()).unwrap_or_else(|| code.clone());
-        (self.status_code != 0).then(|| Said { kind: None, code: Some(code), message })
+        (self.status_code != 0).then_some(Said { kind: None, code: Some(code), message })
     }
 }
 
@@ -208,6 +218,8 @@ mod tests {
             r#"{"error":null}"#,
             r#"{"error":""}"#,
             r#"{"error":false}"#,
+            r#"{"error":{}}"#,
+            r#"{"error":{"code":null,"message":null,"param":null}}"#,
             r#"{"type":"response.completed","response":{"error":null}}"#,
             r#"{"base_resp":{"status_code":0,"status_msg":""}}"#,
             r#"{"choices":[{"delta":{"content":"{\"error\":1}"}}]}"#,

@@ -49,7 +49,7 @@ impl HiddenUsage {
 
     /// Takes a frame and gives what may be shown by now. Slices that are not taken are lost.
     pub fn feed(&mut self, frame: Bytes) -> impl Iterator<Item = Bytes> {
-        self.sort(&frame);
+        self.sort(frame);
         self.ready.drain(..)
     }
 
@@ -67,13 +67,13 @@ impl HiddenUsage {
         }
     }
 
-    fn sort(&mut self, frame: &Bytes) {
+    fn sort(&mut self, mut frame: Bytes) {
         let Self { scanner, held, ready, newline_is_hidden } = self;
         if frame.is_empty() {
             return;
         }
         let mut done = usize::from(std::mem::take(newline_is_hidden) && frame[0] == b'\n');
-        scanner.feed(frame, |event| {
+        scanner.feed(&frame, |event| {
             let is_hidden = is_usage_chunk(&event);
             if is_hidden && event.start.is_none() {
                 held.clear();
@@ -85,12 +85,11 @@ impl HiddenUsage {
                 *newline_is_hidden = done == frame.len() && frame.ends_with(b"\r");
             }
         });
-        let open_from = scanner.open_from();
-        if open_from > 0 {
+        if scanner.open_from() > 0 {
             ready.append(held);
         }
-        push(ready, frame.slice(done..open_from.max(done)));
-        push(held, frame.slice(open_from.max(done)..));
+        push(held, frame.split_off(scanner.open_from()));
+        push(ready, frame.split_off(done));
     }
 }
 

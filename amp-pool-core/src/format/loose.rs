@@ -19,13 +19,25 @@ impl<T> Default for Loose<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Loose<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok()))
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        // Without this an array would fill the fields of a struct in their order.
+        let is_list = raw.starts_with('[');
+        Ok(Self(if is_list { None } else { serde_json::from_str(raw).ok() }))
     }
 }
 
+/// A list that counts as absent when it is null or of another type. Its items are not looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct LooseList<'a>(#[serde(borrow, deserialize_with = "list")] pub(super) Option<Vec<&'a RawValue>>);
+
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<&'de RawValue>>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
 /// A string, borrowed unless it has escapes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 

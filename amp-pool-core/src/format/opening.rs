@@ -44,13 +44,15 @@ pub enum Opened {
 pub struct Opening {
     format: Format,
     shape: Shape,
+    scanner: Scanner,
     opened: Opened,
 }
 
 #[derive(Debug)]
 enum Shape {
+    /// Only white space has come.
     Unknown,
-    Events(Scanner),
+    Events,
     Json(Vec<u8>),
 }
 
@@ -58,61 +60,45 @@ impl Opening {
     /// Nothing has come yet.
     #[must_use]
     pub fn new(format: Format) -> Self {
-        Self { format, shape: Shape::Unknown, opened: Opened::Hold }
+        Self { format, shape: Shape::Unknown, scanner: Scanner::new(), opened: Opened::Hold }
     }
 
     /// Looks at the next frame. Once it is not [`Opened::Hold`], the answer stays the same.
     pub fn feed(&mut self, frame: &[u8]) -> Opened {
         if self.opened == Opened::Hold {
             self.sniff(frame);
-            self.opened = self.look(frame);
+            self.look(frame);
         }
         self.opened.clone()
     }
 
     /// Looks at what is left when the answer ends. [`Opened::Hold`]: it ended without having said anything.
     pub fn finish(&mut self) -> Opened {
-        if self.opened == Opened::Hold {
-            self.opened = self.look_at_end();
+        let Self { format, shape, scanner, opened } = self;
+        match shape {
+            // What is not complete by now is no error that could be read.
+            Shape::Json(_) if *opened == Opened::Hold => *opened = Opened::Begun,
+            _ => scanner.finish(|event| note(*format, &event, opened)),
         }
-        self.opened.clone()
+        opened.clone()
     }
 
     /// No line of an event stream begins like JSON does.
     fn sniff(&mut self, frame: &[u8]) {
         if let (Shape::Unknown, Some(first)) = (&self.shape, frame.trim_ascii_start().first()) {
-            self.shape = match first {
-                b'{' | b'[' => Shape::Json(Vec::new()),
-                _ => Shape::Events(Scanner::new()),
-            };
+            let is_json = matches!(first, b'{' | b'[');
+            self.shape = if is_json { Shape::Json(Vec::new()) } else { Shape::Events };
         }
     }
 
-    fn look(&mut self, frame: &[u8]) -> Opened {
-        match &mut self.shape {
-            Shape::Unknown => Opened::Hold,
-            Shape::Events(scanner) => {
-                let mut opened = Opened::Hold;
-                scanner.feed(frame, |event| note(self.format, &event, &mut opened));
-                opened
-            }
+    fn look(&mut self, frame: &[u8]) {
+        let Self { format, shape, scanner, opened } = self;
+        match shape {
             Shape::Json(body) => {
                 body.extend_from_slice(frame);
-                whole(body)
+                *opened = whole(body);
             }
-        }
-    }
-
-    fn look_at_end(&mut self) -> Opened {
-        match &mut self.shape {
-            Shape::Unknown => Opened::Hold,
-            Shape::Events(scanner) => {
-                let mut opened = Opened::Hold;
-                scanner.finish(|event| note(self.format, &event, &mut opened));
-                opened
-            }
-            // What is not complete by now is no error that could be read.
-            Shape::Json(_) => Opened::Begun,
+            Shape::Unknown | Shape::Events => scanner.feed(frame, |event| note(*format, &event, opened)),
         }
     }
 }
@@ -205,7 +191,7 @@ impl Chunk<'_> {
 impl Choice<'_> {
     fn is_preamble(&self) -> bool {
         let says_nothing = |(name, value): (&Cow<'_, str>, &&RawValue)| name == "role" || is_blank(value);
-        self.finish_reason.is_none()
+        self.finish_reason.is_none_or(is_blank)
             && self.text.is_none_or(is_blank)
             && self.delta.as_ref().is_none_or(|delta| delta.iter().all(says_nothing))
     }
@@ -246,6 +232,7 @@ mod tests {
         let check = |next: &str, expected: &str| check(Format::Chat, &format!("{begin}data: {next}\n\n"), expected);
         check(r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[]},"text":""}],"usage":null}"#, "hold");
         check(r#"{"choices":[{"delta":null}]}"#, "hold");
+        check(r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason":""}]}"#, "hold");
         check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, "begun");
         check(r#"{"choices":[{"delta":{"reasoning":"a"}}]}"#, "begun");
         check(r#"{"choices":[{"text":"a"}]}"#, "begun");

@@ -254,6 +254,7 @@ impl<'a> Seen<'a> {
             return Some(name);
         }
         if self.few.len() < Self::FEW {
+            self.few.reserve_exact(Self::FEW - self.few.len());
             self.few.push(name);
         } else {
             self.many.insert(name);

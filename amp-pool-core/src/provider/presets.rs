@@ -36,10 +36,10 @@ impl Presets {
     }
 }
 
-impl FromIterator<Provider> for Presets {
-    fn from_iter<I: IntoIterator<Item = Provider>>(providers: I) -> Self {
+impl FromIterator<Arc<Provider>> for Presets {
+    fn from_iter<I: IntoIterator<Item = Arc<Provider>>>(providers: I) -> Self {
         let mut known: Vec<Arc<Provider>> = Vec::new();
-        for provider in providers.into_iter().map(Arc::new) {
+        for provider in providers {
             match known.iter_mut().find(|earlier| earlier.id == provider.id) {
                 Some(earlier) => *earlier = provider,
                 None => known.push(provider),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Plan, Route, RouteCandidate, Seat};
-use crate::{keys::LiveKey, price::PriceBook};
+use crate::{keys::LiveKey, price::PriceBook, provider::ModelPattern};
 
 /// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
 const PLANS_KEPT: usize = 4096;
@@ -113,7 +113,7 @@ impl Catalog {
     pub fn models(&self) -> Vec<KnownModel> {
         let mut found = BTreeMap::new();
         for key in enabled(&self.keys) {
-            let exact = key.key.spec.models.iter().filter(|pattern| pattern.is_exact()).map(|pattern| pattern.as_str());
+            let exact = key.key.spec.models.iter().filter(|pattern| pattern.is_exact()).map(ModelPattern::as_str);
             for id in exact.chain(self.prices.ids()) {
                 if key.knows(id) {
                     found.entry(id.to_owned()).or_insert_with(|| key.provider.id.clone());

@@ -3,33 +3,36 @@
 //! The state of a call's tries belongs to one scope, so there is nothing to clean up and nothing to leak. A key that
 //! failed in a call is never tried again in it, and nothing is tried again once a byte has gone to the client.
 
+mod failure;
+mod opening;
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::BodyExt as _;
 use tower::Service;
 
+use self::failure::{Failure, Refusal};
 use super::{
     Admitted, Limits, PoolBody, Response, ResponseFuture, Routed,
     body::{Metered, Parts, Shape},
     headers,
     recorder::Recorder,
-    render, stage,
+    stage,
 };
 use crate::{
     Error,
-    classify::{Signal, Verdict},
-    format::{HiddenUsage, Meter, Opened, Opening, splice},
+    classify::Verdict,
+    format::{HiddenUsage, Meter, Splice, splice},
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::Outcome,
     time::Clock,
-    transport::{Outgoing, Transport, TransportError, UpstreamBody},
+    transport::{Outgoing, Transport, UpstreamBody},
 };
 
 /// A rough count of tokens where nobody tells: this many bytes of a request make one.
@@ -71,16 +74,7 @@ enum Step {
     /// The client has its answer.
     Answered(Response),
     /// Another key may do better.
-    Failed(Recorder, Failure),
-}
-
-/// Why a try failed.
-struct Failure {
-    verdict: Verdict,
-    status: Option<StatusCode>,
-    message: String,
-    /// The upstream said nothing for too long.
-    silent: bool,
+    Failed(Box<Recorder>, Failure),
 }
 
 impl Attempts {
@@ -90,14 +84,14 @@ impl Attempts {
         loop {
             let choice = routed.plan.choose(want(&routed, &tried));
             let Choice::Seat(at) = choice else { return Err(self.give_up(&routed, recorder, last, choice).await) };
-            if last.is_some() && routed.call.started.elapsed() > self.limits.failover {
+            if last.is_some() && stage::now().saturating_duration_since(routed.call.started) > self.limits.failover {
                 return Err(self.give_up(&routed, recorder, last, Choice::Exhausted).await);
             }
             tried.push(at);
             match self.attempt(&routed, &routed.plan.seats()[at], recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
-                    recorder = unfinished;
+                    recorder = *unfinished;
                     last = Some(failure);
                 }
             }
@@ -113,7 +107,7 @@ impl Attempts {
                 Ok((head, opening, body)) => {
                     seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, stage::now());
                     seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, stage::now());
-                    return Step::Answered(self.serve(routed, recorder, head, opening, body));
+                    return Step::Answered(self.serve(routed, recorder, &head, opening, body));
                 }
                 Err(failure) => failure,
             },
@@ -125,7 +119,7 @@ impl Attempts {
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
-        Step::Failed(recorder, failure)
+        Step::Failed(Box::new(recorder), failure)
     }
 }
 
@@ -171,136 +165,18 @@ fn prepare(routed: &Routed, seat: &Seat) -> Result<Outgoing, Failure> {
 }
 
 /// The changes to the body: the model where an alias maps it, and usage where a Chat stream did not ask for it.
-fn splices(routed: &Routed, seat: &Seat) -> Vec<crate::format::Splice> {
+fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
     let ask = &routed.call.ask;
     let mut edits = Vec::new();
     if let (Some(span), Some(model)) = (&ask.model_span, &seat.upstream_model)
         && **model != *ask.model
     {
-        edits.push(crate::format::Splice::string(span.clone(), model));
+        edits.push(Splice::string(span.clone(), model));
     }
     if seat.key.provider.include_usage_ok {
         edits.extend(ask.ask_for_usage.clone());
     }
     edits
-}
-
-/// Opening: holding back the beginning of an answer until it is sure to be one.
-impl Attempts {
-    /// Waits for the beginning of a successful answer. Gives its head, the frames that have come, and the rest.
-    async fn open(
-        &self,
-        routed: &Routed,
-        seat: &Seat,
-        answer: http::Response<UpstreamBody>,
-        recorder: &mut Recorder,
-    ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
-        let (head, mut body) = answer.into_parts();
-        let patience = self.patience(routed);
-        let first = match tokio::time::timeout(patience, next(&mut body)).await {
-            Err(_) => return Err(Failure::silent(patience)),
-            Ok(Err(error)) => return Err(Failure::network(&error)),
-            Ok(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
-            Ok(Ok(None)) => return Ok((head, Vec::new(), body)),
-            Ok(Ok(Some(first))) => first,
-        };
-        recorder.first_byte();
-        let opening = if is_stream(&head.headers) {
-            self.open_stream(routed, seat, first, &mut body).await?
-        } else {
-            if let Some(error) = error_in(&head.headers, &first) {
-                self.judge(seat, error)?;
-            }
-            vec![first]
-        };
-        Ok((head, opening, body))
-    }
-
-    async fn open_stream(
-        &self,
-        routed: &Routed,
-        seat: &Seat,
-        first: Bytes,
-        body: &mut UpstreamBody,
-    ) -> Result<Vec<Bytes>, Failure> {
-        let until = tokio::time::Instant::now() + self.limits.opening_time;
-        let mut opening = Opening::new(routed.call.ask.format);
-        let (mut held, mut bytes, mut frame) = (Vec::with_capacity(2), 0, first);
-        loop {
-            let state = opening.feed(&frame);
-            bytes += frame.len();
-            held.push(frame);
-            match state {
-                Opened::Begun => return Ok(held),
-                Opened::Failed(error) => return self.judge(seat, error).map(|()| held),
-                Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
-                Opened::Hold => {}
-            }
-            frame = match tokio::time::timeout_at(until, next(body)).await {
-                // Whoever sends nothing but a beginning for so long is thinking: its client may know.
-                Err(_) => return Ok(held),
-                Ok(Ok(Some(frame))) => frame,
-                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening).map(|()| held),
-                Ok(Err(error)) => return Err(Failure::network(&error)),
-            };
-        }
-    }
-
-    /// A stream that ended while it was held back.
-    fn end_of_opening(&self, seat: &Seat, opening: &mut Opening) -> Result<(), Failure> {
-        match opening.finish() {
-            Opened::Begun => Ok(()),
-            Opened::Failed(error) => self.judge(seat, error),
-            Opened::Hold => Err(Failure::empty()),
-        }
-    }
-
-    /// An error stands where an answer should. The client's own mistake is an answer all the same.
-    fn judge(&self, seat: &Seat, error: crate::format::Failure) -> Result<(), Failure> {
-        let crate::format::Failure { kind, code, message, .. } = error;
-        let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
-        match failed(seat.key.provider.classify(&signal)) {
-            Verdict::CallerFault => Ok(()),
-            verdict => Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false }),
-        }
-    }
-}
-
-/// What was no answer is not to be taken for one, whatever the rules say.
-fn failed(verdict: Verdict) -> Verdict {
-    if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
-}
-
-async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
-    loop {
-        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
-            None => return Ok(None),
-            Some(Ok(data)) if !data.is_empty() => return Ok(Some(data)),
-            Some(_) => {}
-        }
-    }
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    content_type(headers).starts_with("text/event-stream")
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    content_type(headers).starts_with("application/json")
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// The error in a body that came with a good status: some upstreams answer so.
-fn error_in(headers: &HeaderMap, first: &[u8]) -> Option<crate::format::Failure> {
-    let begins_with = |name: &[u8]| {
-        let members = first.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
-        members.trim_ascii_start().starts_with(name)
-    };
-    let suspicious = is_json(headers) && (begins_with(b"\"error\"") || begins_with(b"\"base_resp\""));
-    if suspicious { crate::format::Failure::read(first) } else { None }
 }
 
 /// Serving.
@@ -309,7 +185,7 @@ impl Attempts {
         &self,
         routed: &Routed,
         mut recorder: Recorder,
-        head: http::response::Parts,
+        head: &http::response::Parts,
         opening: Vec<Bytes>,
         upstream: UpstreamBody,
     ) -> Response {
@@ -317,7 +193,7 @@ impl Attempts {
         recorder.serving();
         recorder.status(head.status.as_u16());
         let call = &routed.call;
-        let stream = is_stream(&head.headers);
+        let stream = headers::is_stream(&head.headers);
         let come: u64 = opening.iter().map(|frame| frame.len() as u64).sum();
         let left = http_body::Body::size_hint(&upstream).exact().filter(|_| length_is_known(&head.headers));
         let parts = Parts {
@@ -364,9 +240,9 @@ fn meter(routed: &Routed, headers: &HeaderMap) -> Option<Meter> {
     if !ask.is_paid() {
         return None;
     }
-    let mut meter = match is_stream(headers) {
+    let mut meter = match headers::is_stream(headers) {
         true => Meter::stream(ask.format),
-        false if is_json(headers) => Meter::whole(ask.format),
+        false if headers::is_json(headers) => Meter::whole(ask.format),
         false => return None,
     };
     if ask.endpoint.needs_model() {
@@ -380,132 +256,4 @@ fn respond(status: StatusCode, upstream: &HeaderMap, body: PoolBody) -> Response
     *response.status_mut() = status;
     *response.headers_mut() = headers::to_client(upstream);
     response
-}
-
-/// Classifying.
-enum Refusal {
-    /// No other key would say anything else.
-    OfTheCaller(http::Response<Bytes>),
-    OfTheKey(Failure),
-}
-
-impl Attempts {
-    async fn refusal(&self, seat: &Seat, answer: http::Response<UpstreamBody>) -> Refusal {
-        let (head, body) = answer.into_parts();
-        let (body, whole) = self.error_body(body).await;
-        let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
-        let verdict = failed(seat.key.provider.classify(&signal));
-        if verdict == Verdict::CallerFault && whole {
-            return Refusal::OfTheCaller(http::Response::from_parts(head, body));
-        }
-        let message = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
-        Refusal::OfTheKey(Failure { verdict, status: Some(head.status), message, silent: false })
-    }
-
-    /// Reads an upstream's error within bounds. Says whether that was all of it.
-    async fn error_body(&self, mut body: UpstreamBody) -> (Bytes, bool) {
-        let mut read = BytesMut::new();
-        let all = async {
-            while let Ok(Some(frame)) = next(&mut body).await {
-                read.extend_from_slice(&frame);
-                if read.len() > self.limits.error_body {
-                    return false;
-                }
-            }
-            true
-        };
-        let whole = tokio::time::timeout(self.limits.idle, all).await.unwrap_or(false);
-        (read.freeze(), whole)
-    }
-}
-
-impl Failure {
-    fn network(error: &TransportError) -> Self {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: false }
-    }
-
-    fn silent(patience: Duration) -> Self {
-        let message = format!("the upstream did not begin its answer within {} ms", patience.as_millis());
-        Self { verdict: Verdict::Network, status: None, message, silent: true }
-    }
-
-    fn empty() -> Self {
-        let message = "the upstream ended its stream before its first event".to_owned();
-        Self { verdict: Verdict::UpstreamFault, status: Some(StatusCode::OK), message, silent: false }
-    }
-
-    /// It can not even be sent, and would not be by any other key.
-    fn ours(message: &str) -> Self {
-        Self { verdict: Verdict::CallerFault, status: None, message: message.to_owned(), silent: false }
-    }
-
-    /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
-    fn teach(&self, seat: &Seat, model: &str) {
-        let (now, reason) = (stage::now(), self.reason());
-        let (health, link) = (&seat.key.health, &seat.key.link);
-        match &self.verdict {
-            Verdict::RateLimited { wait } => health.learn(model, Lesson::RestModel { wait: *wait, reason }, now),
-            Verdict::ModelUnavailable => {
-                health.learn(model, Lesson::RestModel { wait: Some(MODEL_PAUSE), reason }, now);
-            }
-            Verdict::OutOfCredit { wait } => health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
-            Verdict::BadCredential => health.learn(model, Lesson::Refused { reason }, now),
-            Verdict::Overloaded { wait } => link.learn("", Lesson::Rest { wait: *wait, reason }, now),
-            Verdict::UpstreamFault | Verdict::Network => link.learn("", Lesson::Rest { wait: None, reason }, now),
-            Verdict::Answer | Verdict::CallerFault => {}
-        }
-    }
-
-    fn reason(&self) -> String {
-        format!("{}: {}", self.verdict.as_str(), crate::classify::scrub(&self.message))
-    }
-}
-
-/// How long a model that a key may not use is left alone.
-const MODEL_PAUSE: Duration = Duration::from_secs(10 * 60);
-
-/// Giving up.
-impl Attempts {
-    async fn give_up(&self, routed: &Routed, mut recorder: Recorder, last: Option<Failure>, choice: Choice) -> Error {
-        let error = match (last, &choice) {
-            (Some(failure), _) => failure.into_error(),
-            (None, Choice::Resting { why, .. }) => resting(&why.reason),
-            (None, _) => Error::no_key("no key of this pool can serve the call now"),
-        };
-        let error = match choice {
-            Choice::Resting { wait, .. } => error.with_retry_after(wait),
-            _ => error,
-        };
-        recorder.status(render::status(&error, routed.call.ask.format).as_u16());
-        recorder.error(error.name(), &error.to_string());
-        self.written(recorder, Outcome::Failed).await;
-        error
-    }
-}
-
-fn resting(reason: &str) -> Error {
-    let limited = Verdict::RateLimited { wait: None };
-    if reason.starts_with(limited.as_str()) {
-        return Error::rate_limited("every key for this model has reached its rate limit");
-    }
-    Error::no_key("every key for this model rests after a failure")
-}
-
-impl Failure {
-    fn into_error(self) -> Error {
-        match self.verdict {
-            Verdict::RateLimited { wait } => {
-                Error::rate_limited("every key for this model has reached its rate limit").with_retry_after(wait)
-            }
-            Verdict::Overloaded { wait } => Error::overloaded("the upstream is overloaded").with_retry_after(wait),
-            Verdict::ModelUnavailable => Error::no_key("no key of this pool may use the model at its upstream"),
-            Verdict::OutOfCredit { .. } => Error::no_key("the keys for this model have no credit left"),
-            Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
-            Verdict::Network if self.silent => Error::timeout("the upstream did not answer in time"),
-            Verdict::Network => Error::upstream("the upstream can not be reached"),
-            Verdict::CallerFault => Error::bad_request("", self.message),
-            Verdict::UpstreamFault | Verdict::Answer => Error::upstream("the upstream failed"),
-        }
-    }
 }

@@ -70,6 +70,21 @@ fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
     }
 }
 
+/// Whether a body is a stream of events.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    content_type(headers).eq_ignore_ascii_case("text/event-stream")
+}
+
+/// Whether a body is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers).eq_ignore_ascii_case("application/json")
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
 /// A header we write ourselves. What is no legal value is left out.
 pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

@@ -11,7 +11,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tower::{Layer, Service};
 
-use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture};
+use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, headers};
 use crate::{
     Error,
     format::{Endpoint, Format, Peek, PeekError, peek},
@@ -141,24 +141,19 @@ where
 
 fn ask(endpoint: Endpoint, format: Format, headers: &http::HeaderMap, body: &Bytes) -> Result<Ask, Error> {
     if endpoint.needs_model() {
-        let peeked = peek(body).map_err(bad_body)?;
+        let peeked = peek(body).map_err(|error| bad_body(&error))?;
         if peeked.model.is_none() {
             return Err(Error::bad_request("model", "`model` is missing: name the model the call is for"));
         }
         return Ok(wanted(endpoint, format, &peeked));
     }
     // What we do not understand we pass on; what looks like ours tells us the model.
-    let peeked = is_json(headers).then(|| peek(body).ok()).flatten();
+    let peeked = headers::is_json(headers).then(|| peek(body).ok()).flatten();
     Ok(peeked.map_or_else(|| nothing_known(endpoint, format), |peeked| wanted(endpoint, format, &peeked)))
 }
 
-fn bad_body(error: PeekError) -> Error {
+fn bad_body(error: &PeekError) -> Error {
     Error::bad_request(error.field().unwrap_or_default().to_owned(), error.to_string())
-}
-
-fn is_json(headers: &http::HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn wanted(endpoint: Endpoint, format: Format, peeked: &Peek<'_>) -> Ask {

@@ -1,1 +1,328 @@
 //! A store in memory.
+//!
+//! For tests, and for programs that bring their keys with them and keep no books. It behaves as the stores on disk do,
+//! as far as a process that never ends can tell.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    ConfigStore, Configuration, Entry, GroupBy, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredRecord,
+    TokenSecret, Totals, fingerprint, rollup::Span, rows,
+};
+use crate::{
+    caller::{ClientToken, TokenSpec},
+    id::{CallId, KeyId, RouteId, TokenId},
+    keys::{Key, KeySpec},
+    route::{Route, RouteSpec},
+    time::Timestamp,
+};
+
+/// Keeps everything until it is dropped.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use amp_pool_core::{keys::KeySpec, secret::Secret, store::{ConfigStore, memory::MemoryStore}, time::Timestamp};
+///
+/// let store = MemoryStore::new();
+/// let spec = KeySpec::new("team A", "openai", Secret::new("sk-1"));
+/// let key = store.insert_key(spec.clone(), Timestamp::from_millis(0)).await?;
+///
+/// assert_eq!(store.load().await?.keys[0].id, key.id);
+/// assert!(store.insert_key(spec, Timestamp::from_millis(0)).await.is_err(), "the credential is there already");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MemoryStore {
+    fingerprints: [u8; 32],
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_id: i64,
+    keys: BTreeMap<KeyId, Key>,
+    tokens: BTreeMap<TokenId, ClientToken>,
+    routes: BTreeMap<RouteId, Route>,
+    settings: BTreeMap<String, String>,
+    records: BTreeMap<i64, StoredRecord>,
+    rows_of_calls: HashMap<CallId, i64>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut fingerprints = [0; 32];
+        // Without random bytes the fingerprints still tell keys apart; they live no longer than the keys beside them.
+        let _ = getrandom::fill(&mut fingerprints);
+        Self { fingerprints, state: Mutex::default() }
+    }
+
+    /// Runs `work` on the state. It either changes all it is to change or nothing, so a poisoned lock means no harm.
+    fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut State) -> Result<T, StoreError>) -> StoreFuture<'_, T> {
+        let result = work(&mut self.lock());
+        Box::pin(std::future::ready(result))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConfigStore for MemoryStore {
+    fn load(&self) -> StoreFuture<'_, Configuration> {
+        self.run(|state| Ok(state.configuration()))
+    }
+
+    fn insert_key(&self, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key> {
+        let fingerprint = fingerprint::of_spec(&self.fingerprints, &spec);
+        self.run(|state| {
+            let id = KeyId(state.next_id());
+            state.put_key(Key { id, create_time: now, update_time: now, fingerprint, spec })
+        })
+    }
+
+    fn update_key(&self, id: KeyId, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key> {
+        let fingerprint = fingerprint::of_spec(&self.fingerprints, &spec);
+        self.run(|state| {
+            let create_time = state.keys.get(&id).ok_or(StoreError::NotFound)?.create_time;
+            state.put_key(Key { id, create_time, update_time: now, fingerprint, spec })
+        })
+    }
+
+    fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()> {
+        self.run(|state| found(state.keys.remove(&id)))
+    }
+
+    fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.run(|state| {
+            let TokenSecret { digest, hint } = secret;
+            let id = TokenId(state.next_id());
+            state.put_token(ClientToken { id, create_time: now, update_time: now, digest, hint, spec })
+        })
+    }
+
+    fn update_token(&self, id: TokenId, spec: TokenSpec, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.run(|state| {
+            let token = state.tokens.get(&id).ok_or(StoreError::NotFound)?.clone();
+            state.put_token(ClientToken { update_time: now, spec, ..token })
+        })
+    }
+
+    fn rotate_token(&self, id: TokenId, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.run(|state| {
+            let TokenSecret { digest, hint } = secret;
+            let token = state.tokens.get(&id).ok_or(StoreError::NotFound)?.clone();
+            state.put_token(ClientToken { update_time: now, digest, hint, ..token })
+        })
+    }
+
+    fn delete_token(&self, id: TokenId) -> StoreFuture<'_, ()> {
+        self.run(|state| found(state.tokens.remove(&id)))
+    }
+
+    fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {
+        self.run(|state| {
+            let id = RouteId(state.next_id());
+            state.put_route(Route { id, create_time: now, update_time: now, spec })
+        })
+    }
+
+    fn update_route(&self, id: RouteId, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {
+        self.run(|state| {
+            let create_time = state.routes.get(&id).ok_or(StoreError::NotFound)?.create_time;
+            state.put_route(Route { id, create_time, update_time: now, spec })
+        })
+    }
+
+    fn delete_route(&self, id: RouteId) -> StoreFuture<'_, ()> {
+        self.run(|state| found(state.routes.remove(&id)))
+    }
+
+    fn put_setting(&self, name: String, value: Option<String>, _now: Timestamp) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            match value {
+                Some(value) => state.settings.insert(name, value),
+                None => state.settings.remove(&name),
+            };
+            Ok(())
+        })
+    }
+}
+
+impl RecordStore for MemoryStore {
+    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            batch.iter().for_each(|entry| state.write(entry));
+            Ok(())
+        })
+    }
+
+    fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64> {
+        self.run(|state| {
+            let open = state.records.values_mut().filter(|row| row.outcome.is_none());
+            Ok(open.map(|row| rows::interrupt(row, now)).fold(0, |count, ()| count + 1))
+        })
+    }
+
+    fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>> {
+        self.run(|state| {
+            let rows = state.records.values().rev();
+            let rows = rows.filter(|row| page.before.is_none_or(|id| row.id < id)).filter(|row| fits(row, &filter));
+            let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+            Ok(rows.take(limit).map(|row| StoredRecord { attempts: Vec::new(), ..row.clone() }).collect())
+        })
+    }
+
+    fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>> {
+        self.run(|state| Ok(state.row_of(call).and_then(|id| state.records.get(&id)).cloned()))
+    }
+
+    fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
+        self.run(|state| {
+            let span = if by == GroupBy::Day { Span::Day } else { Span::Hour };
+            let counted = |row: &&StoredRecord| {
+                let start = span.start_of(row.create_time);
+                row.outcome.is_some() && span.start_of(from) <= start && start < to
+            };
+            Ok(sum(state.records.values().filter(counted), by))
+        })
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl State {
+    /// Ids count on over all tables and are never given twice, whatever was removed.
+    fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn configuration(&self) -> Configuration {
+        Configuration {
+            keys: self.keys.values().cloned().collect(),
+            tokens: self.tokens.values().cloned().collect(),
+            routes: self.routes.values().cloned().collect(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    fn put_key(&mut self, key: Key) -> Result<Key, StoreError> {
+        let taken = self.keys.values().any(|other| other.id != key.id && other.fingerprint == key.fingerprint);
+        free(taken, "a key with this credential")?;
+        self.keys.insert(key.id, key.clone());
+        Ok(key)
+    }
+
+    fn put_token(&mut self, token: ClientToken) -> Result<ClientToken, StoreError> {
+        let taken = self.tokens.values().any(|other| other.id != token.id && other.digest == token.digest);
+        free(taken, "this client token")?;
+        self.tokens.insert(token.id, token.clone());
+        Ok(token)
+    }
+
+    fn put_route(&mut self, route: Route) -> Result<Route, StoreError> {
+        let taken = self.routes.values().any(|other| other.id != route.id && other.spec.model == route.spec.model);
+        free(taken, "a route for this model")?;
+        self.routes.insert(route.id, route.clone());
+        Ok(route)
+    }
+
+    fn row_of(&self, call: CallId) -> Option<i64> {
+        self.rows_of_calls.get(&call).copied()
+    }
+
+    fn write(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Opened(call) if self.row_of(call.call).is_none() => self.put_record(rows::opened(call)),
+            Entry::Settled(record) if self.is_open(record.opened.call) => {
+                let attempts = record.attempts.iter().map(rows::attempt).collect();
+                self.put_record(StoredRecord { attempts, ..rows::settled(record) });
+            }
+            Entry::Opened(_) | Entry::Settled(_) => {}
+        }
+    }
+
+    /// Whether a call may still be settled.
+    fn is_open(&self, call: CallId) -> bool {
+        self.row_of(call).and_then(|id| self.records.get(&id)).is_none_or(|row| row.outcome.is_none())
+    }
+
+    fn put_record(&mut self, row: StoredRecord) {
+        let id = self.row_of(row.call).unwrap_or_else(|| self.next_id());
+        self.rows_of_calls.insert(row.call, id);
+        self.records.insert(id, StoredRecord { id, ..row });
+    }
+}
+
+fn found<T>(removed: Option<T>) -> Result<(), StoreError> {
+    removed.map(drop).ok_or(StoreError::NotFound)
+}
+
+fn free(taken: bool, what: &str) -> Result<(), StoreError> {
+    if taken { Err(StoreError::Conflict { what: what.to_owned() }) } else { Ok(()) }
+}
+
+fn fits(row: &StoredRecord, filter: &RecordFilter) -> bool {
+    filter.from.is_none_or(|from| from <= row.create_time)
+        && filter.to.is_none_or(|to| row.create_time < to)
+        && (filter.key.is_none() || filter.key == row.key)
+        && (filter.token.is_none() || filter.token == row.token)
+        && filter.model.as_ref().is_none_or(|model| *model == row.model)
+        && filter.status.as_ref().is_none_or(|status| status == row.status())
+        && (filter.error_type.is_none() || filter.error_type == row.error_type)
+}
+
+/// What sums are ordered by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Value<'a> {
+    None,
+    Number(i64),
+    Name(&'a str),
+}
+
+fn sum<'a>(rows: impl Iterator<Item = &'a StoredRecord>, by: GroupBy) -> Vec<Totals> {
+    let mut groups = BTreeMap::<Value<'a>, Totals>::new();
+    if by == GroupBy::Nothing {
+        groups.insert(Value::None, Totals::default());
+    }
+    for row in rows {
+        groups.entry(value(row, by)).or_default().count(row);
+    }
+    groups.into_iter().map(|(value, sums)| Totals { group: value.to_string(), ..sums }).collect()
+}
+
+fn value(row: &StoredRecord, by: GroupBy) -> Value<'_> {
+    match by {
+        GroupBy::Nothing => Value::None,
+        GroupBy::Key => row.key.map_or(Value::None, |key| Value::Number(key.0)),
+        GroupBy::Token => row.token.map_or(Value::None, |token| Value::Number(token.0)),
+        GroupBy::Model => Value::Name(&row.model),
+        GroupBy::Provider => Value::Name(row.provider.as_deref().unwrap_or_default()),
+        GroupBy::Hour => Value::Number(row.create_time.hour().as_millis()),
+        GroupBy::Day => Value::Number(row.create_time.day().as_millis()),
+    }
+}
+
+impl std::fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Number(number) => number.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}

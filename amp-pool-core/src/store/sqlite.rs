@@ -1,1 +1,142 @@
-//! sqlite
+//! The embedded store: one SQLite file.
+//!
+//! One thread owns the only writing connection, so writers never wait for each other inside SQLite; every job is one
+//! transaction. Readers have connections of their own, hold them for one question, and see the books as they were when
+//! it began.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    StoreError, StoreFuture,
+    vault::{MasterKey, Vault},
+};
+use crate::time::Timestamp;
+
+mod config;
+mod connect;
+mod failure;
+mod fields;
+mod keys;
+mod migrate;
+mod pages;
+mod reader;
+mod records;
+mod routes;
+mod statistics;
+mod tokens;
+mod writer;
+
+use connect::Access;
+use failure::Failure;
+use reader::Readers;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use writer::Writer;
+
+/// Where the store is and how careful it is.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The database file. Made when it is not there; its directory has to be.
+    pub path: PathBuf,
+    /// The master key's file. Made together with a new database, never for one that holds sealed secrets.
+    pub master_key_file: PathBuf,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Whether statements are logged, without the values bound to them.
+    pub echo: bool,
+}
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The loss of power: each commit is synced to the disk.
+    #[default]
+    Full,
+    /// The end of the process. The last commits before a loss of power can be missing; what is there is whole.
+    Normal,
+}
+
+/// A store in one SQLite file.
+///
+/// Dropping it lets the writer finish what has been handed to it.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    vault: Arc<Vault>,
+}
+
+impl SqliteStore {
+    /// Opens the database, making or migrating it where that is due. Blocks; called once.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Corrupt`], [`StoreError::Invalid`] for a file of another program: nothing was
+    /// changed. [`StoreError::WrongMasterKey`], and [`StoreError::Unavailable`] when the master key of a sealed database
+    /// is missing or anything can not be read or written.
+    pub fn open(options: SqliteOptions, now: Timestamp) -> Result<Self, StoreError> {
+        let SqliteOptions { path, master_key_file, durability, echo } = options;
+        if !sqlite_version_ok(rusqlite::version_number()) {
+            let version = rusqlite::version();
+            return Err(StoreError::Invalid(format!(
+                "SQLite {version} can damage a database; 3.51.3 or newer is needed"
+            )));
+        }
+        let access = Access { path, durability, echo };
+        access.make_file()?;
+        migrate::refuse_what_is_not_ours(&access.reader()?)?;
+        let mut connection = access.writer()?;
+        connect::check(&connection)?;
+        migrate::run(&mut connection, &access.path, migrate::STEPS, now)?;
+        let vault = Arc::new(unlock(&mut connection, &master_key_file, now)?);
+        let readers = Readers::new(access.clone());
+        let writer = Writer::start(connection, access)?;
+        Ok(Self { writer, readers, vault })
+    }
+
+    /// Runs `work` in a transaction of the writer.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        Box::pin(self.writer.transact(work))
+    }
+
+    /// Runs `work` on a reading connection.
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        Box::pin(self.readers.transact(work))
+    }
+}
+
+/// Whether this SQLite is free of the defect of 3.7.0 to 3.51.2 that can damage a WAL database when one connection
+/// checkpoints while another writes. `version` is written as SQLite does: 3.51.3 is 3051003.
+#[must_use]
+pub fn sqlite_version_ok(version: i32) -> bool {
+    version >= 3_051_003
+}
+
+/// Opens the vault. Only a database without one gets a new vault, and only then may a master key be made.
+fn unlock(connection: &mut Connection, master_key_file: &std::path::Path, now: Timestamp) -> Result<Vault, Failure> {
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let stored = tx
+        .query_row("SELECT id, wrapped_key FROM vault ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?;
+    let Some((number, wrapped)) = stored else {
+        let master = MasterKey::load_or_create(master_key_file).map_err(unavailable)?;
+        let (vault, wrapped) = Vault::create(&master, 1)?;
+        let insert = "INSERT INTO vault (id, create_time, update_time, wrapped_key) VALUES (1, ?1, ?1, ?2)";
+        tx.execute(insert, params![now.as_millis(), wrapped])?;
+        tx.commit()?;
+        return Ok(vault);
+    };
+    Ok(Vault::unlock(&MasterKey::load(master_key_file).map_err(unavailable)?, number, &wrapped)?)
+}
+
+fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(cause))
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,7 @@ pub struct Script(Arc<Mutex<Plot>>);
 struct Plot {
     replies: HashMap<String, VecDeque<Reply>>,
     sent: Vec<Sent>,
+    forgets: bool,
 }
 
 /// A request as it reached the upstream.
@@ -80,6 +81,13 @@ impl Script {
         self
     }
 
+    /// Keeps nothing of what was sent: for measurements.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        self.plot().forgets = true;
+        self
+    }
+
     /// Everything that was sent so far.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
@@ -103,7 +111,9 @@ impl Script {
             Some(replies) => replies.front().cloned(),
             None => None,
         };
-        plot.sent.push(sent);
+        if !plot.forgets {
+            plot.sent.push(sent);
+        }
         reply.unwrap_or_else(Reply::refused)
     }
 }

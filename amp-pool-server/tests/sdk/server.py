@@ -14,6 +14,8 @@ from upstream import PATIENCE
 
 # A debug build on a busy machine has to migrate a database first.
 START_PATIENCE = 20.0
+# How soon a call that nobody waits for has to be in the books.
+SETTLE_PATIENCE = 2.0
 
 
 class Pool:
@@ -40,8 +42,8 @@ class Pool:
     def keys(self) -> list[dict]:
         return self._get("/api/keys")["items"]
 
-    def key(self, key_id: int) -> dict:
-        return self._get(f"/api/keys/{key_id}")
+    def health(self, key_id: int) -> dict:
+        return self._get(f"/api/keys/{key_id}/health")
 
     def records(self) -> list[dict]:
         return self._get("/api/requests")["items"]
@@ -50,13 +52,17 @@ class Pool:
         """The record of a call whose end a client has seen; it has to be there at once."""
         return self._get(f"/api/requests/{call_id}")
 
-    def settled(self, call_id: str, patience: float = 2.0) -> dict:
-        """The record of a call whose end no client has seen, as soon as it is closed."""
-        end = time.monotonic() + patience
-        while (record := self.record(call_id))["outcome"] is None:
-            assert time.monotonic() < end, f"the record is still open: {record}"
+    def settled(self, call_id: str | None = None) -> dict:
+        """The record of a call whose end no client has seen, as soon as it is closed. None named: of the only one.
+
+        Nothing waits for the books of such a call: at first even its open row may be missing.
+        """
+        end = time.monotonic() + SETTLE_PATIENCE
+        while not (found := self._closed(call_id)):
+            assert time.monotonic() < end, f"no closed record of {call_id}: {self.records()}"
             time.sleep(0.01)
-        return record
+        [record] = found
+        return self.record(record["call_id"])
 
     def openai(self, **options):
         return CHAT.connect(self.url, self.client_token, **options)
@@ -101,6 +107,9 @@ class Pool:
             return self.admin.get("/ready").status_code == 200
         except httpx2.TransportError:
             return False  # Nobody listens yet.
+
+    def _closed(self, call_id: str | None) -> list[dict]:
+        return [row for row in self.records() if row["outcome"] and call_id in (None, row["call_id"])]
 
     def _get(self, path: str):
         answer = self.admin.get(path)

@@ -13,9 +13,13 @@ import openai
 from upstream import PATIENCE
 from wire import chat, messages, responses
 
+# Nothing leaves this machine: no proxy of the environment, and no roots of trust, which take long to load.
+_LOCAL = {"trust_env": False, "verify": False}
+
 GREETING = "Say hello. Grüezi! 👋"
 
-_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+_CITY = {"city": {"type": "string"}}
+_SCHEMA = {"type": "object", "properties": _CITY, "required": ["city"], "additionalProperties": False}
 _WEATHER = {"name": "get_weather", "description": "The weather of a city."}
 
 
@@ -61,6 +65,10 @@ class Speaker:
     def connect(self, base_url: str, key: str, **options):
         """An official client that retries nothing and uses no proxy of the environment."""
         raise NotImplementedError
+
+    def shows(self, token: str) -> dict[str, str]:
+        """The headers by which a client of this format shows its token, for requests without the SDK."""
+        return {"authorization": f"Bearer {token}"}
 
     def arguments(self, **more) -> dict:
         """The smallest request, and whatever `more` says."""
@@ -109,8 +117,11 @@ class MessagesSpeaker(Speaker):
 
     def connect(self, base_url, key, **options):
         options = {"max_retries": 0, "timeout": PATIENCE, **options}
-        client = anthropic.DefaultHttpxClient(trust_env=False)
+        client = anthropic.DefaultHttpxClient(**_LOCAL)
         return anthropic.Anthropic(base_url=base_url, api_key=key, http_client=client, **options)
+
+    def shows(self, token):
+        return {"x-api-key": token, "anthropic-version": "2023-06-01"}
 
     def arguments(self, **more):
         greeting = [{"role": "user", "content": GREETING}]
@@ -159,10 +170,10 @@ SPEAKERS = [CHAT, MESSAGES, RESPONSES]
 
 def raw_client(base_url: str, **options) -> httpx2.Client:
     """A bare HTTP client, for what an SDK would not send."""
-    return httpx2.Client(base_url=base_url, trust_env=False, timeout=PATIENCE, **options)
+    return httpx2.Client(base_url=base_url, timeout=PATIENCE, **_LOCAL, **options)
 
 
 def _openai(base_url: str, key: str, **options) -> openai.OpenAI:
     options = {"max_retries": 0, "timeout": PATIENCE, **options}
-    client = openai.DefaultHttpxClient(trust_env=False)
+    client = openai.DefaultHttpxClient(**_LOCAL)
     return openai.OpenAI(base_url=f"{base_url}/v1", api_key=key, http_client=client, **options)

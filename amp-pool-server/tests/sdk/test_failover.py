@@ -10,8 +10,8 @@ from speakers import CHAT
 from upstream import FailInside, Hang, Refuse, Reset
 from wire import TEXT
 
-# Long enough for a busy machine to answer, short enough to wait for.
-FIRST_BYTE_TIMEOUT_MS = "700"
+# Long enough for a busy machine to answer, short enough to wait for. A plain answer begins when it is whole.
+SHORT_WAIT = pytest.mark.settings(AMP_POOL_FIRST_BYTE_TIMEOUT_MS="700", AMP_POOL_WHOLE_ANSWER_TIMEOUT_MS="700")
 
 FIRST, SECOND = "sk-first-7c2e91d04b6a", "sk-second-e58f13a7c09d"
 
@@ -39,7 +39,6 @@ FAILURES = {
     "hang": Failure(Hang(), "network", _status(None, None)),
     "error_inside": Failure(FailInside("overloaded"), "overloaded", _status(200, 200)),
 }
-SHORT_WAIT = pytest.mark.settings(AMP_POOL_FIRST_BYTE_TIMEOUT_MS=FIRST_BYTE_TIMEOUT_MS)
 MATRIX = [pytest.param(name, marks=[SHORT_WAIT] if name == "hang" else []) for name in FAILURES]
 
 # How a client sees that no key was left, by what the only key met.
@@ -118,9 +117,9 @@ def test_a_limited_key_is_left_alone_while_it_cools(pool, upstream, two_keys, sp
 
     assert texts == [TEXT] * 3
     assert [len(upstream.asked(key)) for key in (FIRST, SECOND)] == [1, 3]
-    status = pool.key(two_keys[0])["status"]
-    assert status["state"] == "cooling"
-    assert status["until"] and status["reason"]
+    [model] = pool.health(two_keys[0])["models"]
+    assert (model["model"], model["state"]) == (speaker.model, "cooling")
+    assert model["until"] and model["reason"]
 
 
 @pytest.mark.parametrize(("name", "error"), LAST_WORDS.items(), ids=LAST_WORDS)

@@ -18,9 +18,7 @@ ANTHROPIC_TYPES = {
 
 
 def post(pool, speaker, body: bytes, token: str | None = None):
-    headers = {"authorization": f"Bearer {token or pool.client_token}", "content-type": "application/json"}
-    if speaker is MESSAGES:
-        headers["anthropic-version"] = "2023-06-01"
+    headers = {**speaker.shows(token or pool.client_token), "content-type": "application/json"}
     return raw_client(pool.url, headers=headers).post(speaker.wire.PATH, content=body)
 
 

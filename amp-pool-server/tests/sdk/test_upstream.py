@@ -50,8 +50,9 @@ def test_messages_tool_calls_are_assembled_by_the_stream_helper(upstream):
     upstream.on(DIRECT)
     client = MESSAGES.connect(upstream.url, DIRECT)
     thinking = {"type": "enabled", "budget_tokens": 1024}
+    arguments = MESSAGES.arguments(tools=MESSAGES.tools, max_tokens=2048, thinking=thinking)
 
-    with client.messages.stream(**MESSAGES.arguments(tools=MESSAGES.tools, max_tokens=2048, thinking=thinking)) as events:
+    with client.messages.stream(**arguments) as events:
         whole = events.get_final_message()
 
     assert [(block.name, block.input) for block in whole.content if block.type == "tool_use"] == TOOLS

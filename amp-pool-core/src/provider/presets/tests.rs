@@ -45,7 +45,7 @@ fn preset(id: &str) -> &'static Provider {
 #[test]
 fn every_preset_is_readable_and_has_its_endpoints_where_the_vendor_has_them() {
     let presets = read(include_str!("../presets.json")).unwrap();
-    let endpoints = |provider: &Provider| {
+    let endpoints = |provider: &Arc<Provider>| {
         let base = provider.base_url.is_none().then_some("https://host");
         let spoken: Vec<_> = provider.formats().collect();
         let written = |format| if spoken.contains(&format) { url(provider, format, base) } else { "-".into() };
@@ -73,15 +73,15 @@ fn no_two_presets_share_an_id_and_each_serves_something_in_every_format() {
 fn a_preset_is_written_as_it_is_read() {
     for provider in Presets::builtin().iter() {
         let written = serde_json::to_string(provider).unwrap();
-        assert_eq!(serde_json::from_str::<Provider>(&written).unwrap(), *provider);
+        assert_eq!(serde_json::from_str::<Provider>(&written).unwrap(), **provider);
     }
 }
 
 #[test]
 fn an_own_provider_replaces_the_preset_of_its_id() {
-    let mut own = preset("openai").clone();
+    let mut own = Provider::clone(preset("openai"));
     own.name = "Ours".into();
-    let presets: Presets = Presets::builtin().iter().cloned().chain([own]).collect();
+    let presets: Presets = Presets::builtin().iter().cloned().chain([own.into()]).collect();
 
     assert_eq!(presets.get("openai").unwrap().name, "Ours");
     assert_eq!(presets.iter().count(), Presets::builtin().iter().count());

@@ -38,9 +38,8 @@ def usage(request: dict) -> dict:
 
 
 def answer(request: dict) -> bytes:
-    message = {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}
-    if _calls_tools(request):
-        message = {"role": "assistant", "content": None, "tool_calls": _tool_calls(), "refusal": None, "annotations": []}
+    said = {"content": None, "tool_calls": _tool_calls()} if _calls_tools(request) else {"content": TEXT}
+    message = {"role": "assistant", **said, "refusal": None, "annotations": []}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(request)}
     return pretty({
         **_envelope(request, "chat.completion"),

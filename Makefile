@@ -1,0 +1,49 @@
+# The two commands are `make run` and `make test`. Everything they need beyond a Rust toolchain, Python 3 and (for the
+# UI's own tests) Node they install themselves.
+
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+PYTHON := .venv/bin/python
+
+.PHONY: run test test-rust test-sdk lint wasm bench deps help
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+include frontend/ui.mk
+
+## make run        build the UI when that is possible and needed, then start the server
+run: ui-if-possible
+	cargo run --release --locked --package amp-pool-server
+
+## make test       install what the tests need, and pass all of them
+test: deps lint test-rust wasm test-ui check-ui test-sdk
+
+deps:
+	.ci/deps
+
+## make lint       formatting and lints
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+## make test-rust  every Rust test and example
+test-rust:
+	cargo test --workspace --locked
+	cargo check --package amp-pool-core --no-default-features --locked
+	cargo check --package amp-pool-core --no-default-features --features pool --locked
+	cargo run --locked --quiet --package amp-pool-examples --bin first_answer
+
+## make wasm       the pure part of the library builds for wasm
+wasm:
+	.ci/wasm
+
+## make test-sdk   the official Python SDKs against the real server
+test-sdk:
+	.ci/python
+	cargo build --locked --package amp-pool-server
+	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
+
+## make bench      the pool beside a bare reverse proxy, over loopback
+bench:
+	cargo bench --locked --package amp-pool-server --bench loopback

@@ -1,0 +1,3 @@
+//! OpenAI Chat Completions.
+
+pub(super) mod meter;

@@ -1,0 +1,180 @@
+//! Where Chat answers tell what they used.
+//!
+//! The last numbers win, whether they come in a chunk of their own, on the last chunk with text, or again on every chunk.
+//! They are never added up.
+
+use serde::Deserialize;
+
+use crate::{
+    format::{
+        Event, Failure,
+        glance::{Speech, Value, each_member},
+        loose::{Loose, LooseList},
+        meter::{Ending, Tally},
+        tokens::OpenAiTokens,
+    },
+    usage::Usage,
+};
+
+/// Reads one chunk.
+pub(in crate::format) fn event(event: &Event<'_>, tally: &mut Tally) {
+    if event.data.trim_ascii() == b"[DONE]" {
+        tally.end(Ending::Finished);
+    } else {
+        chunk(event, tally);
+    }
+    // Numbers that are told while text still comes are not the last ones.
+    tally.is_final = tally.said_last_word || tally.has_ended();
+}
+
+/// Reads a whole answer.
+pub(in crate::format) fn whole(json: &[u8], tally: &mut Tally) {
+    tally.told = usage(json);
+    tally.is_final = true;
+}
+
+fn chunk(event: &Event<'_>, tally: &mut Tally) {
+    let glance = Glance::at(&event.data);
+    tally.chars = tally.chars.saturating_add(glance.speech.chars());
+    tally.said_last_word |= glance.has_finish_reason;
+    if glance.may_have_usage {
+        tally.told = usage(&event.data).or(tally.told);
+    }
+    if (glance.may_be_error || event.name == Some(b"error"))
+        && let Some(failure) = Failure::in_event(event)
+    {
+        tally.fail(failure);
+    }
+}
+
+/// What a look at the names of a chunk's members says.
+#[derive(Default)]
+struct Glance {
+    speech: Speech,
+    may_have_usage: bool,
+    may_be_error: bool,
+    has_finish_reason: bool,
+}
+
+impl Glance {
+    fn at(chunk: &[u8]) -> Self {
+        let mut glance = Self::default();
+        each_member(chunk, |name, value| match (name, value) {
+            (b"usage", Value::Other) => glance.may_have_usage = true,
+            // Some servers write an empty reason where others write null.
+            (b"finish_reason", Value::Text([_, ..])) => glance.has_finish_reason = true,
+            (b"error", Value::Text(_) | Value::Other) | (b"base_resp", Value::Other) => glance.may_be_error = true,
+            (name, Value::Text(text)) => glance.speech.hear(name, text),
+            _ => {}
+        });
+        glance
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Chunk<'a> {
+    usage: Loose<OpenAiTokens>,
+    #[serde(borrow)]
+    choices: LooseList<'a>,
+    x_groq: Loose<Holder>,
+}
+
+/// An object that has `usage` inside: a choice of old Moonshot, `x_groq`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Holder {
+    usage: Loose<OpenAiTokens>,
+}
+
+fn usage(json: &[u8]) -> Option<Usage> {
+    let Chunk { usage, choices, x_groq } = serde_json::from_slice(json).ok()?;
+    let in_choice = || {
+        let first = choices.0.as_ref()?.first()?;
+        serde_json::from_str::<Holder>(first.get()).ok()?.usage.0
+    };
+    let in_groq = || x_groq.0?.usage.0;
+    usage.0.and_then(OpenAiTokens::usage).or_else(|| in_choice()?.usage()).or_else(|| in_groq()?.usage())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use crate::{
+        format::{Ending, Format, Meter},
+        usage::UsageSource,
+    };
+
+    const TEXT: &str = r#"{"choices":[{"index":0,"delta":{"content":"1234567"},"finish_reason":null}],"usage":null}"#;
+    const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"#;
+    const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}"#;
+    const DONE: &str = "[DONE]";
+
+    fn meter(lines: &[&str]) -> Meter {
+        let mut meter = Meter::stream(Format::Chat);
+        meter.expect_input(100);
+        for line in lines {
+            meter.feed(&Bytes::from(format!("data: {line}\n\n")));
+        }
+        meter.finish();
+        meter
+    }
+
+    #[test]
+    fn the_last_numbers_win_wherever_they_stand() {
+        let check = |lines: &[&str], source, input, output, ending| {
+            let meter = meter(lines);
+            let usage = meter.usage();
+            assert_eq!((meter.source(), usage.input(), usage.output, meter.ending()), (source, input, output, ending));
+        };
+        let (told, guessed) = (UsageSource::Final, UsageSource::Estimated);
+        check(&[TEXT, STOP, USAGE, DONE], told, 9, 5, Ending::Finished);
+        check(&[TEXT, USAGE, STOP], told, 9, 5, Ending::Finished);
+        let on_finish = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":8}}"#;
+        check(&[TEXT, on_finish], told, 8, 0, Ending::Finished);
+        let in_choice = r#"{"choices":[{"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":7}}]}"#;
+        check(&[TEXT, in_choice, DONE], told, 7, 0, Ending::Finished);
+        let in_groq =
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"prompt_tokens":6}}}"#;
+        check(&[TEXT, in_groq, USAGE, DONE], told, 9, 5, Ending::Finished);
+        check(&[TEXT, in_groq, DONE], told, 6, 0, Ending::Finished);
+        let so_far =
+            r#"{"choices":[{"delta":{"content":"1234567"}}],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#;
+        check(&[so_far, so_far, USAGE, DONE], told, 9, 5, Ending::Finished);
+        check(&[so_far, so_far], guessed, 9, 4, Ending::Open);
+        check(&[TEXT, r#"{"choices":[],"usage":{}}"#, DONE], guessed, 100, 2, Ending::Finished);
+        check(&[TEXT, TEXT], guessed, 100, 4, Ending::Open);
+        let empty_reason = r#"{"choices":[{"delta":{"content":"1234567"},"finish_reason":""}]}"#;
+        check(&[empty_reason], guessed, 100, 2, Ending::Open);
+        check(&[TEXT, STOP], guessed, 100, 2, Ending::Finished);
+        check(&[], UsageSource::None, 0, 0, Ending::Open);
+        check(&[STOP, DONE], UsageSource::None, 0, 0, Ending::Finished);
+    }
+
+    #[test]
+    fn an_error_wins_over_what_follows_and_its_numbers_count() {
+        let error = r#"{"error":{"code":502,"message":"gone"},"choices":[{"delta":{},"finish_reason":"error"}],"usage":{"prompt_tokens":3}}"#;
+        let meter = meter(&[TEXT, error, DONE]);
+
+        assert_eq!((meter.ending(), meter.source(), meter.usage().input()), (Ending::Failed, UsageSource::Final, 3));
+        assert_eq!(meter.failure().map(|failure| &*failure.message), Some("gone"));
+    }
+
+    #[test]
+    fn an_event_named_error_fails_the_stream() {
+        let mut meter = Meter::stream(Format::Chat);
+        meter.feed(&Bytes::from_static(b"event: error\ndata: tool call is broken\n\n"));
+
+        assert_eq!(meter.ending(), Ending::Failed);
+        assert_eq!(meter.failure().unwrap().message, "tool call is broken");
+    }
+
+    #[test]
+    fn words_about_usage_and_errors_are_only_words() {
+        let text = r#"{"choices":[{"delta":{"content":"{\"usage\":{\"prompt_tokens\":1},\"error\":\"x\",\"finish_reason\":\"y\"}"}}]}"#;
+        let meter = meter(&[text]);
+
+        assert_eq!((meter.source(), meter.ending(), meter.failure()), (UsageSource::Estimated, Ending::Open, None));
+    }
+}

@@ -1,0 +1,3 @@
+//! Anthropic Messages.
+
+pub(super) mod meter;

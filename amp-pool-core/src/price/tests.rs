@@ -1,0 +1,199 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn price(provider: &str, model: &str) -> &'static Price {
+    PriceBook::builtin().find(provider, model).unwrap_or_else(|| panic!("no price for {provider} {model}"))
+}
+
+/// Fresh input, cache read, cache write for 5 minutes, for an hour, output.
+fn usage([uncached_input, cache_read, cache_write_5m, cache_write_1h, output]: [u64; 5]) -> Usage {
+    Usage { uncached_input, cache_read, cache_write_5m, cache_write_1h, output, reasoning: None }
+}
+
+fn check(provider: &str, model: &str, tokens: [u64; 5], nanos: i64) {
+    assert_eq!(price(provider, model).cost(&usage(tokens), PriceFactor::ONE), Ok(NanoUsd(nanos)), "{model} {tokens:?}");
+}
+
+#[test]
+fn costs_are_right_to_the_nano_dollar() {
+    // 1234 × 3 + 50000 × 0.3 + 2000 × 3.75 + 1000 × 6 + 777 × 15 = 43 857 millionths of a dollar.
+    check("anthropic", "claude-sonnet-4-5", [1_234, 50_000, 2_000, 1_000, 777], 43_857_000);
+    check("anthropic", "claude-haiku-4-5", [1, 0, 0, 0, 1], 6_000);
+    // 0.0375 dollars per million are 37.5 nano-dollars per token.
+    check("groq", "openai/gpt-oss-20b", [0, 1, 0, 0, 0], 38);
+    check("groq", "openai/gpt-oss-20b", [0, 2, 0, 0, 0], 75);
+    check("openai", "gpt-5-nano", [0, 1, 0, 0, 0], 5);
+    check("openai", "gpt-5", [0, 0, 0, 0, 0], 0);
+}
+
+#[test]
+fn a_prompt_above_the_threshold_has_all_its_tokens_at_the_other_rate() {
+    check("openai", "gpt-6.1-sol", [272_000, 0, 0, 0, 1_000], 554_000_000);
+    check("openai", "gpt-6.1-sol", [272_001, 0, 0, 0, 1_000], 1_103_004_000);
+    // The cached part counts towards the threshold: 72001 × 4 + 200000 × 0.2 + 10 × 15.
+    check("openai", "gpt-6.1-sol", [72_001, 200_000, 0, 0, 10], 328_154_000);
+    check("anthropic", "claude-haiku-5-5", [0, 100_001, 0, 0, 0], 5_000_050);
+}
+
+#[test]
+fn xai_counts_the_threshold_itself_as_long() {
+    check("xai", "grok-4.7", [199_999, 0, 0, 0, 0], 399_998_000);
+    check("xai", "grok-4.7", [200_000, 0, 0, 0, 0], 800_000_000);
+}
+
+#[test]
+fn the_highest_step_that_is_reached_holds() {
+    let rates = |input| price("qwen", "qwen3-coder-plus").rates_for(input);
+    let reached: Vec<_> = [32_000, 32_001, 128_001, 256_001].into_iter().map(|input| rates(input).input).collect();
+    assert!(reached.windows(2).all(|pair| pair[0] < pair[1]), "{reached:?}");
+}
+
+#[test]
+fn a_cache_price_that_is_not_listed_falls_back() {
+    // qwen3.5-plus lists no cache prices: all of them at the input rate of 0.4.
+    check("qwen", "qwen3.5-plus", [0, 10, 10, 10, 0], 12_000);
+    // gpt-6.1-sol lists no price for an hour: that of the default, 2.5.
+    check("openai", "gpt-6.1-sol", [0, 0, 0, 10, 0], 25_000);
+}
+
+#[test]
+fn reasoning_that_is_priced_apart_is_not_priced_twice() {
+    let thought = |output, reasoning| {
+        let usage = Usage { output, reasoning: Some(reasoning), ..Usage::default() };
+        price("qwen", "qwen-turbo").cost(&usage, PriceFactor::ONE).unwrap().0
+    };
+    // Output 0.2, reasoning 0.5.
+    assert_eq!(thought(10, 4), 6 * 200 + 4 * 500);
+    assert_eq!(thought(10, 11), 10 * 500);
+}
+
+#[test]
+fn a_free_model_costs_nothing_and_an_embedding_has_no_output() {
+    let rates = |input: &str, output: &str| Rates::plain(input.parse().unwrap(), output.parse().unwrap());
+    let free = Price::flat("own", rates("0", "0"));
+    assert_eq!(free.cost(&usage([1, 2, 3, 4, 5]), PriceFactor::ONE), Ok(NanoUsd::ZERO));
+    let embedding = Price::flat("own", rates("0.02", "0"));
+    assert_eq!(embedding.cost(&usage([8_191, 0, 0, 0, 0]), PriceFactor::ONE), Ok(NanoUsd(163_820)));
+}
+
+#[test]
+fn a_factor_is_applied_before_the_one_rounding_and_that_goes_up() {
+    let at = |factor: &str, tokens| {
+        price("openai", "gpt-5-nano").cost(&usage([0, tokens, 0, 0, 0]), factor.parse().unwrap())
+    };
+    // 0.005 per million is 5 nano-dollars per token.
+    assert_eq!(at("0.5", 1), Ok(NanoUsd(3)));
+    assert_eq!(at("0.5", 2), Ok(NanoUsd(5)));
+    assert_eq!(at("0.000001", 1), Ok(NanoUsd(1)));
+    assert_eq!(at("0", 1), Ok(NanoUsd(0)));
+    assert_eq!(at("1.5", 3), Ok(NanoUsd(23)));
+}
+
+#[test]
+fn a_sum_that_does_not_fit_is_an_error() {
+    let expensive = Price::flat("own", Rates::plain(PerMillion(i64::MAX), PerMillion(i64::MAX)));
+    for tokens in [[u64::MAX, 0, 0, 0, 0], [u64::MAX; 5], [1_000_001, 0, 0, 0, 0]] {
+        let overflow = PriceError::Overflow { tokens: usage(tokens).total() };
+        assert_eq!(expensive.cost(&usage(tokens), PriceFactor::ONE), Err(overflow));
+    }
+    assert_eq!(expensive.cost(&usage([1_000_000, 0, 0, 0, 0]), PriceFactor::ONE), Ok(NanoUsd(i64::MAX)));
+}
+
+fn check_found(provider: &str, model: &str, expected: Option<(&str, &str)>) {
+    let expected = expected.map(|(provider, model)| price(provider, model));
+    assert_eq!(PriceBook::builtin().find(provider, model), expected, "{provider} {model}");
+}
+
+#[test]
+fn a_model_is_found_by_every_name_it_goes_by() {
+    let sonnet = Some(("anthropic", "claude-sonnet-4-5"));
+    check_found("anthropic", "claude-sonnet-4-5-20250929", sonnet);
+    check_found("amp", "claude-sonnet-4-5", sonnet);
+    check_found("openrouter", "anthropic/claude-sonnet-4.5", sonnet);
+    check_found("custom", "vendors/anthropic/claude-sonnet-4-5-20991231", sonnet);
+    check_found("openai", "gpt-5-mini-2099-01-31", Some(("openai", "gpt-5-mini")));
+    check_found("minimax", "minimax-m2", Some(("minimax", "MiniMax-M2")));
+    check_found("zhipu", "glm-5.3", Some(("zai", "glm-5.3")));
+    check_found("openai", "o1-2024-12-17", Some(("openai", "o1")));
+}
+
+#[test]
+fn a_host_s_price_is_its_own() {
+    assert_ne!(price("groq", "openai/gpt-oss-120b"), price("cerebras", "gpt-oss-120b"));
+    check_found("openrouter", "openai/gpt-oss-120b", None);
+    check_found("together", "meta-llama/Llama-3.3-70B-Instruct", None);
+    check_found(
+        "together",
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        Some(("together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo")),
+    );
+    check_found("vllm", "deepseek-v3.2", None);
+}
+
+#[test]
+fn an_unknown_price_is_none() {
+    for model in
+        ["", "/", "gpt", "gpt-5-", "gpt-5-99999999", "gpt-5-2025-8-07", "gpt-5-20é50807", "deepseek/deepseek-v3.2:free"]
+    {
+        check_found("openrouter", model, None);
+    }
+}
+
+#[test]
+fn an_operator_s_price_goes_before_the_list() {
+    let own = |version: &str| Price::flat(version, Rates::plain(PerMillion(1), PerMillion(2)));
+    let set = |provider: Option<&str>, model: &str, version| Override {
+        provider: provider.map(str::to_owned),
+        model: model.to_owned(),
+        price: own(version),
+    };
+    let book = PriceBook::builtin().clone().with_overrides([
+        set(None, "gpt-5", "all"),
+        set(Some("zhipu"), "gpt-5", "one"),
+        set(Some("zhipu"), "gpt-5", "two"),
+    ]);
+    let version = |provider, model| book.find(provider, model).map(|price| price.version.as_str());
+
+    assert_eq!(version("openai", "gpt-5-2025-08-07"), Some("all"));
+    assert_eq!(version("vllm", "gpt-5"), Some("all"));
+    assert_eq!(version("zhipu", "openai/gpt-5"), Some("two"));
+    assert_eq!(version("openai", "gpt-5-mini"), Some("seed:2026-11-22"));
+}
+
+#[test]
+fn the_list_that_comes_with_the_library_is_readable_and_whole() {
+    let book = PriceBook::read(include_str!("prices.json"), "seed").unwrap();
+    assert!(book.find("openai", "gpt-6.1-sol").is_some());
+    let rows: serde_json::Value = serde_json::from_str(include_str!("prices.json")).unwrap();
+    for row in ["models", "recently_retired"].iter().flat_map(|part| rows[*part].as_array().unwrap()) {
+        let (family, id) = (row["family"].as_str().unwrap(), row["id"].as_str().unwrap());
+        assert!(book.find(family, id).is_some(), "{family} {id}");
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_named() {
+    let check = |row: &str, expected: &str| {
+        let json = format!(r#"{{"_meta":{{"extracted_on":"x"}},"models":[{row}]}}"#);
+        let err = PriceBook::read(&json, "own").unwrap_err();
+        let cause = std::error::Error::source(&err).unwrap().to_string();
+        assert!(err.to_string().contains(row.get(..20).unwrap()) && cause.contains(expected), "{err}: {cause}");
+    };
+    check(r#"{"id":"a","family":"b","input":1e-9,"output":1}"#, "`1e-9` is not an amount");
+    check(r#"{"id":"a","family":"b","input":-1,"output":1}"#, "not negative");
+    check(r#"{"id":"a","family":"b","input":1}"#, "needs `input` and `output`");
+    check(r#"{"id":"a","input":1,"output":1}"#, "missing field `family`");
+}
+
+proptest! {
+    #[test]
+    fn more_tokens_never_cost_less(tokens in prop::array::uniform5(0_u64..600_000), class in 0_usize..5, more in 1_u64..600_000) {
+        for (provider, model) in [("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-6.1-sol"), ("xai", "grok-4.7")] {
+            let mut larger = tokens;
+            larger[class] += more;
+            let cost = |tokens| price(provider, model).cost(&usage(tokens), PriceFactor::ONE).unwrap();
+            prop_assert!(cost(tokens) <= cost(larger), "{} {:?} {:?}", model, tokens, larger);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Why a try failed: what the key learns of it, and what the caller is told when no other is left.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+
+use super::{
+    Attempts,
+    opening::{failed, next},
+};
+use crate::{
+    Error,
+    classify::{Signal, Verdict, scrub},
+    keys::Lesson,
+    route::{Choice, Seat},
+    service::{Routed, recorder::Recorder, render, stage},
+    store::Outcome,
+    transport::{TransportError, UpstreamBody},
+};
+
+/// Why a try failed.
+pub(super) struct Failure {
+    pub(super) verdict: Verdict,
+    pub(super) status: Option<StatusCode>,
+    pub(super) message: String,
+    /// The upstream said nothing for too long.
+    pub(super) silent: bool,
+}
+
+impl Failure {
+    pub(super) fn network(error: &TransportError) -> Self {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: false }
+    }
+
+    pub(super) fn silent(patience: Duration) -> Self {
+        let message = format!("the upstream did not begin its answer within {} ms", patience.as_millis());
+        Self { verdict: Verdict::Network, status: None, message, silent: true }
+    }
+
+    pub(super) fn empty() -> Self {
+        let message = "the upstream ended its stream before its first event".to_owned();
+        Self { verdict: Verdict::UpstreamFault, status: Some(StatusCode::OK), message, silent: false }
+    }
+
+    /// It can not even be sent, and would not be by any other key.
+    pub(super) fn ours(message: &str) -> Self {
+        Self { verdict: Verdict::CallerFault, status: None, message: message.to_owned(), silent: false }
+    }
+
+    /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
+    pub(super) fn teach(&self, seat: &Seat, model: &str) {
+        let (now, reason) = (stage::now(), self.reason());
+        let (health, link) = (&seat.key.health, &seat.key.link);
+        match &self.verdict {
+            Verdict::RateLimited { wait } => health.learn(model, Lesson::RestModel { wait: *wait, reason }, now),
+            Verdict::ModelUnavailable => {
+                health.learn(model, Lesson::RestModel { wait: Some(MODEL_PAUSE), reason }, now);
+            }
+            Verdict::OutOfCredit { wait } => health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
+            Verdict::BadCredential => health.learn(model, Lesson::Refused { reason }, now),
+            Verdict::Overloaded { wait } => link.learn("", Lesson::Rest { wait: *wait, reason }, now),
+            Verdict::UpstreamFault | Verdict::Network => link.learn("", Lesson::Rest { wait: None, reason }, now),
+            Verdict::Answer | Verdict::CallerFault => {}
+        }
+    }
+
+    fn reason(&self) -> String {
+        format!("{}: {}", self.verdict.as_str(), scrub(&self.message))
+    }
+}
+
+/// How long a model that a key may not use is left alone.
+const MODEL_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+/// Classifying.
+pub(super) enum Refusal {
+    /// No other key would say anything else.
+    OfTheCaller(http::Response<Bytes>),
+    OfTheKey(Failure),
+}
+
+impl Attempts {
+    pub(super) async fn refusal(&self, seat: &Seat, answer: http::Response<UpstreamBody>) -> Refusal {
+        let (head, body) = answer.into_parts();
+        let (body, whole) = self.error_body(body).await;
+        let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
+        let verdict = failed(seat.key.provider.classify(&signal));
+        if verdict == Verdict::CallerFault && whole {
+            return Refusal::OfTheCaller(http::Response::from_parts(head, body));
+        }
+        let message = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
+        Refusal::OfTheKey(Failure { verdict, status: Some(head.status), message, silent: false })
+    }
+
+    /// Reads an upstream's error within bounds. Says whether that was all of it.
+    async fn error_body(&self, mut body: UpstreamBody) -> (Bytes, bool) {
+        let mut read = BytesMut::new();
+        let all = async {
+            while let Ok(Some(frame)) = next(&mut body).await {
+                read.extend_from_slice(&frame);
+                if read.len() > self.limits.error_body {
+                    return false;
+                }
+            }
+            true
+        };
+        let whole = tokio::time::timeout(self.limits.idle, all).await.unwrap_or(false);
+        (read.freeze(), whole)
+    }
+}
+
+/// Giving up.
+impl Attempts {
+    pub(super) async fn give_up(
+        &self,
+        routed: &Routed,
+        mut recorder: Recorder,
+        last: Option<Failure>,
+        choice: Choice,
+    ) -> Error {
+        let error = match (last, &choice) {
+            (Some(failure), _) => failure.into_error(),
+            (None, Choice::Resting { why, .. }) => resting(&why.reason),
+            (None, _) => Error::no_key("no key of this pool can serve the call now"),
+        };
+        let error = match choice {
+            Choice::Resting { wait, .. } => error.with_retry_after(wait),
+            _ => error,
+        };
+        recorder.status(render::status(&error, routed.call.ask.format).as_u16());
+        recorder.error(error.name(), &error.to_string());
+        self.written(recorder, Outcome::Failed).await;
+        error
+    }
+}
+
+fn resting(reason: &str) -> Error {
+    let limited = Verdict::RateLimited { wait: None };
+    if reason.starts_with(limited.as_str()) {
+        return Error::rate_limited("every key for this model has reached its rate limit");
+    }
+    Error::no_key("every key for this model rests after a failure")
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self.verdict {
+            Verdict::RateLimited { wait } => {
+                Error::rate_limited("every key for this model has reached its rate limit").with_retry_after(wait)
+            }
+            Verdict::Overloaded { wait } => Error::overloaded("the upstream is overloaded").with_retry_after(wait),
+            Verdict::ModelUnavailable => Error::no_key("no key of this pool may use the model at its upstream"),
+            Verdict::OutOfCredit { .. } => Error::no_key("the keys for this model have no credit left"),
+            Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
+            Verdict::Network if self.silent => Error::timeout("the upstream did not answer in time"),
+            Verdict::Network => Error::upstream("the upstream can not be reached"),
+            Verdict::CallerFault => Error::bad_request("", self.message),
+            Verdict::UpstreamFault | Verdict::Answer => Error::upstream("the upstream failed"),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Holding back the beginning of an answer until it is sure to be one.
+//!
+//! While nothing has gone to the client, an error inside a good answer still lets another key try.
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+
+use super::{Attempts, failure::Failure};
+use crate::{
+    classify::{Signal, Verdict},
+    format::{self, Endpoint, Opened, Opening},
+    route::Seat,
+    service::{Routed, headers::is_stream, recorder::Recorder},
+    transport::{TransportError, UpstreamBody},
+};
+
+/// Opening: holding back the beginning of an answer until it is sure to be one.
+impl Attempts {
+    /// Waits for the beginning of a successful answer. Gives its head, the frames that have come, and the rest.
+    pub(super) async fn open(
+        &self,
+        routed: &Routed,
+        seat: &Seat,
+        answer: http::Response<UpstreamBody>,
+        recorder: &mut Recorder,
+    ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
+        let (head, mut body) = answer.into_parts();
+        let patience = self.patience(routed);
+        let first = match tokio::time::timeout(patience, next(&mut body)).await {
+            Err(_) => return Err(Failure::silent(patience)),
+            Ok(Err(error)) => return Err(Failure::network(&error)),
+            Ok(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
+            Ok(Ok(None)) => return Ok((head, Vec::new(), body)),
+            Ok(Ok(Some(first))) => first,
+        };
+        recorder.first_byte();
+        let opening = if is_stream(&head.headers) {
+            self.open_stream(routed, seat, first, &mut body).await?
+        } else {
+            if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
+                self.judge(seat, error)?;
+            }
+            vec![first]
+        };
+        Ok((head, opening, body))
+    }
+
+    async fn open_stream(
+        &self,
+        routed: &Routed,
+        seat: &Seat,
+        first: Bytes,
+        body: &mut UpstreamBody,
+    ) -> Result<Vec<Bytes>, Failure> {
+        let until = tokio::time::Instant::now() + self.limits.opening_time;
+        let mut opening = Opening::new(routed.call.ask.format);
+        let (mut held, mut bytes, mut frame) = (Vec::with_capacity(2), 0, first);
+        loop {
+            let state = opening.feed(&frame);
+            bytes += frame.len();
+            held.push(frame);
+            match state {
+                Opened::Begun => return Ok(held),
+                Opened::Failed(error) => return self.judge(seat, error).map(|()| held),
+                Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
+                Opened::Hold => {}
+            }
+            frame = match tokio::time::timeout_at(until, next(body)).await {
+                // Whoever sends nothing but a beginning for so long is thinking: its client may know.
+                Err(_) => return Ok(held),
+                Ok(Ok(Some(frame))) => frame,
+                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening).map(|()| held),
+                Ok(Err(error)) => return Err(Failure::network(&error)),
+            };
+        }
+    }
+
+    /// A stream that ended while it was held back.
+    fn end_of_opening(&self, seat: &Seat, opening: &mut Opening) -> Result<(), Failure> {
+        match opening.finish() {
+            Opened::Begun => Ok(()),
+            Opened::Failed(error) => self.judge(seat, error),
+            Opened::Hold => Err(Failure::empty()),
+        }
+    }
+
+    /// An error stands where an answer should. The client's own mistake is an answer all the same.
+    fn judge(&self, seat: &Seat, error: format::Failure) -> Result<(), Failure> {
+        let format::Failure { kind, code, message, .. } = error;
+        let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
+        match failed(seat.key.provider.classify(&signal)) {
+            Verdict::CallerFault => Ok(()),
+            verdict => Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false }),
+        }
+    }
+}
+
+/// What was no answer is not to be taken for one, whatever the rules say.
+pub(super) fn failed(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
+}
+
+pub(super) async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
+    loop {
+        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
+            None => return Ok(None),
+            Some(Ok(data)) if !data.is_empty() => return Ok(Some(data)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// How far into a body an error that came with a good status begins.
+const ERROR_WITHIN: usize = 64;
+
+/// The error in a body that came with a good status: some upstreams answer so. Only where an answer's shape is known:
+/// other objects may rightly have an `error`.
+fn error_in(endpoint: Endpoint, first: &[u8]) -> Option<format::Failure> {
+    let start = &first[..first.len().min(ERROR_WITHIN)];
+    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    let suspicious = endpoint.needs_model() && (names(b"\"error\"") || names(b"\"base_resp\""));
+    if suspicious { format::Failure::read(first) } else { None }
+}

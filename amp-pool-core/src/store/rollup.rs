@@ -1,0 +1,95 @@
+//! Sums of settled calls.
+//!
+//! Sums saturate: an upstream that reports absurd counts spoils its own statistics, never the writing of the books.
+
+use std::collections::BTreeMap;
+
+use super::{Outcome, StoredRecord, Totals, add};
+use crate::time::Timestamp;
+
+/// Calls that are summed together. `0` and the empty text stand for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group<'a> {
+    pub(super) span: Span,
+    /// The start of the hour or day.
+    pub(super) start: Timestamp,
+    pub(super) key: i64,
+    pub(super) token: i64,
+    pub(super) model: &'a str,
+    pub(super) provider: &'a str,
+}
+
+/// How long a group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Span {
+    Hour,
+    Day,
+}
+
+impl Span {
+    /// The name in the `granularity` column.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    /// The start of the hour or day `at` lies in.
+    pub(super) fn start_of(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Hour => at.hour(),
+            Self::Day => at.day(),
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn of(row: &'a StoredRecord, span: Span) -> Self {
+        Self {
+            span,
+            start: span.start_of(row.create_time),
+            key: row.key.map_or(0, |key| key.0),
+            token: row.token.map_or(0, |token| token.0),
+            model: &row.model,
+            provider: row.provider.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+/// Sums `rows`, each into its hour and its day.
+pub(super) fn roll_up<'a>(rows: impl IntoIterator<Item = &'a StoredRecord>) -> BTreeMap<Group<'a>, Totals> {
+    let mut groups = BTreeMap::<Group<'a>, Totals>::new();
+    for row in rows {
+        for span in [Span::Hour, Span::Day] {
+            groups.entry(Group::of(row, span)).or_default().count(row);
+        }
+    }
+    groups
+}
+
+impl Totals {
+    /// Adds one settled call.
+    pub(super) fn count(&mut self, row: &StoredRecord) {
+        self.requests += 1;
+        self.errors += u64::from(row.outcome != Some(Outcome::Done));
+        self.usage = add(self.usage, row.usage);
+        self.cost = self.cost + row.cost.unwrap_or_default();
+        self.unpriced += u64::from(row.cost.is_none());
+        self.latency_ms = self.latency_ms.saturating_add(row.latency_ms.unwrap_or(0));
+        self.first_byte_ms = self.first_byte_ms.saturating_add(row.first_byte_ms.unwrap_or(0));
+        self.first_bytes += u64::from(row.first_byte_ms.is_some());
+    }
+
+    /// Adds the sums of another group.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.usage = add(self.usage, other.usage);
+        self.cost = self.cost + other.cost;
+        self.unpriced = self.unpriced.saturating_add(other.unpriced);
+        self.latency_ms = self.latency_ms.saturating_add(other.latency_ms);
+        self.first_byte_ms = self.first_byte_ms.saturating_add(other.first_byte_ms);
+        self.first_bytes = self.first_bytes.saturating_add(other.first_bytes);
+    }
+}

@@ -1,0 +1,86 @@
+//! What operators write. The rows of each kind are in a file of their own; settings are here.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rusqlite::{Transaction, params};
+
+use super::{Failure, SqliteStore, fields::collect, keys, routes, tokens};
+use crate::{
+    caller::{ClientToken, TokenSpec},
+    id::{KeyId, RouteId, TokenId},
+    keys::{Key, KeySpec},
+    route::{Route, RouteSpec},
+    store::{ConfigStore, Configuration, StoreFuture, TokenSecret},
+    time::Timestamp,
+};
+
+const PUT: &str = "
+    INSERT INTO config (create_time, update_time, key, value) VALUES (?1, ?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET update_time = excluded.update_time, value = excluded.value";
+
+impl ConfigStore for SqliteStore {
+    fn load(&self) -> StoreFuture<'_, Configuration> {
+        let vault = Arc::clone(&self.vault);
+        self.read(move |tx| {
+            let keys = keys::load(tx, &vault)?;
+            Ok(Configuration { keys, tokens: tokens::load(tx)?, routes: routes::load(tx)?, settings: settings(tx)? })
+        })
+    }
+
+    fn insert_key(&self, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key> {
+        let vault = Arc::clone(&self.vault);
+        self.write(move |tx| keys::insert(tx, &vault, spec, now))
+    }
+
+    fn update_key(&self, id: KeyId, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key> {
+        let vault = Arc::clone(&self.vault);
+        self.write(move |tx| keys::update(tx, &vault, id, spec, now))
+    }
+
+    fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()> {
+        self.write(move |tx| keys::delete(tx, id))
+    }
+
+    fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.write(move |tx| tokens::insert(tx, &spec, &secret, now))
+    }
+
+    fn update_token(&self, id: TokenId, spec: TokenSpec, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.write(move |tx| tokens::update(tx, id, &spec, now))
+    }
+
+    fn rotate_token(&self, id: TokenId, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
+        self.write(move |tx| tokens::rotate(tx, id, &secret, now))
+    }
+
+    fn delete_token(&self, id: TokenId) -> StoreFuture<'_, ()> {
+        self.write(move |tx| tokens::delete(tx, id))
+    }
+
+    fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {
+        self.write(move |tx| routes::insert(tx, &spec, now))
+    }
+
+    fn update_route(&self, id: RouteId, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {
+        self.write(move |tx| routes::update(tx, id, &spec, now))
+    }
+
+    fn delete_route(&self, id: RouteId) -> StoreFuture<'_, ()> {
+        self.write(move |tx| routes::delete(tx, id))
+    }
+
+    fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.write(move |tx| {
+            match value {
+                Some(value) => tx.execute(PUT, params![now.as_millis(), name, value])?,
+                None => tx.execute("DELETE FROM config WHERE key = ?1", [name])?,
+            };
+            Ok(())
+        })
+    }
+}
+
+fn settings(tx: &Transaction<'_>) -> Result<BTreeMap<String, String>, Failure> {
+    let pairs = collect(tx, "SELECT key, value FROM config", &[], |row| Ok((row.take()?, row.take()?)))?;
+    Ok(pairs.into_iter().collect())
+}

@@ -1,0 +1,84 @@
+//! Routes as rows of `routes`.
+
+use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Failure,
+    fields::{Fields, collect, json, one, single},
+};
+use crate::{
+    id::RouteId,
+    route::{Route, RouteCandidate, RouteSpec},
+    time::Timestamp,
+};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, create_time, update_time, model, candidates FROM routes ", $rest)
+    };
+}
+
+const ALL: &str = select!("ORDER BY id");
+const ONE: &str = select!("WHERE id = ?1");
+
+pub(super) fn load(tx: &Transaction<'_>) -> Result<Vec<Route>, Failure> {
+    collect(tx, ALL, &[], read)
+}
+
+pub(super) fn insert(tx: &Transaction<'_>, spec: &RouteSpec, now: Timestamp) -> Result<Route, Failure> {
+    let insert = "INSERT INTO routes (create_time, update_time, model, candidates) VALUES (?1, ?1, ?2, ?3)";
+    tx.execute(insert, params![now.as_millis(), spec.model, candidates(spec)?])?;
+    get(tx, RouteId(tx.last_insert_rowid()))
+}
+
+pub(super) fn update(tx: &Transaction<'_>, id: RouteId, spec: &RouteSpec, now: Timestamp) -> Result<Route, Failure> {
+    let update = "UPDATE routes SET update_time = ?2, model = ?3, candidates = ?4 WHERE id = ?1";
+    one(tx.execute(update, params![id.0, now.as_millis(), spec.model, candidates(spec)?])?)?;
+    get(tx, id)
+}
+
+pub(super) fn delete(tx: &Transaction<'_>, id: RouteId) -> Result<(), Failure> {
+    one(tx.execute("DELETE FROM routes WHERE id = ?1", [id.0])?)
+}
+
+fn get(tx: &Transaction<'_>, id: RouteId) -> Result<Route, Failure> {
+    single(tx, ONE, &[&id.0], read)
+}
+
+fn read(row: &mut Fields<'_>) -> Result<Route, Failure> {
+    Ok(Route {
+        id: RouteId(row.take()?),
+        create_time: row.time()?,
+        update_time: row.time()?,
+        spec: RouteSpec {
+            model: row.take()?,
+            candidates: row.json::<Vec<Candidate>>()?.into_iter().map(Candidate::into_route).collect(),
+        },
+    })
+}
+
+fn candidates(spec: &RouteSpec) -> Result<String, Failure> {
+    json(&spec.candidates.iter().map(Candidate::of).collect::<Vec<_>>())
+}
+
+/// A candidate as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Candidate {
+    model: String,
+    provider: Option<String>,
+    tier: u32,
+    weight: u32,
+}
+
+impl Candidate {
+    fn of(candidate: &RouteCandidate) -> Self {
+        let RouteCandidate { model, provider, tier, weight } = candidate.clone();
+        Self { model, provider, tier, weight }
+    }
+
+    fn into_route(self) -> RouteCandidate {
+        let Self { model, provider, tier, weight } = self;
+        RouteCandidate { model, provider, tier, weight }
+    }
+}

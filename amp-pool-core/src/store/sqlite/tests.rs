@@ -1,0 +1,166 @@
+//! What only shows from inside: faults of the disk, and the file as other programs see it.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    format::Format,
+    id::CallId,
+    keys::KeySpec,
+    secret::Secret,
+    store::{ConfigStore as _, Entry, Opened, Outcome, Record, RecordStore as _},
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+/// An empty database with the newest schema.
+pub(super) fn database() -> (TempDir, Connection) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.db");
+    let mut connection = Connection::open(&path).unwrap();
+    migrate::run(&mut connection, &path, migrate::STEPS, NOW).unwrap();
+    (dir, connection)
+}
+
+fn open(dir: &TempDir) -> SqliteStore {
+    let (path, master_key_file) = (dir.path().join("test.db"), dir.path().join("master.key"));
+    let options = SqliteOptions { path, master_key_file, durability: Durability::Full, echo: false };
+    SqliteStore::open(options, NOW).unwrap()
+}
+
+fn record(n: u8, model: &str) -> Entry {
+    let opened = Opened {
+        call: CallId::new(NOW, &[n; 10]),
+        create_time: NOW,
+        token: None,
+        model: model.to_owned(),
+        format: Format::Chat,
+        endpoint: "chat_completions",
+        stream: false,
+    };
+    Entry::Settled(Box::new(Record {
+        opened,
+        outcome: Outcome::Done,
+        http_status: 200,
+        error_type: None,
+        error_message: None,
+        latency_ms: 1,
+        first_byte_ms: None,
+        attempts: Vec::new(),
+    }))
+}
+
+/// Lets the file grow by no more than `pages`; 0 lifts the limit.
+async fn limit(store: &SqliteStore, pages: i64) {
+    let work = move |connection: &mut Connection| {
+        let used: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        let most = if pages == 0 { i64::from(u32::MAX) - 1 } else { used + pages };
+        Ok(connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
+    };
+    store.writer.run(work).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_a_batch_whole_and_takes_it_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let long = "m".repeat(100_000);
+    let batch: Arc<[Entry]> = [record(1, "small"), record(2, &long)].into();
+
+    limit(&store, 10).await;
+    let refused = store.commit(Arc::clone(&batch)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let small = CallId::new(NOW, &[1; 10]);
+    assert!(store.get(small).await.unwrap().is_none());
+
+    limit(&store, 0).await;
+    store.commit(batch).await.unwrap();
+    assert!(store.get(small).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn absurd_counts_never_stop_the_books() {
+    use crate::{
+        id::{AttemptId, KeyId},
+        money::NanoUsd,
+        store::{Attempt, GroupBy},
+        usage::{Usage, UsageSource},
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let usage = Usage { output: u64::MAX, reasoning: Some(u64::MAX), uncached_input: u64::MAX, ..Usage::default() };
+    for n in 0..3 {
+        let Entry::Settled(mut record) = record(n, "m") else { unreachable!() };
+        record.latency_ms = u64::MAX;
+        record.attempts.push(Attempt {
+            id: AttemptId::new(NOW, &[n; 10]),
+            key: KeyId(1),
+            provider: "openai".into(),
+            upstream_format: Format::Chat,
+            upstream_model: "m".into(),
+            served: true,
+            verdict: "answer",
+            http_status: Some(200),
+            error_message: None,
+            create_time: NOW,
+            latency_ms: 1,
+            first_byte_ms: None,
+            usage,
+            usage_source: UsageSource::Final,
+            cost: Some(NanoUsd(i64::MAX)),
+            price_version: None,
+        });
+        store.commit([Entry::Settled(record)].into()).await.unwrap();
+    }
+
+    let totals = store.totals(NOW, NOW.plus_millis(1), GroupBy::Nothing).await.unwrap();
+    assert_eq!(totals[0].requests, 3);
+    assert_eq!(totals[0].cost, NanoUsd(i64::MAX));
+    assert_eq!(totals[0].usage.output, i64::MAX.unsigned_abs());
+}
+
+#[test]
+fn cost_can_be_read_as_decimal_text() {
+    let (_dir, connection) = database();
+    let check = |nanos: Option<i64>, expected: Option<&str>| {
+        connection.execute("DELETE FROM api_request_log", []).unwrap();
+        let insert =
+            "INSERT INTO api_request_log (create_time, update_time, call_id, model, format, endpoint, stream, cost)
+                      VALUES (0, 0, zeroblob(16), '', '', '', 0, ?1)";
+        connection.execute(insert, [nanos]).unwrap();
+        let read =
+            connection.query_row("SELECT cost_usd FROM api_request_log", [], |row| row.get::<_, Option<String>>(0));
+        assert_eq!(read.unwrap().as_deref(), expected, "{nanos:?}");
+    };
+
+    check(None, None);
+    check(Some(0), Some("0.000000000"));
+    check(Some(1_234_500), Some("0.001234500"));
+    check(Some(-30_000_000), Some("-0.030000000"));
+    check(Some(i64::MAX), Some("9223372036.854775807"));
+    check(Some(i64::MIN), Some("-9223372036.854775808"));
+}
+
+#[tokio::test]
+async fn a_secret_moved_to_another_row_does_not_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    for secret in ["sk-1", "sk-2"] {
+        store.insert_key(KeySpec::new(secret, "openai", Secret::new(secret)), NOW).await.unwrap();
+    }
+    let swap = "UPDATE api_keys SET api_key = (SELECT api_key FROM api_keys WHERE id = 2) WHERE id = 1";
+    store.write(move |tx| Ok(tx.execute(swap, [])?)).await.unwrap();
+
+    assert!(matches!(store.load().await, Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn a_sqlite_with_the_wal_defect_is_refused() {
+    assert!(!sqlite_version_ok(3_050_002));
+    assert!(!sqlite_version_ok(3_051_002));
+    assert!(sqlite_version_ok(3_051_003));
+    assert!(sqlite_version_ok(rusqlite::version_number()));
+}

@@ -1,0 +1,197 @@
+//! The one thread that writes.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Access, Failure, unavailable};
+use crate::store::StoreError;
+
+/// Jobs that wait before whoever brings the next one waits as well.
+const QUEUE: usize = 256;
+
+/// Takes the connection, or why there is none, and gives it back if it can be used further.
+type Job = Box<dyn FnOnce(Result<Connection, Failure>) -> Option<Connection> + Send>;
+
+/// The way to the writing thread. The thread ends when this is dropped and its queue is empty.
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, access: Access) -> Result<Self, StoreError> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        thread::Builder::new()
+            .name("amp-pool-writer".into())
+            .spawn(move || serve(connection, &access, queue))
+            .map_err(unavailable)?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs `work` as one transaction: all of it is durable when this is ready, or none of it happened.
+    ///
+    /// Dropping the future before the job was queued leaves everything as it is; later, the job is done all the same.
+    pub(super) async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(|connection| {
+            // Asking for the write lock later, at the first write, would fail at once if someone else had written since.
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs `work` outside of any transaction.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let (outcome, connection) = attempt(connection, work);
+            // Whoever asked may have gone; the work is done for the books, not for them.
+            let _ = answer.send(outcome.map_err(StoreError::from));
+            connection
+        });
+        self.jobs.send(job).await.map_err(|_| unavailable(WriterGone))?;
+        result.await.map_err(|_| unavailable(WriterGone))?
+    }
+}
+
+fn attempt<T>(
+    connection: Result<Connection, Failure>,
+    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+) -> (Result<T, Failure>, Option<Connection>) {
+    let mut connection = match connection {
+        Ok(connection) => connection,
+        Err(failure) => return (Err(failure), None),
+    };
+    let result = work(&mut connection);
+    let spoiled = result.as_ref().is_err_and(Failure::spoils_connection);
+    (result, (!spoiled).then_some(connection))
+}
+
+fn serve(connection: Connection, access: &Access, mut queue: mpsc::Receiver<Job>) {
+    let mut current = Some(connection);
+    while let Some(job) = queue.blocking_recv() {
+        let connection = current.take().map_or_else(|| reopen(access), Ok);
+        // A defect in one job must not end the books for all others. It took its connection along.
+        current = catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_default();
+    }
+}
+
+fn reopen(access: &Access) -> Result<Connection, Failure> {
+    tracing::warn!("opening the database again after a failed write");
+    access.writer()
+}
+
+/// A job has ended by a defect, without an answer.
+#[derive(Debug)]
+struct WriterGone;
+
+impl std::fmt::Display for WriterGone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the writing of the books was broken off by a defect")
+    }
+}
+
+impl std::error::Error for WriterGone {}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+    use crate::store::sqlite::Durability;
+
+    fn writer(dir: &tempfile::TempDir) -> Writer {
+        let access = Access { path: dir.path().join("test.db"), durability: Durability::Full, echo: false };
+        access.make_file().unwrap();
+        Writer::start(access.writer().unwrap(), access).unwrap()
+    }
+
+    /// A temporary table lives as long as its connection.
+    async fn mark(writer: &Writer) {
+        writer.run(|connection| Ok(connection.execute_batch("CREATE TEMP TABLE mark (x)")?)).await.unwrap();
+    }
+
+    async fn is_marked(writer: &Writer) -> bool {
+        writer.run(|connection| Ok(connection.prepare("SELECT x FROM temp.mark").is_ok())).await.unwrap()
+    }
+
+    async fn fail(writer: &Writer, code: i32) -> StoreError {
+        let failing = move |_: &Transaction<'_>| -> Result<(), Failure> {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into())
+        };
+        writer.transact(failing).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_failed_sync_opens_the_database_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        mark(&writer).await;
+
+        assert!(matches!(fail(&writer, ffi::SQLITE_IOERR_FSYNC).await, StoreError::Unavailable(_)));
+        assert!(!is_marked(&writer).await);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_keeps_the_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        mark(&writer).await;
+
+        assert!(matches!(fail(&writer, ffi::SQLITE_FULL).await, StoreError::Unavailable(_)));
+        assert!(is_marked(&writer).await);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_has_vanished_does_not_come_back_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        std::fs::remove_file(dir.path().join("test.db")).unwrap();
+        fail(&writer, ffi::SQLITE_IOERR_FSYNC).await;
+
+        let refused = writer.run(|_| Ok(())).await.unwrap_err();
+
+        assert!(matches!(refused, StoreError::Unavailable(_)));
+        assert!(!dir.path().join("test.db").exists());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+
+        let panicked = writer.transact::<()>(|_| panic!("a defect")).await;
+        assert!(matches!(panicked, Err(StoreError::Unavailable(_))));
+
+        writer.transact(|_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        let failed = writer
+            .transact(|tx| {
+                tx.execute_batch("CREATE TABLE t (x)")?;
+                Err::<(), _>(StoreError::NotFound.into())
+            })
+            .await;
+
+        assert!(matches!(failed, Err(StoreError::NotFound)));
+        let tables =
+            writer.run(|c| Ok(c.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?));
+        assert_eq!(tables.await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,98 @@
+//! What every store does, as small named checks.
+//!
+//! A store of your own passes when [`all`] ends without a panic:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use amp_pool_core::{store::{Store, memory::MemoryStore}, testkit::conformance};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(
+//! conformance::all(async || Arc::new(MemoryStore::new()) as Arc<dyn Store>)
+//! # );
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+// A check that fails panics, as a test does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::store::Store;
+
+mod books;
+mod config;
+mod pages;
+mod samples;
+mod sums;
+
+/// One check: what it holds a store to, and how. Given an empty store, it panics when the store does otherwise.
+pub type Check = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
+
+macro_rules! checks {
+    ($($file:ident { $($name:ident)* })*) => {
+        /// Every check there is, in an order that shows the simplest failure first.
+        pub const CHECKS: &[Check] = &[
+            $($((stringify!($name), |store| Box::pin(async move { $file::$name(&*store).await }))),*),*
+        ];
+    };
+}
+
+checks! {
+    config {
+        a_new_store_is_empty
+        a_key_comes_back_as_it_was_written
+        the_same_credential_twice_is_a_conflict
+        the_same_credential_at_another_place_is_another_key
+        an_update_replaces_a_key_and_keeps_its_birth
+        an_update_to_the_credential_of_another_key_changes_nothing
+        the_credential_of_a_deleted_key_is_free
+        an_id_is_never_given_twice
+        a_client_token_comes_back_as_it_was_written
+        the_same_client_token_twice_is_a_conflict
+        an_update_of_a_client_token_keeps_its_secret
+        a_rotated_client_token_keeps_all_but_its_secret
+        a_route_comes_back_as_it_was_written
+        a_model_has_one_route
+        a_setting_is_written_replaced_and_removed
+        what_is_not_there_is_not_found
+    }
+    books {
+        an_unknown_call_has_no_record
+        an_open_call_has_no_outcome
+        a_settled_call_comes_back_as_it_was_written
+        a_call_opened_and_settled_in_one_batch_is_one_row
+        a_call_settled_without_being_opened_is_written
+        a_call_settled_twice_counts_once
+        a_batch_handed_in_again_changes_nothing
+        a_settled_call_can_not_be_opened_again
+        recovery_resolves_each_open_call_once
+        a_recovered_call_can_not_be_settled
+        the_records_of_a_deleted_key_stay
+        many_writers_at_once_lose_nothing
+        closing_loses_nothing
+    }
+    pages {
+        pages_go_from_the_newest_without_gaps_or_repeats
+        a_page_holds_no_attempts
+        every_filter_narrows
+    }
+    sums {
+        sums_agree_with_the_records_for_every_split
+        nothing_sums_to_one_row_of_zeros
+        open_calls_are_not_counted
+        hours_and_days_that_touch_the_range_are_counted_whole
+    }
+}
+
+/// Runs every check on a store of its own.
+///
+/// # Panics
+/// When a store does otherwise. The name of the check is the last line written to stderr.
+pub async fn all(make: impl AsyncFn() -> Arc<dyn Store>) {
+    for (name, check) in CHECKS {
+        eprintln!("conformance: {name}");
+        check(make().await).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! Lists of records.
+
+use super::samples::{ALL, at, failure, open_entry, record, settle_entry};
+use crate::{
+    id::{KeyId, TokenId},
+    store::{Entry, Page, RecordFilter, Store, StoredRecord},
+};
+
+/// Every third call failed, every seventh is still open, and they were settled out of their order.
+async fn fill(store: &dyn Store) {
+    let settle = |n: u16| settle_entry(&if n.is_multiple_of(3) { failure(n) } else { record(n) });
+    let odd = (1..40).step_by(2);
+    let even = (0..40).step_by(2);
+    let batch = odd.chain(even).map(|n: u16| if n.is_multiple_of(7) { open_entry(n) } else { settle(n) });
+    store.commit(batch.collect::<Vec<Entry>>().into()).await.unwrap();
+}
+
+async fn list(store: &dyn Store, filter: RecordFilter, page: Page) -> Vec<StoredRecord> {
+    store.list(filter, page).await.unwrap()
+}
+
+/// All pages of `limit` rows, one after the other.
+async fn walk(store: &dyn Store, filter: &RecordFilter, limit: u32) -> Vec<StoredRecord> {
+    let mut rows: Vec<StoredRecord> = Vec::new();
+    loop {
+        let before = rows.last().map(|row| row.id);
+        let page = list(store, filter.clone(), Page { before, limit }).await;
+        if page.is_empty() {
+            return rows;
+        }
+        assert!(page.len() <= limit as usize);
+        rows.extend(page);
+    }
+}
+
+pub(super) async fn pages_go_from_the_newest_without_gaps_or_repeats(store: &dyn Store) {
+    fill(store).await;
+    let all = list(store, RecordFilter::default(), ALL).await;
+
+    assert_eq!(all.len(), 40);
+    assert!(all.windows(2).all(|pair| pair[0].id > pair[1].id), "the newest comes first");
+    for limit in [1, 7, 40] {
+        assert_eq!(walk(store, &RecordFilter::default(), limit).await, all);
+    }
+}
+
+pub(super) async fn a_page_holds_no_attempts(store: &dyn Store) {
+    fill(store).await;
+
+    let page = list(store, RecordFilter::default(), ALL).await;
+    assert!(page.iter().all(|row| row.attempts.is_empty()));
+    assert!(page.iter().any(|row| row.attempt_count == 2));
+}
+
+async fn check(store: &dyn Store, filter: RecordFilter, fits: impl Fn(&StoredRecord) -> bool) {
+    let mut expected = list(store, RecordFilter::default(), ALL).await;
+    expected.retain(fits);
+    assert!(!expected.is_empty() && expected.len() < 40, "{filter:?} tells nothing");
+    assert_eq!(walk(store, &filter, 4).await, expected, "{filter:?}");
+}
+
+pub(super) async fn every_filter_narrows(store: &dyn Store) {
+    fill(store).await;
+    let any = RecordFilter::default;
+    let (from, to) = (Some(at(10)), Some(at(20)));
+    let since = |row: &StoredRecord| row.create_time >= at(10);
+    let until = |row: &StoredRecord| row.create_time < at(20);
+
+    check(store, RecordFilter { from, ..any() }, since).await;
+    check(store, RecordFilter { to, ..any() }, until).await;
+    check(store, RecordFilter { from, to, ..any() }, |row| since(row) && until(row)).await;
+    check(store, RecordFilter { key: Some(KeyId(2)), ..any() }, |row| row.key == Some(KeyId(2))).await;
+    check(store, RecordFilter { token: Some(TokenId(1)), ..any() }, |row| row.token == Some(TokenId(1))).await;
+    check(store, RecordFilter { model: Some("model-1".into()), ..any() }, |row| row.model == "model-1").await;
+    for status in ["success", "error"] {
+        check(store, RecordFilter { status: Some(status.into()), ..any() }, |row| row.status() == status).await;
+    }
+    let error_type = Some("rate_limited".to_owned());
+    check(store, RecordFilter { error_type: error_type.clone(), ..any() }, |row| row.error_type == error_type).await;
+    let both = RecordFilter { from, to, token: Some(TokenId(1)), status: Some("success".into()), ..any() };
+    check(store, both, |row| since(row) && until(row) && row.token == Some(TokenId(1)) && row.status() == "success")
+        .await;
+
+    let nobody = RecordFilter { model: Some("' OR 1=1 --".into()), ..any() };
+    assert!(list(store, nobody, ALL).await.is_empty());
+}

@@ -1,0 +1,168 @@
+//! Things to store, with every field filled.
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::{
+    caller::{TokenDigest, TokenSpec},
+    format::Format,
+    id::{AttemptId, CallId, KeyId, TokenId},
+    keys::{Egress, KeySpec},
+    money::NanoUsd,
+    route::{RouteCandidate, RouteSpec},
+    secret::Secret,
+    store::{Attempt, Entry, Opened, Outcome, Page, Record, TokenSecret},
+    time::Timestamp,
+    usage::{Usage, UsageSource},
+};
+
+/// 2026-11-23, 01:00 UTC: the start of an hour.
+pub(super) const HOUR: Timestamp = Timestamp::from_millis(1_795_395_600_000);
+
+/// A page that holds everything a check makes.
+pub(super) const ALL: Page = Page { before: None, limit: 1_000 };
+
+/// `minutes` after the hour.
+pub(super) fn at(minutes: i64) -> Timestamp {
+    HOUR.plus_millis(minutes * 60_000)
+}
+
+pub(super) fn plain_key(credential: &str) -> KeySpec {
+    KeySpec::new("plain", "openai", Secret::new(credential))
+}
+
+pub(super) fn full_key(credential: &str) -> KeySpec {
+    let mut headers = HeaderMap::new();
+    headers.append("x-team", HeaderValue::from_static("a"));
+    headers.append("x-team", HeaderValue::from_static("b"));
+    headers.append("authorization", HeaderValue::from_static("Basic dTpw"));
+    KeySpec {
+        name: "team “A”".into(),
+        provider: "custom".into(),
+        api_key: Secret::new(credential),
+        egress: Egress {
+            proxy: Some("socks5h://user:pass@127.0.0.1:1080".parse().unwrap()),
+            user_agent: Some(HeaderValue::from_static("agent/1")),
+            headers,
+        },
+        base_url: Some("https://host/v1".into()),
+        formats: Some(vec![Format::Messages, Format::Chat]),
+        enabled: false,
+        priority: -3,
+        weight: u32::MAX,
+        models: vec!["claude-*".parse().unwrap(), "gpt-5".parse().unwrap()],
+        models_denied: vec!["*-preview".parse().unwrap()],
+        account: Some("account".into()),
+        total_balance: Some(NanoUsd(i64::MAX)),
+        price_factor: "0.25".parse().unwrap(),
+        tags: vec!["a \"quoted\" tag".into(), String::new()],
+        memo: "it's\nall here; -- '".into(),
+    }
+}
+
+pub(super) fn full_token() -> TokenSpec {
+    TokenSpec {
+        name: "ci".into(),
+        enabled: false,
+        expires_at: Some(at(90)),
+        models: vec!["gpt-*".parse().unwrap()],
+        memo: "for the build".into(),
+    }
+}
+
+pub(super) fn token_secret(token: &str) -> TokenSecret {
+    TokenSecret { digest: TokenDigest::of(token), hint: format!("…{token}") }
+}
+
+pub(super) fn route(model: &str) -> RouteSpec {
+    let candidate = |model: &str, provider: Option<&str>, tier| RouteCandidate {
+        model: model.into(),
+        provider: provider.map(Into::into),
+        tier,
+        weight: 2,
+    };
+    let candidates = vec![candidate("gpt-5-mini", Some("openai"), 0), candidate("claude-haiku", None, 1)];
+    RouteSpec { model: model.into(), candidates }
+}
+
+fn random(n: u16) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[8..].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+/// The `n`th call, admitted `n` minutes after the hour.
+pub(super) fn opened(n: u16) -> Opened {
+    let create_time = at(n.into());
+    Opened {
+        call: CallId::new(create_time, &random(n)),
+        create_time,
+        token: Some(TokenId(1 + i64::from(n % 2))),
+        model: format!("model-{}", n % 3),
+        format: Format::Messages,
+        endpoint: "messages",
+        stream: n.is_multiple_of(2),
+    }
+}
+
+pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
+    Attempt {
+        id: AttemptId::new(at(n.into()), &random(n)),
+        key: KeyId(key),
+        provider: format!("provider-{key}"),
+        upstream_format: Format::Chat,
+        upstream_model: "upstream".into(),
+        served,
+        verdict: if served { "answer" } else { "rate_limited" },
+        http_status: (key != 2).then_some(if served { 200 } else { 429 }),
+        error_message: (!served).then(|| "slow down".into()),
+        create_time: at(n.into()).plus_millis(5),
+        latency_ms: 40,
+        first_byte_ms: served.then_some(7),
+        usage: Usage {
+            uncached_input: 10 + u64::from(n),
+            cache_read: 20,
+            cache_write_5m: 3,
+            cache_write_1h: 4,
+            output: 50,
+            reasoning: (n.is_multiple_of(2)).then_some(6),
+        },
+        usage_source: if served { UsageSource::Final } else { UsageSource::Estimated },
+        cost: Some(NanoUsd(1_000 + i64::from(n))),
+        price_version: Some("2026-11".into()),
+    }
+}
+
+/// The `n`th call, answered by the second key that was tried.
+pub(super) fn record(n: u16) -> Record {
+    Record {
+        opened: opened(n),
+        outcome: Outcome::Done,
+        http_status: 200,
+        error_type: None,
+        error_message: None,
+        latency_ms: 120 + u64::from(n),
+        first_byte_ms: Some(30),
+        attempts: vec![attempt(n, 1, false), attempt(n, 2, true)],
+    }
+}
+
+/// The `n`th call, for which no key was left.
+pub(super) fn failure(n: u16) -> Record {
+    Record {
+        outcome: Outcome::Failed,
+        http_status: 429,
+        error_type: Some("rate_limited".into()),
+        error_message: Some("every key is limited".into()),
+        first_byte_ms: None,
+        attempts: Vec::new(),
+        ..record(n)
+    }
+}
+
+pub(super) fn open_entry(n: u16) -> Entry {
+    Entry::Opened(opened(n))
+}
+
+pub(super) fn settle_entry(record: &Record) -> Entry {
+    Entry::Settled(Box::new(record.clone()))
+}

@@ -1,0 +1,45 @@
+//! `/api/config`: the settings table.
+
+use amp_pool_core::handle::Handle;
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    List, Problem,
+    input::{Input, Name, given},
+};
+
+#[derive(Serialize)]
+pub(crate) struct SettingOut {
+    key: String,
+    value: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SettingInput {
+    #[serde(deserialize_with = "given")]
+    value: Option<Option<String>>,
+}
+
+pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<SettingOut>> {
+    let settings = handle.settings().into_iter();
+    Json(List::whole(settings.map(|(key, value)| SettingOut { key, value: Some(value) }).collect()))
+}
+
+pub(crate) async fn put(
+    State(handle): State<Handle>,
+    Name(key): Name,
+    Input(input): Input<SettingInput>,
+) -> Result<Json<SettingOut>, Problem> {
+    let value = input.value.ok_or_else(|| Problem::field("value", "`value` is missing"))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !key.chars().all(plain) || key.len() > 100 {
+        return Err(Problem::field(
+            "key",
+            "a setting's name has 1 to 100 letters, digits, dots, dashes or underscores",
+        ));
+    }
+    handle.put_setting(key.clone(), value.clone()).await?;
+    Ok(Json(SettingOut { key, value }))
+}

@@ -1,0 +1,84 @@
+//! `/api/keys`: upstream keys. Credentials go in and never come out.
+
+mod input;
+mod output;
+
+use amp_pool_core::{
+    handle::{Handle, KeyView},
+    id::KeyId,
+    store::{GroupBy, Totals},
+    time::{Clock as _, SystemClock},
+};
+use axum::{Json, extract::State};
+use http::StatusCode;
+
+use super::{
+    List, Problem,
+    input::{Input, Row},
+};
+
+pub(super) use input::{Limits, name};
+use {
+    input::KeyInput,
+    output::{HealthOut, KeyOut},
+};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<KeyOut>>, Problem> {
+    let today = today(&handle).await?;
+    Ok(Json(List::whole(handle.keys().iter().map(|view| written(view, &today)).collect())))
+}
+
+pub(crate) async fn add(
+    State(handle): State<Handle>,
+    Input(input): Input<KeyInput>,
+) -> Result<(StatusCode, Json<KeyOut>), Problem> {
+    let view = handle.add_key(input.into_new()?).await?;
+    Ok((StatusCode::CREATED, Json(written(&view, &[]))))
+}
+
+pub(crate) async fn show(State(handle): State<Handle>, Row(id): Row) -> Result<Json<KeyOut>, Problem> {
+    let view = find(&handle, id)?;
+    Ok(Json(written(&view, &today(&handle).await?)))
+}
+
+pub(crate) async fn change(
+    State(handle): State<Handle>,
+    Row(id): Row,
+    Input(input): Input<KeyInput>,
+) -> Result<Json<KeyOut>, Problem> {
+    let known = find(&handle, id)?;
+    let view = handle.change_key(known.key.id, input.onto(known.key.spec.clone())?).await?;
+    Ok(Json(written(&view, &today(&handle).await?)))
+}
+
+pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result<StatusCode, Problem> {
+    handle.remove_key(KeyId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn reset(State(handle): State<Handle>, Row(id): Row) -> Result<Json<KeyOut>, Problem> {
+    let view = handle.reset_key(KeyId(id))?;
+    Ok(Json(written(&view, &today(&handle).await?)))
+}
+
+pub(crate) async fn health(State(handle): State<Handle>, Row(id): Row) -> Result<Json<HealthOut>, Problem> {
+    let view = find(&handle, id)?;
+    Ok(Json(HealthOut::new(view.key.id, view.status)))
+}
+
+fn find(handle: &Handle, id: i64) -> Result<KeyView, Problem> {
+    handle.key(KeyId(id)).ok_or_else(Problem::not_found)
+}
+
+/// What each key did since midnight, UTC.
+async fn today(handle: &Handle) -> Result<Vec<Totals>, Problem> {
+    let start = SystemClock.now().day();
+    Ok(handle.totals(start, start.plus_millis(DAY_MS), GroupBy::Key).await?)
+}
+
+fn written(view: &KeyView, today: &[Totals]) -> KeyOut {
+    let id = view.key.id.to_string();
+    KeyOut::new(view, today.iter().find(|totals| totals.group == id))
+}

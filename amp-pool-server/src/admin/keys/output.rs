@@ -1,0 +1,148 @@
+//! A key as it is read back: everything but its secrets.
+
+use std::collections::BTreeMap;
+
+use amp_pool_core::{
+    format::Format,
+    handle::KeyView,
+    id::KeyId,
+    keys::{KeyStatus, ModelStatus},
+    money::NanoUsd,
+    provider::ModelPattern,
+    store::Totals,
+    time::Timestamp,
+};
+use serde::Serialize;
+
+use super::Limits;
+
+/// Stands in for a header's value. Written back, it keeps the value that is stored.
+pub(super) const MASK: &str = "…";
+
+#[derive(Serialize)]
+pub(crate) struct KeyOut {
+    id: KeyId,
+    create_time: Timestamp,
+    update_time: Timestamp,
+    name: String,
+    provider: String,
+    api_key_hint: String,
+    fingerprint: String,
+    ua: String,
+    proxy_ip: String,
+    base_url: Option<String>,
+    formats: Option<Vec<Format>>,
+    enabled: bool,
+    priority: i32,
+    weight: u32,
+    models: Vec<ModelPattern>,
+    models_denied: Vec<ModelPattern>,
+    limits: Limits,
+    headers: BTreeMap<String, &'static str>,
+    account: Option<String>,
+    total_balance: Option<NanoUsd>,
+    price_factor: String,
+    tags: Vec<String>,
+    memo: String,
+    balance: Option<NanoUsd>,
+    balance_currency: &'static str,
+    balance_source: &'static str,
+    balance_last_update: Option<Timestamp>,
+    status: StatusOut,
+    today: TodayOut,
+}
+
+#[derive(Serialize)]
+struct StatusOut {
+    state: &'static str,
+    until: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TodayOut {
+    requests: u64,
+    tokens: u64,
+    cost: NanoUsd,
+}
+
+impl KeyOut {
+    pub(super) fn new(view: &KeyView, today: Option<&Totals>) -> Self {
+        let key = &*view.key;
+        let spec = key.spec.clone();
+        Self {
+            id: key.id,
+            create_time: key.create_time,
+            update_time: key.update_time,
+            name: spec.name,
+            provider: spec.provider,
+            api_key_hint: spec.api_key.hint(),
+            fingerprint: key.fingerprint.clone(),
+            ua: spec.egress.user_agent.and_then(|ua| ua.to_str().map(str::to_owned).ok()).unwrap_or_default(),
+            proxy_ip: spec.egress.proxy.map(|proxy| proxy.to_string()).unwrap_or_default(),
+            base_url: spec.base_url,
+            formats: spec.formats,
+            enabled: spec.enabled,
+            priority: spec.priority,
+            weight: spec.weight,
+            models: spec.models,
+            models_denied: spec.models_denied,
+            limits: Limits::default(),
+            headers: spec.egress.headers.keys().map(|name| (name.to_string(), MASK)).collect(),
+            account: spec.account,
+            total_balance: spec.total_balance,
+            price_factor: spec.price_factor.to_string(),
+            tags: spec.tags,
+            memo: spec.memo,
+            balance: None,
+            balance_currency: "USD",
+            balance_source: "none",
+            balance_last_update: None,
+            status: StatusOut::new(&view.status),
+            today: TodayOut::new(today),
+        }
+    }
+}
+
+impl StatusOut {
+    fn new(status: &KeyStatus) -> Self {
+        Self { state: status.state.as_str(), until: status.until, reason: status.reason.clone() }
+    }
+}
+
+impl TodayOut {
+    fn new(totals: Option<&Totals>) -> Self {
+        let (requests, tokens, cost) =
+            totals.map(|totals| (totals.requests, totals.usage.total(), totals.cost)).unwrap_or_default();
+        Self { requests, tokens, cost }
+    }
+}
+
+/// `GET /api/keys/{id}/health`: the key as a whole, and each model that has a state of its own.
+#[derive(Serialize)]
+pub(crate) struct HealthOut {
+    key_id: KeyId,
+    status: StatusOut,
+    models: Vec<ModelOut>,
+}
+
+#[derive(Serialize)]
+struct ModelOut {
+    model: String,
+    state: &'static str,
+    until: Timestamp,
+    reason: String,
+}
+
+impl HealthOut {
+    pub(super) fn new(key_id: KeyId, status: KeyStatus) -> Self {
+        let whole = StatusOut::new(&status);
+        Self { key_id, status: whole, models: status.models.into_iter().map(ModelOut::from).collect() }
+    }
+}
+
+impl From<ModelStatus> for ModelOut {
+    fn from(ModelStatus { model, state, until, reason }: ModelStatus) -> Self {
+        Self { model, state: state.as_str(), until, reason }
+    }
+}

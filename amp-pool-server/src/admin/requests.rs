@@ -1,0 +1,233 @@
+//! `/api/requests`: the books, call by call.
+
+use amp_pool_core::{
+    handle::Handle,
+    id::{AttemptId, CallId, KeyId, TokenId},
+    money::NanoUsd,
+    store::{Outcome, Page, RecordFilter, StoredAttempt, StoredRecord},
+    time::Timestamp,
+    usage::Usage,
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    List, Problem,
+    input::{Name, Params, optional},
+};
+
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 1000;
+const STATUSES: [&str; 3] = ["success", "error", "open"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    from: Option<String>,
+    to: Option<String>,
+    key_id: Option<String>,
+    token_id: Option<String>,
+    model: Option<String>,
+    status: Option<String>,
+    error_type: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<List<RequestOut>>, Problem> {
+    let limit = optional("limit", params.limit.clone())?.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    // One row more than asked for tells whether there is a next page.
+    let page = Page { before: optional("cursor", params.cursor.clone())?, limit: limit + 1 };
+    let mut rows = handle.records(params.filter()?, page).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    Ok(Json(List::page(rows.into_iter().map(RequestOut::from).collect(), next)))
+}
+
+impl ListParams {
+    fn filter(self) -> Result<RecordFilter, Problem> {
+        let status = optional::<String>("status", self.status)?;
+        if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
+            return Err(Problem::field("status", "`status` is one of `success`, `error`, `open`"));
+        }
+        Ok(RecordFilter {
+            from: optional("from", self.from)?,
+            to: optional("to", self.to)?,
+            key: optional("key_id", self.key_id)?.map(KeyId),
+            token: optional("token_id", self.token_id)?.map(TokenId),
+            model: optional("model", self.model)?,
+            status,
+            error_type: optional("error_type", self.error_type)?,
+        })
+    }
+}
+
+/// One call with its attempts, by its row or by the id that its client saw.
+pub(crate) async fn show(State(handle): State<Handle>, Name(id): Name) -> Result<Json<RequestDetail>, Problem> {
+    let call = match id.parse::<i64>() {
+        Ok(row) => call_of_row(&handle, row).await?,
+        Err(_) => parse_call(&id),
+    };
+    let record = handle.record(call.ok_or_else(Problem::not_found)?).await?;
+    Ok(Json(record.ok_or_else(Problem::not_found)?.into()))
+}
+
+async fn call_of_row(handle: &Handle, row: i64) -> Result<Option<CallId>, Problem> {
+    let page = Page { before: row.checked_add(1), limit: 1 };
+    let found = handle.records(RecordFilter::default(), page).await?;
+    Ok(found.into_iter().find(|record| record.id == row).map(|record| record.call))
+}
+
+fn parse_call(text: &str) -> Option<CallId> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+}
+
+#[derive(Serialize)]
+pub(crate) struct RequestOut {
+    id: i64,
+    create_time: Timestamp,
+    call_id: CallId,
+    token_id: Option<TokenId>,
+    key_id: Option<KeyId>,
+    provider: Option<String>,
+    model: String,
+    upstream_model: Option<String>,
+    format: String,
+    upstream_format: Option<String>,
+    endpoint: String,
+    stream: bool,
+    #[serde(flatten)]
+    tokens: TokensOut,
+    cost: Option<NanoUsd>,
+    latency_ms: Option<u64>,
+    first_byte_ms: Option<u64>,
+    status: &'static str,
+    outcome: Option<&'static str>,
+    http_status_code: Option<u16>,
+    error_type: Option<String>,
+    error_message: Option<String>,
+    attempts: u32,
+    estimated: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RequestDetail {
+    #[serde(flatten)]
+    request: RequestOut,
+    attempts_detail: Vec<AttemptOut>,
+}
+
+#[derive(Serialize)]
+struct AttemptOut {
+    id: AttemptId,
+    key_id: KeyId,
+    provider: String,
+    upstream_format: String,
+    upstream_model: String,
+    served: bool,
+    verdict: String,
+    http_status_code: Option<u16>,
+    error_message: Option<String>,
+    create_time: Timestamp,
+    latency_ms: u64,
+    first_byte_ms: Option<u64>,
+    #[serde(flatten)]
+    tokens: TokensOut,
+    estimated: bool,
+    cost: Option<NanoUsd>,
+    price_version: Option<String>,
+}
+
+/// What was used, as the log has always named it: `input_tokens` is the whole prompt.
+#[derive(Serialize)]
+pub(super) struct TokensOut {
+    input_tokens: u64,
+    output_tokens: u64,
+    total_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+    cache_write_5m_tokens: u64,
+    cache_write_1h_tokens: u64,
+    reasoning_tokens: Option<u64>,
+}
+
+impl From<Usage> for TokensOut {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input_tokens: usage.input(),
+            output_tokens: usage.output,
+            total_tokens: usage.total(),
+            cache_read_tokens: usage.cache_read,
+            cache_write_tokens: usage.cache_write(),
+            cache_write_5m_tokens: usage.cache_write_5m,
+            cache_write_1h_tokens: usage.cache_write_1h,
+            reasoning_tokens: usage.reasoning,
+        }
+    }
+}
+
+impl From<StoredRecord> for RequestOut {
+    fn from(record: StoredRecord) -> Self {
+        Self {
+            id: record.id,
+            create_time: record.create_time,
+            call_id: record.call,
+            token_id: record.token,
+            key_id: record.key,
+            provider: record.provider,
+            model: record.model,
+            upstream_model: record.upstream_model,
+            format: record.format,
+            upstream_format: record.upstream_format,
+            endpoint: record.endpoint,
+            stream: record.stream,
+            tokens: record.usage.into(),
+            // Free until it has ended is not the same as free.
+            cost: record.cost.filter(|_| record.outcome.is_some()),
+            latency_ms: record.latency_ms,
+            first_byte_ms: record.first_byte_ms,
+            status: record.outcome.map_or("open", Outcome::status),
+            outcome: record.outcome.map(Outcome::as_str),
+            http_status_code: record.http_status,
+            error_type: record.error_type,
+            error_message: record.error_message,
+            attempts: record.attempt_count,
+            estimated: record.estimated,
+        }
+    }
+}
+
+impl From<StoredRecord> for RequestDetail {
+    fn from(mut record: StoredRecord) -> Self {
+        let attempts = std::mem::take(&mut record.attempts);
+        Self { request: record.into(), attempts_detail: attempts.into_iter().map(AttemptOut::from).collect() }
+    }
+}
+
+impl From<StoredAttempt> for AttemptOut {
+    fn from(attempt: StoredAttempt) -> Self {
+        Self {
+            id: attempt.id,
+            key_id: attempt.key,
+            provider: attempt.provider,
+            upstream_format: attempt.upstream_format,
+            upstream_model: attempt.upstream_model,
+            served: attempt.served,
+            verdict: attempt.verdict,
+            http_status_code: attempt.http_status,
+            error_message: attempt.error_message,
+            create_time: attempt.create_time,
+            latency_ms: attempt.latency_ms,
+            first_byte_ms: attempt.first_byte_ms,
+            tokens: attempt.usage.into(),
+            estimated: attempt.estimated,
+            cost: attempt.cost,
+            price_version: attempt.price_version,
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `/api/statistics`: the books, summed.
+
+use std::collections::BTreeMap;
+
+use amp_pool_core::{
+    handle::Handle,
+    keys::KeyState,
+    money::NanoUsd,
+    store::{GroupBy, Totals},
+    time::{Clock as _, SystemClock, Timestamp},
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Problem,
+    input::{Params, check_span, optional},
+    requests::TokensOut,
+};
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// A timeline has no more points than this.
+const MOST_POINTS: i64 = 10_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpanParams {
+    from: Option<String>,
+    to: Option<String>,
+    granularity: Option<String>,
+}
+
+/// Whole hours or days: sums are kept in no smaller pieces.
+#[derive(Clone, Copy, Serialize)]
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Granularity {
+    Hour,
+    Day,
+}
+
+impl SpanParams {
+    fn granularity(&self) -> Result<Granularity, Problem> {
+        match self.granularity.as_deref() {
+            None | Some("" | "hour") => Ok(Granularity::Hour),
+            Some("day") => Ok(Granularity::Day),
+            Some(_) => Err(Problem::field("granularity", "`granularity` is `hour` or `day`")),
+        }
+    }
+
+    /// From the start of today until now, unless told otherwise; widened to whole steps.
+    fn span(self, step: Granularity) -> Result<Span, Problem> {
+        let now = SystemClock.now();
+        let from = optional("from", self.from)?.unwrap_or_else(|| now.day());
+        let to = optional("to", self.to)?.unwrap_or_else(|| now.plus_millis(1));
+        check_span(from, to)?;
+        Ok(Span { from: step.start(from), to: step.start(to.plus_millis(step.millis() - 1)) })
+    }
+}
+
+impl Granularity {
+    fn millis(self) -> i64 {
+        match self {
+            Self::Hour => HOUR_MS,
+            Self::Day => DAY_MS,
+        }
+    }
+
+    fn start(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Hour => at.hour(),
+            Self::Day => at.day(),
+        }
+    }
+}
+
+/// One row of sums.
+#[derive(Serialize)]
+pub(crate) struct SumsOut {
+    requests: u64,
+    errors: u64,
+    #[serde(flatten)]
+    tokens: TokensOut,
+    cost: NanoUsd,
+    unpriced_requests: u64,
+    average_latency_ms: Option<u64>,
+    average_first_byte_ms: Option<u64>,
+}
+
+impl From<&Totals> for SumsOut {
+    fn from(totals: &Totals) -> Self {
+        Self {
+            requests: totals.requests,
+            errors: totals.errors,
+            tokens: totals.usage.into(),
+            cost: totals.cost,
+            unpriced_requests: totals.unpriced,
+            average_latency_ms: totals.latency_ms.checked_div(totals.requests),
+            average_first_byte_ms: totals.first_byte_ms.checked_div(totals.first_bytes),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct OverviewOut {
+    #[serde(flatten)]
+    span: Span,
+    #[serde(flatten)]
+    sums: SumsOut,
+    keys: KeyCounts,
+}
+
+#[derive(Default, Serialize)]
+struct KeyCounts {
+    total: usize,
+    ready: usize,
+    cooling: usize,
+    out_of_credit: usize,
+    disabled: usize,
+}
+
+pub(crate) async fn overview(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<OverviewOut>, Problem> {
+    let span = params.span(Granularity::Hour)?;
+    let totals = handle.totals(span.from, span.to, GroupBy::Nothing).await?;
+    let sums = totals.first().map_or_else(|| SumsOut::from(&Totals::default()), SumsOut::from);
+    Ok(Json(OverviewOut { span, sums, keys: count_keys(&handle) }))
+}
+
+fn count_keys(handle: &Handle) -> KeyCounts {
+    let mut counts = KeyCounts::default();
+    for view in handle.keys() {
+        counts.total += 1;
+        match view.status.state {
+            // A probing key takes calls, one of them finds out whether it is well.
+            KeyState::Ready | KeyState::Probing => counts.ready += 1,
+            KeyState::Cooling => counts.cooling += 1,
+            KeyState::OutOfCredit => counts.out_of_credit += 1,
+            KeyState::Disabled => counts.disabled += 1,
+        }
+    }
+    counts
+}
+
+/// A table of sums.
+#[derive(Serialize)]
+pub(crate) struct TableOut<T> {
+    #[serde(flatten)]
+    span: Span,
+    items: Vec<T>,
+}
+
+/// A row of a stored thing, with the name it has now; `None` for what is gone or was never there.
+#[derive(Serialize)]
+pub(crate) struct KeyRow {
+    key_id: Option<i64>,
+    name: Option<String>,
+    provider: Option<String>,
+    #[serde(flatten)]
+    sums: SumsOut,
+}
+
+pub(crate) async fn keys(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<TableOut<KeyRow>>, Problem> {
+    let known: BTreeMap<i64, _> = handle.keys().into_iter().map(|view| (view.key.id.0, view.key)).collect();
+    table(&handle, params, GroupBy::Key, |totals| {
+        let key_id = row_id(totals);
+        let key = key_id.and_then(|id| known.get(&id));
+        let (name, provider) = (key.map(|key| key.spec.name.clone()), key.map(|key| key.spec.provider.clone()));
+        KeyRow { key_id, name, provider, sums: totals.into() }
+    })
+    .await
+}
+
+#[derive(Serialize)]
+pub(crate) struct ModelRow {
+    model: String,
+    #[serde(flatten)]
+    sums: SumsOut,
+}
+
+pub(crate) async fn models(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<TableOut<ModelRow>>, Problem> {
+    table(&handle, params, GroupBy::Model, |totals| ModelRow { model: totals.group.clone(), sums: totals.into() }).await
+}
+
+#[derive(Serialize)]
+pub(crate) struct ProviderRow {
+    provider: Option<String>,
+    #[serde(flatten)]
+    sums: SumsOut,
+}
+
+pub(crate) async fn providers(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<TableOut<ProviderRow>>, Problem> {
+    table(&handle, params, GroupBy::Provider, |totals| ProviderRow {
+        provider: Some(totals.group.clone()).filter(|name| !name.is_empty()),
+        sums: totals.into(),
+    })
+    .await
+}
+
+#[derive(Serialize)]
+pub(crate) struct TokenRow {
+    token_id: Option<i64>,
+    name: Option<String>,
+    #[serde(flatten)]
+    sums: SumsOut,
+}
+
+pub(crate) async fn tokens(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<TableOut<TokenRow>>, Problem> {
+    let names: BTreeMap<i64, _> = handle.tokens().into_iter().map(|token| (token.id.0, token.spec.name)).collect();
+    table(&handle, params, GroupBy::Token, |totals| {
+        let token_id = row_id(totals);
+        TokenRow { token_id, name: token_id.and_then(|id| names.get(&id).cloned()), sums: totals.into() }
+    })
+    .await
+}
+
+async fn table<T>(
+    handle: &Handle,
+    params: SpanParams,
+    by: GroupBy,
+    row: impl Fn(&Totals) -> T,
+) -> Result<Json<TableOut<T>>, Problem> {
+    let span = params.span(Granularity::Hour)?;
+    let totals = handle.totals(span.from, span.to, by).await?;
+    Ok(Json(TableOut { span, items: totals.iter().map(row).collect() }))
+}
+
+/// The row that sums belong to. Stores write 0 or nothing for "none".
+fn row_id(totals: &Totals) -> Option<i64> {
+    totals.group.parse().ok().filter(|id| *id != 0)
+}
+
+#[derive(Serialize)]
+pub(crate) struct TimelineRow {
+    time: Timestamp,
+    #[serde(flatten)]
+    sums: SumsOut,
+}
+
+/// One row per hour or day, also for those in which nothing happened.
+pub(crate) async fn timeline(
+    State(handle): State<Handle>,
+    Params(params): Params<SpanParams>,
+) -> Result<Json<TableOut<TimelineRow>>, Problem> {
+    let step = params.granularity()?;
+    let span = params.span(step)?;
+    if (span.to.as_millis() - span.from.as_millis()) / step.millis() > MOST_POINTS {
+        return Err(Problem::field("from", format!("this would be more than {MOST_POINTS} points")));
+    }
+    let by = if step == Granularity::Hour { GroupBy::Hour } else { GroupBy::Day };
+    let totals = handle.totals(span.from, span.to, by).await?;
+    let found: BTreeMap<i64, &Totals> = totals.iter().filter_map(|row| Some((row.group.parse().ok()?, row))).collect();
+    let nothing = Totals::default();
+    let starts = std::iter::successors(Some(span.from), |at| Some(at.plus_millis(step.millis())));
+    let row = |time: Timestamp| TimelineRow { time, sums: (*found.get(&time.as_millis()).unwrap_or(&&nothing)).into() };
+    Ok(Json(TableOut { span, items: starts.take_while(|at| *at < span.to).map(row).collect() }))
+}

@@ -1,0 +1,169 @@
+//! The books as the admin API shows them: rows, attempts, filters, sums.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Launch, Reply, Server, Upstream, chat};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+/// Answers by the name of the model; the key `limited` never has room.
+async fn upstream() -> Upstream {
+    Upstream::start(|ask| {
+        let limited = ask.headers["authorization"].to_str().unwrap().contains("sk-test-limited");
+        match ask.model() {
+            _ if limited => Reply::json(429, &json!({"error": {"type": "rate_limit_error", "message": "slow down"}})),
+            "bad" => Reply::json(400, &json!({"error": {"type": "invalid_request_error", "message": "no"}})),
+            "slow" => Reply::chat_stream("slow", 10, Duration::from_millis(100), 5, 10),
+            model => Reply::chat(model, 1_000_000, 1_000),
+        }
+    })
+    .await
+}
+
+async fn call(server: &Server, model: &str) -> (u16, String) {
+    let answer = server.client().post("/v1/chat/completions", &chat(model, false)).await;
+    (answer.status, answer.header("x-request-id").to_owned())
+}
+
+async fn get(server: &Server, path: &str) -> Value {
+    let answer = server.admin().get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.json()
+}
+
+/// The models of the rows that a filter leaves, newest first.
+async fn check(server: &Server, filter: &str, expected: &[&str]) {
+    let list = get(server, &format!("/api/requests?{filter}")).await;
+    let found: Vec<_> = list["items"].as_array().unwrap().iter().map(|row| row["model"].as_str().unwrap()).collect();
+    assert_eq!(found, expected, "{filter}");
+}
+
+#[tokio::test]
+async fn a_call_is_shown_with_every_attempt_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    let limited = server.add_key("limited", &upstream).await;
+    server.admin().put(&format!("/api/keys/{limited}"), &json!({"priority": 1})).await;
+    let good = server.add_key("good", &upstream).await;
+    let (status, id) = call(&server, "m").await;
+    assert_eq!(status, 200);
+
+    let row = get(&server, &format!("/api/requests/{id}")).await;
+    assert_eq!(row, get(&server, &format!("/api/requests/{}", row["id"])).await);
+    for (field, expected) in [
+        ("call_id", json!(id)),
+        ("key_id", json!(good)),
+        ("token_id", json!(1)),
+        ("provider", json!("custom")),
+        ("model", json!("m")),
+        ("format", json!("chat")),
+        ("endpoint", json!("chat_completions")),
+        ("stream", json!(false)),
+        ("status", json!("success")),
+        ("outcome", json!("done")),
+        ("http_status_code", json!(200)),
+        ("attempts", json!(2)),
+        ("input_tokens", json!(1_000_000)),
+        ("output_tokens", json!(1_000)),
+        ("total_tokens", json!(1_001_000)),
+        ("estimated", json!(false)),
+        ("cost", Value::Null),
+    ] {
+        assert_eq!(row[field], expected, "{field}");
+    }
+    let [first, second] = row["attempts_detail"].as_array().unwrap().as_slice() else { panic!("{row}") };
+    assert_eq!(
+        (&first["key_id"], &first["served"], &first["http_status_code"]),
+        (&json!(limited), &json!(false), &json!(429))
+    );
+    assert_eq!(
+        (&second["key_id"], &second["served"], &second["http_status_code"]),
+        (&json!(good), &json!(true), &json!(200))
+    );
+
+    let key = get(&server, &format!("/api/keys/{limited}")).await;
+    let health = get(&server, &format!("/api/keys/{limited}/health")).await;
+    let rests = key["status"]["state"] == "cooling" || health["models"][0]["state"] == "cooling";
+    assert!(rests, "{key} {health}");
+    server.admin().post(&format!("/api/keys/{limited}/reset"), &json!({})).await;
+    let health = get(&server, &format!("/api/keys/{limited}/health")).await;
+    assert_eq!((&health["status"]["state"], &health["models"]), (&json!("ready"), &json!([])));
+}
+
+#[tokio::test]
+async fn rows_are_found_by_what_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    let key = server.add_key("good", &upstream).await;
+    for (model, status) in [("a", 200), ("bad", 400), ("b", 200)] {
+        assert_eq!(call(&server, model).await.0, status, "{model}");
+    }
+    check(&server, "", &["b", "bad", "a"]).await;
+    check(&server, "model=a", &["a"]).await;
+    check(&server, "model=%25", &[]).await;
+    check(&server, "status=success", &["b", "a"]).await;
+    check(&server, "status=error", &["bad"]).await;
+    check(&server, "status=open", &[]).await;
+    check(&server, &format!("key_id={key}&status=success&limit=1"), &["b"]).await;
+    check(&server, "key_id=99", &[]).await;
+    check(&server, "token_id=1", &["b", "bad", "a"]).await;
+    check(&server, "to=2020-01-01T00:00:00Z", &[]).await;
+    let page = get(&server, "/api/requests?limit=2").await;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    check(&server, &format!("limit=2&cursor={cursor}"), &["a"]).await;
+    assert_eq!(get(&server, &format!("/api/requests?cursor={cursor}")).await["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_call_is_open_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    server.add_key("good", &upstream).await;
+    let mut body = server.client().try_chat(&chat("slow", true)).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    let row = get(&server, "/api/requests?status=open").await["items"][0].clone();
+    assert_eq!((&row["model"], &row["outcome"], &row["cost"]), (&json!("slow"), &Value::Null, &Value::Null), "{row}");
+    body.collect().await.unwrap();
+    check(&server, "status=open", &[]).await;
+    check(&server, "status=success", &["slow"]).await;
+}
+
+#[tokio::test]
+async fn sums_are_split_by_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    let key = json!({"name": "priced", "provider": "openai", "api_key": "sk-0123456789abcdef", "base_url": upstream.url(),
+                     "models": ["gpt-5", "no-such-model"]});
+    assert_eq!(server.admin().post("/api/keys", &key).await.status, 201);
+    for model in ["gpt-5", "gpt-5", "no-such-model", "bad"] {
+        call(&server, model).await;
+    }
+    let overview = get(&server, "/api/statistics/overview").await;
+    let cost = overview["cost"].as_str().unwrap();
+    assert_eq!((&overview["requests"], &overview["unpriced_requests"]), (&json!(3), &json!(1)), "{overview}");
+    assert_eq!((&overview["input_tokens"], &overview["output_tokens"]), (&json!(3_000_000), &json!(3_000)));
+    // Twice a million input tokens at $1.25 and a thousand output tokens at $10 per million.
+    assert_eq!(cost, "2.520000000");
+    assert_eq!(overview["keys"]["ready"], 1);
+
+    for (split, field, expected) in [
+        ("keys", "key_id", json!([1])),
+        ("providers", "provider", json!(["openai"])),
+        ("tokens", "token_id", json!([1])),
+    ] {
+        let table = get(&server, &format!("/api/statistics/{split}")).await;
+        let rows = table["items"].as_array().unwrap();
+        assert_eq!(json!(rows.iter().map(|row| &row[field]).collect::<Vec<_>>()), expected, "{split}");
+        assert_eq!(rows[0]["cost"], cost, "{split}");
+    }
+    let models = get(&server, "/api/statistics/models").await;
+    assert_eq!(models["items"].as_array().unwrap().len(), 2);
+    let day = get(&server, "/api/statistics/timeline?granularity=day").await;
+    assert_eq!((day["items"].as_array().unwrap().len(), &day["items"][0]["requests"]), (1, &json!(3)));
+    let today = get(&server, "/api/keys/1").await["today"].clone();
+    assert_eq!(today, json!({"requests": 3, "tokens": 3_003_000, "cost": cost}));
+}
