@@ -1,0 +1,328 @@
+//! Settings as people write them: flags, the environment, `.env`.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use amp_pool_core::{secret::Secret, service::Limits, store::sqlite::Durability};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
+};
+
+use super::{SeedKey, Settings, SettingsError};
+
+const ADMIN_TOKEN_MIN: usize = 32;
+const CLIENT_TOKEN_MIN: usize = 16;
+
+/// One endpoint over many language-model keys, with books and a web UI.
+///
+/// Every option can be given as a flag, in the environment, or in a file `.env` of the working directory. Secrets are
+/// better not given as flags: other users of the machine can read those.
+#[derive(Parser)]
+#[command(name = "amp-pool-server", version)]
+pub struct CommandLine {
+    /// The settings as they were written.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug, Subcommand)]
+pub enum Command {
+    /// Serve (this is what happens without a subcommand)
+    #[default]
+    Serve,
+    /// Ask the server on HOST and PORT whether it is ready; exit code 0 when it is
+    Healthcheck,
+    /// Print every route and who may call it
+    Routes,
+}
+
+impl CommandLine {
+    /// Reads the arguments of the process and its environment.
+    ///
+    /// # Errors
+    /// For what is wrong, and for `--help` and `--version`, which clap also tells this way.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::definition().try_get_matches_from(arguments)?)
+    }
+
+    /// Those of `names` that look like settings of ours and are none.
+    pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
+        let definition = Self::definition();
+        let known = |name: &str| definition.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name));
+        names.filter(|name| name.starts_with("AMP_POOL_") && !known(name)).collect()
+    }
+
+    fn definition() -> clap::Command {
+        // Global, so that `serve --port 1` means the same as `--port 1 serve`; hidden, so that help shows no values.
+        Self::command().mut_args(|arg| arg.global(true).hide_env_values(true))
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The settings as people write them.
+#[derive(Args)]
+pub struct Flags {
+    /// Address to listen on
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, env = "PORT", default_value_t = 8000)]
+    pub port: u16,
+    /// Directory for the database, the master key and backups; created with mode 0700
+    #[arg(long, env = "DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// The database, as sqlite://PATH [default: sqlite://{DATA_DIR}/amp_pool.db]
+    #[arg(long, env = "DATABASE_URL")]
+    pub database_url: Option<String>,
+    /// Log SQL statements
+    #[arg(long, env = "DB_ECHO", value_parser = BoolishValueParser::new(), default_value = "false",
+          default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub db_echo: bool,
+    /// File of the key that seals secrets; made at first start [default: {DATA_DIR}/master.key]
+    #[arg(long, env = "AMP_POOL_MASTER_KEY_FILE")]
+    pub amp_pool_master_key_file: Option<PathBuf>,
+    /// Name of the first admin (no effect yet)
+    #[arg(long, env = "ADMIN_USERNAME")]
+    pub admin_username: Option<String>,
+    /// Password of the first admin (no effect yet)
+    #[arg(long, env = "ADMIN_PASSWORD", value_parser = secret)]
+    pub admin_password: Option<Secret>,
+    /// Bearer of the admin API, 32 characters or more [default: made once, kept in {DATA_DIR}/admin.token]
+    #[arg(long, env = "AMP_POOL_ADMIN_TOKEN", value_parser = secret)]
+    pub amp_pool_admin_token: Option<Secret>,
+    /// Makes this an unlimited client token named `env`, 16 characters or more
+    #[arg(long, env = "AMP_POOL_CLIENT_TOKEN", value_parser = secret)]
+    pub amp_pool_client_token: Option<Secret>,
+    /// Adds this Amp key to the pool, once
+    #[arg(long, env = "AMP_API_KEY", value_parser = secret)]
+    pub amp_api_key: Option<Secret>,
+    /// Adds this OpenAI key to the pool, once
+    #[arg(long, env = "OPENAI_API_KEY", value_parser = secret)]
+    pub openai_api_key: Option<Secret>,
+    /// Adds this Anthropic key to the pool, once
+    #[arg(long, env = "ANTHROPIC_API_KEY", value_parser = secret)]
+    pub anthropic_api_key: Option<Secret>,
+    /// Refuse upstream addresses in private ranges; metadata addresses are always refused
+    #[arg(long, env = "AMP_POOL_BLOCK_PRIVATE_UPSTREAMS", value_parser = BoolishValueParser::new(),
+          default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub amp_pool_block_private_upstreams: bool,
+    /// What happens upstream when a client hangs up
+    #[arg(long, env = "AMP_POOL_ON_DISCONNECT", default_value = "cancel")]
+    pub amp_pool_on_disconnect: String,
+    /// `full` syncs each commit; `normal` may lose the last moments at a power loss
+    #[arg(long, env = "AMP_POOL_DURABILITY", default_value = "full")]
+    pub amp_pool_durability: String,
+    /// Longest wait for the first byte of a streamed answer, in milliseconds
+    #[arg(long, env = "AMP_POOL_FIRST_BYTE_TIMEOUT_MS", value_parser = millis(), default_value_t = 120_000)]
+    pub amp_pool_first_byte_timeout_ms: u64,
+    /// Longest wait for an answer that is not streamed, in milliseconds
+    #[arg(long, env = "AMP_POOL_WHOLE_ANSWER_TIMEOUT_MS", value_parser = millis(), default_value_t = 600_000)]
+    pub amp_pool_whole_answer_timeout_ms: u64,
+    /// Longest silence inside an answer, in milliseconds
+    #[arg(long, env = "AMP_POOL_IDLE_TIMEOUT_MS", value_parser = millis(), default_value_t = 90_000)]
+    pub amp_pool_idle_timeout_ms: u64,
+    /// Longest time a call may take in all, in milliseconds
+    #[arg(long, env = "AMP_POOL_TOTAL_TIMEOUT_MS", value_parser = millis(), default_value_t = 1_800_000)]
+    pub amp_pool_total_timeout_ms: u64,
+    /// Longest time that running calls get to finish when the server stops, in seconds
+    #[arg(long, env = "AMP_POOL_DRAIN_SECONDS", default_value_t = 600)]
+    pub amp_pool_drain_seconds: u64,
+    /// How log lines are written
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub rust_log: String,
+}
+
+// Clap shows a value that cannot be parsed; a secret always can be.
+#[allow(clippy::unnecessary_wraps)]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// A limit of no time at all would end every call.
+fn millis() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+impl Flags {
+    /// Turns what people wrote into what the server runs on.
+    ///
+    /// # Errors
+    /// When a setting has no meaning, is too weak, or is not supported.
+    pub fn check(self) -> Result<Settings, SettingsError> {
+        check_disconnect(&self.amp_pool_on_disconnect)?;
+        Ok(Settings {
+            database: self.database_url.as_deref().filter(|url| !url.is_empty()).map(database_file).transpose()?,
+            durability: durability(&self.amp_pool_durability)?,
+            limits: self.limits(),
+            warnings: self.warnings(),
+            keys: self.keys(),
+            admin_token: strong("AMP_POOL_ADMIN_TOKEN", self.amp_pool_admin_token, ADMIN_TOKEN_MIN)?,
+            client_token: strong("AMP_POOL_CLIENT_TOKEN", self.amp_pool_client_token, CLIENT_TOKEN_MIN)?,
+            host: self.host,
+            port: self.port,
+            data_dir: self.data_dir,
+            db_echo: self.db_echo,
+            master_key_file: self.amp_pool_master_key_file.filter(|path| path != Path::new("")),
+            block_private_upstreams: self.amp_pool_block_private_upstreams,
+            drain: Duration::from_secs(self.amp_pool_drain_seconds),
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.first_byte = Duration::from_millis(self.amp_pool_first_byte_timeout_ms);
+        limits.whole_answer = Duration::from_millis(self.amp_pool_whole_answer_timeout_ms);
+        limits.idle = Duration::from_millis(self.amp_pool_idle_timeout_ms);
+        limits.total = Duration::from_millis(self.amp_pool_total_timeout_ms);
+        limits
+    }
+
+    fn keys(&self) -> Vec<SeedKey> {
+        let given = [
+            ("AMP_API_KEY", "amp", &self.amp_api_key),
+            ("OPENAI_API_KEY", "openai", &self.openai_api_key),
+            ("ANTHROPIC_API_KEY", "anthropic", &self.anthropic_api_key),
+        ];
+        let seed = |(variable, provider, key): (_, _, &Option<Secret>)| {
+            let api_key = key.clone().filter(|key| !key.expose().is_empty())?;
+            Some(SeedKey { variable, provider, api_key })
+        };
+        given.into_iter().filter_map(seed).collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let logins =
+            [("ADMIN_USERNAME", self.admin_username.is_some()), ("ADMIN_PASSWORD", self.admin_password.is_some())];
+        let unused = logins.into_iter().filter(|(_, given)| *given);
+        unused.map(|(name, _)| format!("{name} has no effect yet: there are no logins, use the admin token")).collect()
+    }
+}
+
+fn check_disconnect(text: &str) -> Result<(), SettingsError> {
+    match text {
+        "cancel" | "" => Ok(()),
+        drain if drain.starts_with("drain") => {
+            Err(SettingsError::new("AMP_POOL_ON_DISCONNECT", "`drain` is not supported yet, only `cancel` is"))
+        }
+        other => Err(SettingsError::new("AMP_POOL_ON_DISCONNECT", format!("`{other}` is not `cancel`"))),
+    }
+}
+
+fn durability(text: &str) -> Result<Durability, SettingsError> {
+    match text {
+        "full" | "" => Ok(Durability::Full),
+        "normal" => Ok(Durability::Normal),
+        other => Err(SettingsError::new("AMP_POOL_DURABILITY", format!("`{other}` is neither `full` nor `normal`"))),
+    }
+}
+
+// The address may hold a password, so it is never shown.
+fn database_file(url: &str) -> Result<PathBuf, SettingsError> {
+    let wrong = |message| Err(SettingsError::new("DATABASE_URL", message));
+    match url.split_once("://") {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(path.into()),
+        Some(("postgres" | "postgresql", _)) => wrong("PostgreSQL is not supported yet; use sqlite://PATH"),
+        _ => wrong("is not of the form sqlite://PATH"),
+    }
+}
+
+/// A secret that is long enough and not copied from documentation. An empty one counts as not given.
+fn strong(name: &'static str, secret: Option<Secret>, min: usize) -> Result<Option<Secret>, SettingsError> {
+    let Some(secret) = secret.filter(|secret| !secret.expose().is_empty()) else { return Ok(None) };
+    let length = secret.expose().chars().count();
+    if length < min {
+        return Err(SettingsError::new(name, format!("has {length} characters, {min} or more are needed")));
+    }
+    if !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(SettingsError::new(name, "may have visible ASCII characters only"));
+    }
+    if looks_like_a_sample(secret.expose()) {
+        return Err(SettingsError::new(name, "looks like a sample value; make one with `openssl rand -hex 32`"));
+    }
+    Ok(Some(secret))
+}
+
+fn looks_like_a_sample(secret: &str) -> bool {
+    let lower = secret.to_ascii_lowercase();
+    let words = ["change", "example", "placeholder", "replace", "your-", "your_"];
+    let distinct = lower.bytes().collect::<std::collections::BTreeSet<_>>().len();
+    distinct < 6 || words.iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(arguments: &[&str]) -> Flags {
+        let line = ["amp-pool-server"].iter().chain(arguments).map(OsString::from);
+        CommandLine::read(line).map_err(|error| error.to_string()).unwrap().flags
+    }
+
+    fn check(arguments: &[&str], expected: Result<(), &str>) {
+        let found = flags(arguments).check().map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned), "{arguments:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_refused_with_its_name() {
+        check(&[], Ok(()));
+        check(&["--database-url", "sqlite:///var/lib/amp.db"], Ok(()));
+        check(
+            &["--database-url", "postgres://user:pass@host/db"],
+            Err("DATABASE_URL: PostgreSQL is not supported yet; use sqlite://PATH"),
+        );
+        check(&["--database-url", "mysql://h"], Err("DATABASE_URL: is not of the form sqlite://PATH"));
+        check(
+            &["--amp-pool-on-disconnect", "drain:30"],
+            Err("AMP_POOL_ON_DISCONNECT: `drain` is not supported yet, only `cancel` is"),
+        );
+        check(&["--amp-pool-durability", "off"], Err("AMP_POOL_DURABILITY: `off` is neither `full` nor `normal`"));
+    }
+
+    #[test]
+    fn a_weak_token_is_refused_and_not_shown() {
+        check(
+            &["--amp-pool-admin-token", "short-and-weak"],
+            Err("AMP_POOL_ADMIN_TOKEN: has 14 characters, 32 or more are needed"),
+        );
+        let sample = "looks like a sample value; make one with `openssl rand -hex 32`";
+        for token in ["change-me-0123456789-0123456789-0", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+            check(&["--amp-pool-admin-token", token], Err(&format!("AMP_POOL_ADMIN_TOKEN: {sample}")));
+        }
+        check(&["--amp-pool-admin-token", ""], Ok(()));
+        check(&["--amp-pool-client-token", "8c1f-22ab-09d7-4e5f"], Ok(()));
+    }
+
+    #[test]
+    fn a_flag_means_the_same_before_and_after_the_subcommand() {
+        assert_eq!(flags(&["--port", "9001", "serve"]).port, 9001);
+        assert_eq!(flags(&["serve", "--port", "9001"]).port, 9001);
+        assert!(flags(&["--db-echo", "serve"]).db_echo);
+        assert!(!flags(&["--db-echo=false"]).db_echo);
+    }
+
+    #[test]
+    fn only_unknown_names_of_ours_are_named() {
+        let names = ["AMP_POOL_DURABILITY", "AMP_POOL_DURABILTY", "PATH"].map(String::from);
+        assert_eq!(CommandLine::unknown_variables(names.into_iter()), ["AMP_POOL_DURABILTY"]);
+    }
+}
