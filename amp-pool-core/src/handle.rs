@@ -164,13 +164,18 @@ impl Handle {
     /// All keys, by row.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyView> {
-        self.0.catalog.load().keys().iter().map(|live| self.view(live)).collect()
+        let catalog = self.0.catalog.load();
+        let live: HashMap<_, _> = catalog.keys().iter().map(|live| (live.key.id, live)).collect();
+        let view = |key: &Key| live.get(&key.id).map_or_else(|| self.view_idle(key), |live| self.view(live));
+        self.0.configuration.load().keys.iter().map(view).collect()
     }
 
     /// One key.
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<KeyView> {
-        self.find(id).map(|live| self.view(&live))
+        let configuration = self.0.configuration.load();
+        let key = configuration.keys.iter().find(|key| key.id == id)?;
+        Some(self.find(id).map_or_else(|| self.view_idle(key), |live| self.view(&live)))
     }
 
     /// Adds a key.
@@ -231,6 +236,12 @@ impl Handle {
 
     fn find(&self, id: KeyId) -> Option<Arc<LiveKey>> {
         self.0.catalog.load().keys().iter().find(|live| live.key.id == id).cloned()
+    }
+
+    /// A key that is stored but can not be put in service: its operator must be able to see it, and why.
+    fn view_idle(&self, key: &Key) -> KeyView {
+        let why = self.try_live(key).err().map(|error| error.to_string()).unwrap_or_default();
+        KeyView { key: Arc::new(key.clone()), status: KeyStatus::disabled(why) }
     }
 
     fn view(&self, live: &LiveKey) -> KeyView {

@@ -13,7 +13,7 @@ use amp_pool_core::{
     route::{RouteCandidate, RouteSpec},
     secret::Secret,
     service::{Limits, PoolBody},
-    store::{GroupBy, Outcome, Page, RecordFilter, StoredRecord},
+    store::{ConfigStore as _, GroupBy, Outcome, Page, RecordFilter, StoredRecord, memory::MemoryStore},
     testkit::{Reply, Script},
     time::Timestamp,
 };
@@ -553,4 +553,16 @@ async fn a_draining_pool_refuses_new_calls_and_finishes_old_ones() {
     assert!(read(old).await.text().ends_with("data: [DONE]\n\n"));
     assert_eq!(bench.only_record().await.outcome, Some(Outcome::Done));
     assert_eq!(bench.upstream.keys_tried(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_key_that_can_not_be_put_in_service_is_shown_with_the_reason() {
+    let store = Arc::new(MemoryStore::new());
+    store.insert_key(KeySpec::new("old", "gone", Secret::new("sk-1")), Timestamp::from_millis(0)).await.unwrap();
+    let pool = Pool::builder().store(store).transport(Script::new()).build().await.unwrap();
+
+    let view = pool.handle().keys().remove(0);
+    assert_eq!(view.status.state, KeyState::Disabled);
+    assert_eq!(view.status.reason.as_deref(), Some("there is no provider `gone`"));
+    assert_eq!(pool.handle().key(view.key.id).unwrap().status, view.status);
 }

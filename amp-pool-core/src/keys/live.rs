@@ -110,7 +110,7 @@ impl LiveKey {
     #[must_use]
     pub fn status(&self, now: Instant, wall: Timestamp) -> KeyStatus {
         if !self.key.spec.enabled {
-            return KeyStatus::off();
+            return KeyStatus::disabled("switched off by its operator");
         }
         let models = self.health.model_conditions(now);
         let models =
@@ -138,9 +138,10 @@ pub struct KeyStatus {
 }
 
 impl KeyStatus {
-    fn off() -> Self {
-        let reason = Some("switched off by its operator".into());
-        Self { state: KeyState::Disabled, until: None, reason, models: Vec::new() }
+    /// A key that is not tried, and not by its own doing.
+    #[must_use]
+    pub fn disabled(reason: impl Into<String>) -> Self {
+        Self { state: KeyState::Disabled, until: None, reason: Some(reason.into()), models: Vec::new() }
     }
 }
 
