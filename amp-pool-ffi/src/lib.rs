@@ -17,7 +17,7 @@
 //! # Status
 //!
 //! A function that can fail returns an `int32_t` and gives its result through its last parameters, which are written
-//! only when it is not below zero.
+//! only when that is 0.
 //!
 //! | Number | Meaning |
 //! |---|---|
@@ -26,13 +26,14 @@
 //! | below `0` | failed |
 //!
 //! A number never gets a second meaning, and a program has to take one that it does not know for its sign. The message
-//! of a failure is asked for separately; it belongs to the thread and is valid until that thread calls the library again.
+//! of a failure is asked for separately; it belongs to the thread and is valid until that thread calls the library
+//! again.
 //!
 //! # Panics
 //!
-//! Exported functions are plain `extern "C"`: an unwinding panic may not pass through the frames of a program that knows
-//! nothing of it, and would end the process. So the body of every function that does more than return a constant runs
-//! behind one catch, which makes a status of the panic. A handle that was in use then answers only that status and
+//! Exported functions are plain `extern "C"`: an unwinding panic may not pass through the frames of a program that
+//! knows nothing of it, and would end the process. So the body of every function that does more than return a constant
+//! runs behind one catch, which makes a status of the panic. A handle that was in use then answers only that status and
 //! `_free` from there on.
 //!
 //! # Pull first
@@ -43,16 +44,16 @@
 //!
 //! # Bytes and text
 //!
-//! Whatever goes in is a pointer and a length, and need not end with NUL; null is allowed where the length is 0. Text is
-//! UTF-8 and checked. The library copies what it keeps. Whatever comes out has a length beside it, too, and belongs to
-//! the handle that gave it, until the next call on that handle. Only text that never changes comes as a C string.
+//! Whatever goes in is a pointer and a length, and need not end with NUL; null is allowed where the length is 0. Text
+//! is UTF-8 and checked. The library copies what it keeps. Whatever comes out has a length beside it, too, and belongs
+//! to the handle that gave it, until the next call on that handle. Only text that never changes comes as a C string.
 //!
 //! # Threads
 //!
 //! A pool may be used from any number of threads at once. A call or stream may move between threads, but one at a time;
 //! only its cancel function may be used from another thread while someone waits in it. The library starts its threads
-//! when the first pool is made and has none left when the last handle is freed. A process that forks has to do so before
-//! that, or exec at once.
+//! when the first pool is made and has none left when the last handle is freed. A process that forks has to do so
+//! before that, or exec at once.
 
 use std::ffi::c_char;
 
