@@ -78,6 +78,34 @@ fn a_module_names_only_modules_declared_above_it() {
     assert!(sources.len() > 30, "only {} files were looked at", sources.len());
 }
 
+/// What the standard library offers on wasm too, and fails only when it is used.
+const IMPURE: [&str; 5] = ["Instant::now", "SystemTime", "std::net", "std::fs", "std::thread"];
+
+/// Holds a clock, but only for hosts that have one.
+const NOT_PURE: &str = "time.rs";
+
+#[test]
+fn the_pure_floors_take_no_time_and_touch_nothing_outside() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let floors = floors(&src);
+    let pure = &floors[..=floors.iter().position(|module| module == "caller").unwrap()];
+    let mut sources = Vec::new();
+    files(&src, &mut sources);
+    let mut wrong = Vec::new();
+
+    for path in &sources {
+        let inside = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+        let module = inside.split('/').next().unwrap().replace(".rs", "");
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        if pure.contains(&module) && inside != NOT_PURE && !inside.ends_with("tests.rs") {
+            wrong.extend(IMPURE.iter().filter(|name| code.contains(*name)).map(|name| format!("{inside}: {name}")));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(pure.len() > 10);
+}
+
 #[test]
 fn names_are_found_in_lists_paths_and_nested_lists() {
     let text = "use crate::{a::{b, c}, d, Error};\nlet x = crate::e::f();\n// crate::g\n";
