@@ -2,7 +2,7 @@
 //!
 //! A call takes a [`Slot`] when it is admitted: its open row is queued, and a place for its settlement is reserved. From
 //! then on settling can neither block nor fail, not even in a `Drop`. The writer takes what has queued, commits it as
-//! one transaction, tells who waits, and goes again; there is no timer.
+//! one transaction, tells who waits, and goes again. Nothing that somebody waits for is ever put off.
 //!
 //! A store that cannot write shows as refused admissions. What was taken in stays in the queue, in order, until it is
 //! written.
@@ -38,6 +38,12 @@ pub struct Ledger {
 enum Message {
     Write(Entry, Option<oneshot::Sender<()>>),
     Flush(oneshot::Sender<()>),
+}
+
+impl Message {
+    fn can_wait(&self) -> bool {
+        matches!(self, Self::Write(Entry::Opened(_), None))
+    }
 }
 
 /// The ledger cannot take another call now.
@@ -126,9 +132,14 @@ impl Future for Durable {
     }
 }
 
+/// How long open rows wait for company. A short call is settled by then and becomes one row in one transaction, instead
+/// of two; a longer one is in the books this much later.
+const OPEN_ROWS_WAIT: Duration = Duration::from_millis(20);
+
 async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>, writing: Arc<AtomicBool>) {
     let mut messages = Vec::with_capacity(BATCH);
     while entries.recv_many(&mut messages, BATCH).await > 0 {
+        gather(&mut entries, &mut messages).await;
         let (batch, waiting) = sort(messages.drain(..));
         if !batch.is_empty() {
             commit(&*store, batch, &writing).await;
@@ -136,6 +147,17 @@ async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>
         for waiter in waiting {
             // Whoever waited may be gone; the books do not mind.
             let _ = waiter.send(());
+        }
+    }
+}
+
+/// Lets open rows wait until there is something to write with them.
+async fn gather(entries: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
+    let until = tokio::time::Instant::now() + OPEN_ROWS_WAIT;
+    while messages.len() < BATCH && messages.iter().all(Message::can_wait) {
+        match tokio::time::timeout_at(until, entries.recv_many(messages, BATCH)).await {
+            Ok(more) if more > 0 => {}
+            _ => return,
         }
     }
 }

@@ -107,7 +107,7 @@ impl Attempts {
                 Ok((head, opening, body)) => {
                     seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
                     seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                    return Step::Answered(self.serve(routed, recorder, &head, opening, body));
+                    return Step::Answered(self.serve(routed, recorder, &head, opening, body).await);
                 }
                 Err(failure) => failure,
             },
@@ -181,7 +181,7 @@ fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
 
 /// Serving.
 impl Attempts {
-    fn serve(
+    async fn serve(
         &self,
         routed: &Routed,
         mut recorder: Recorder,
@@ -206,8 +206,10 @@ impl Attempts {
             limits: self.limits.clone(),
             deadline: call.started + self.limits.total,
         };
-        let body = PoolBody::metered(Metered::new(parts, recorder, opening));
-        respond(head.status, &head.headers, body)
+        let mut body = Metered::new(parts, recorder, opening);
+        // An answer that is all here goes out at once, head and body in one write, when the books have it.
+        body.settled().await;
+        respond(head.status, &head.headers, PoolBody::metered(body))
     }
 
     /// Passes the upstream's refusal of the client's own mistake on, as it is.

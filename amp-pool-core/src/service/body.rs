@@ -149,6 +149,16 @@ impl Metered {
         metered
     }
 
+    /// Waits for the books if the whole answer is here already; else not at all.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, and the body with it, leaves a record that is complete.
+    pub(super) async fn settled(&mut self) {
+        if let (Phase::Settling(_, After::Over), Shape::Whole { .. }) = (&self.phase, self.parts.shape) {
+            std::future::poll_fn(|cx| self.poll_settled(cx)).await;
+        }
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over) && self.free.is_empty()
     }

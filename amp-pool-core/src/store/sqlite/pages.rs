@@ -65,8 +65,11 @@ impl Query {
 
     fn narrow_time(&mut self, from: Option<i64>, to: Option<i64>) {
         match (from, to) {
-            (Some(from), Some(to)) => self.push(BETWEEN, [from, to, from, to]),
-            (Some(from), None) => self.push(SINCE, [from]),
+            (Some(from), Some(to)) => {
+                let (from, to) = (first_call(from), first_call(to));
+                self.push(BETWEEN, [from.clone(), to.clone(), from, to]);
+            }
+            (Some(from), None) => self.push(SINCE, [first_call(from)]),
             (None, _) => {}
         }
         self.narrow(" AND +create_time >= ?", from);
@@ -79,12 +82,17 @@ impl Query {
     }
 }
 
-// Ids grow with time only by and large. So a time is turned into the range of ids that can hold it, which an index
-// answers alone; the pluses keep the planner from walking the rows by time and sorting them, or by id from the oldest.
-const SINCE: &str = " AND id >= (SELECT min(+id) FROM api_request_log WHERE create_time >= ?)";
+/// The least call id of a millisecond: a call's id begins with the time of its admission.
+fn first_call(millis: i64) -> Vec<u8> {
+    CallId::new(Timestamp::from_millis(millis), &[0; 10]).as_bytes().to_vec()
+}
+
+// Row ids grow with time only by and large. So a time is turned into the range of rows that can hold it, which the index
+// of call ids answers alone; the pluses keep the planner from walking the rows by id from the oldest.
+const SINCE: &str = " AND id >= (SELECT min(+id) FROM api_request_log WHERE call_id >= ?)";
 const BETWEEN: &str = "
-    AND id >= (SELECT min(+id) FROM api_request_log WHERE create_time >= ? AND create_time < ?)
-    AND id <= (SELECT max(+id) FROM api_request_log WHERE create_time >= ? AND create_time < ?)";
+    AND id >= (SELECT min(+id) FROM api_request_log WHERE call_id >= ? AND call_id < ?)
+    AND id <= (SELECT max(+id) FROM api_request_log WHERE call_id >= ? AND call_id < ?)";
 
 fn query(filter: &RecordFilter, page: Page) -> Query {
     let mut query = Query { sql: select!("WHERE true").to_owned(), values: Vec::new() };
@@ -184,8 +192,11 @@ mod tests {
         let at = Some(Timestamp::from_millis(1));
         check(&filter(), "USING INTEGER PRIMARY KEY (rowid<?)");
         check(&RecordFilter { from: at, to: at, ..filter() }, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
-        check(&RecordFilter { from: at, to: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
-        check(&RecordFilter { from: at, ..filter() }, "USING COVERING INDEX api_request_log_create_time");
+        check(
+            &RecordFilter { from: at, to: at, ..filter() },
+            "USING COVERING INDEX sqlite_autoindex_api_request_log_1",
+        );
+        check(&RecordFilter { from: at, ..filter() }, "USING COVERING INDEX sqlite_autoindex_api_request_log_1");
         check(&RecordFilter { key: Some(KeyId(1)), ..filter() }, "USING INDEX api_request_log_key");
         check(&RecordFilter { token: Some(TokenId(1)), ..filter() }, "USING INDEX api_request_log_token");
         check(&RecordFilter { model: Some("m".into()), ..filter() }, "USING INDEX api_request_log_model");
