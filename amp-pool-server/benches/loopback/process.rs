@@ -80,7 +80,8 @@ impl Process {
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS: the process has ended")?;
         Ok(line.split_ascii_whitespace().next().ok_or("an empty VmRSS")?.parse::<u64>()? * 1024)
     }
 
