@@ -93,16 +93,11 @@ CREATE TABLE api_request_log (
     cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0,
     reasoning_tokens      INTEGER,                 -- a part of output_tokens, NULL: not told
     cost                  INTEGER,
-    cost_usd              TEXT GENERATED ALWAYS AS (
-        CASE WHEN cost IS NOT NULL THEN
-            printf('%s%d.%09d', iif(cost < 0, '-', ''), abs(cost / 1000000000), abs(cost % 1000000000))
-        END
-    ) VIRTUAL,
     latency_ms            INTEGER,
     first_byte_ms         INTEGER,
     attempts              INTEGER NOT NULL DEFAULT 0,
     estimated             INTEGER NOT NULL DEFAULT 0 CHECK (estimated IN (0, 1)),
-    status                TEXT    NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'success', 'error')),
+    status                TEXT    NOT NULL DEFAULT 'open' CHECK (status = 'open' OR status = 'success' OR status = 'error'),
     outcome               TEXT,                    -- NULL: the call is still running
     http_status_code      INTEGER,
     error_type            TEXT,
@@ -170,8 +165,17 @@ CREATE TABLE api_request_stats (
     latency_ms            INTEGER NOT NULL,        -- sum
     first_byte_ms         INTEGER NOT NULL,        -- sum over first_bytes calls
     first_bytes           INTEGER NOT NULL,
-    cost_usd              TEXT GENERATED ALWAYS AS (
-        printf('%s%d.%09d', iif(cost < 0, '-', ''), abs(cost / 1000000000), abs(cost % 1000000000))
-    ) VIRTUAL,
     UNIQUE (granularity, bucket_start, key_id, model, provider, token_id)
 ) STRICT;
+
+-- For people: the same rows with the cost as decimal text in USD. Not generated columns, because a strict table computes
+-- those at every write.
+CREATE VIEW api_request_log_usd AS
+SELECT *, CASE WHEN cost IS NOT NULL THEN
+    printf('%s%d.%09d', iif(cost < 0, '-', ''), abs(cost / 1000000000), abs(cost % 1000000000))
+END AS cost_usd
+FROM api_request_log;
+
+CREATE VIEW api_request_stats_usd AS
+SELECT *, printf('%s%d.%09d', iif(cost < 0, '-', ''), abs(cost / 1000000000), abs(cost % 1000000000)) AS cost_usd
+FROM api_request_stats;

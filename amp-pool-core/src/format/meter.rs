@@ -4,6 +4,7 @@
 //! takes any bytes. How each format tells its numbers stands in the format's own folder; here is what they share.
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::{Event, Failure, Format, Scanner, chat, glance, messages, responses};
 use crate::usage::{Usage, UsageSource};
@@ -276,19 +277,26 @@ impl Tally {
 fn read_whole(counter: &mut Counter, body: &[u8], tally: &mut Tally) {
     if !looks_like_json(body) {
         tally.end(Ending::Finished);
-    } else if serde_json::from_slice::<&serde_json::value::RawValue>(body).is_err() {
-        // Cut, or not JSON after all. What was said may still be billed.
-        tally.estimate_of(body);
-    } else if let Some(failure) = Failure::read(body) {
-        counter.whole(body, tally);
-        tally.fail(failure);
-    } else {
-        counter.whole(body, tally);
-        tally.end(Ending::Finished);
-        if tally.told.is_none() && !tally.is_pending {
-            tally.estimate_of(body);
-        }
+        return;
     }
+    // Each of these is a pass over the body, so those that nearly no answer needs are asked for by what they look for.
+    counter.whole(body, tally);
+    if tally.told.is_none() && serde_json::from_slice::<&serde_json::value::RawValue>(body).is_err() {
+        // Cut, or not JSON after all. What was said may still be billed.
+        return tally.estimate_of(body);
+    }
+    if let Some(failure) = may_be_failure(body).then(|| Failure::read(body)).flatten() {
+        return tally.fail(failure);
+    }
+    tally.end(Ending::Finished);
+    if tally.told.is_none() && !tally.is_pending {
+        tally.estimate_of(body);
+    }
+}
+
+/// Whether one of the words stands in the body without which nothing is an error.
+fn may_be_failure(body: &[u8]) -> bool {
+    ["\"error\"", "\"base_resp\"", "\"failed\""].iter().any(|word| memmem::find(body, word.as_bytes()).is_some())
 }
 
 fn looks_like_json(body: &[u8]) -> bool {

@@ -15,13 +15,14 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, StatusCode, Version, header::CONTENT_LENGTH, request};
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header::CONTENT_LENGTH, request};
 use reqwest::Client;
 use url::{Host, Url};
 
 use self::{
     body::Incoming,
     build::Recipe,
+    known::Known,
     lanes::{Lane, Lanes},
     shelf::Shelf,
 };
@@ -33,6 +34,7 @@ use crate::{format::Chain, keys::ProxyUrl};
 
 mod body;
 mod build;
+mod known;
 mod lanes;
 mod resolve;
 mod shelf;
@@ -96,6 +98,7 @@ pub struct ReqwestTransport(Arc<Clients>);
 
 struct Clients {
     recipe: Recipe,
+    known: Known,
     direct: Lanes<Client>,
     proxied: Mutex<Shelf<Arc<Lanes<Client>>>>,
 }
@@ -108,7 +111,8 @@ impl ReqwestTransport {
     pub fn new(options: Options) -> Result<Self, TransportError> {
         let recipe = Recipe::new(options)?;
         let direct = Lanes::new(recipe.client(None)?);
-        Ok(Self(Arc::new(Clients { recipe, direct, proxied: Mutex::new(Shelf::new(PROXIES, PROXY_IDLE)) })))
+        let proxied = Mutex::new(Shelf::new(PROXIES, PROXY_IDLE));
+        Ok(Self(Arc::new(Clients { recipe, known: Known::default(), direct, proxied })))
     }
 }
 
@@ -123,7 +127,7 @@ impl Clients {
     async fn send(&self, Outgoing { request, egress }: Outgoing) -> Answer {
         let (head, body) = request.into_parts();
         let proxy = egress.proxy.as_ref();
-        let url = self.destination(&head)?;
+        let url = self.known.url(&head.uri, |uri| self.destination(uri))?;
         let is_forwarded = url.scheme() == "http" && proxy.is_some_and(|proxy| proxy.expose().starts_with("http"));
         let lane = self.lane(proxy)?;
 
@@ -135,11 +139,11 @@ impl Clients {
     }
 
     /// The URL of a request. It is judged in this form, in which an address has only one way to be written.
-    fn destination(&self, head: &request::Parts) -> Result<Url, TransportError> {
+    fn destination(&self, uri: &Uri) -> Result<Url, TransportError> {
         let refused = |err: Refused| TransportError::new(Stage::Build, err);
         let wrong = |what: &'static str| TransportError::new(Stage::Build, what);
 
-        let url = Url::parse(&head.uri.to_string()).map_err(|err| TransportError::new(Stage::Build, err))?;
+        let url = Url::parse(&uri.to_string()).map_err(|err| TransportError::new(Stage::Build, err))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("an upstream is reached by http or https"));
         }

@@ -73,11 +73,16 @@ impl Glance {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Chunk<'a> {
+struct Chunk {
     usage: Loose<OpenAiTokens>,
+    x_groq: Loose<Holder>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Choices<'a> {
     #[serde(borrow)]
     choices: LooseList<'a>,
-    x_groq: Loose<Holder>,
 }
 
 /// An object that has `usage` inside: a choice of old Moonshot, `x_groq`.
@@ -88,10 +93,11 @@ struct Holder {
 }
 
 fn usage(json: &[u8]) -> Option<Usage> {
-    let Chunk { usage, choices, x_groq } = serde_json::from_slice(json).ok()?;
+    let Chunk { usage, x_groq } = serde_json::from_slice(json).ok()?;
     let in_choice = || {
-        let first = choices.0.as_ref()?.first()?;
-        serde_json::from_str::<Holder>(first.get()).ok()?.usage.0
+        // A second pass, for the few servers that put it there.
+        let Choices { choices } = serde_json::from_slice(json).ok()?;
+        serde_json::from_str::<Holder>(choices.0.as_ref()?.first()?.get()).ok()?.usage.0
     };
     let in_groq = || x_groq.0?.usage.0;
     usage.0.and_then(OpenAiTokens::usage).or_else(|| in_choice()?.usage()).or_else(|| in_groq()?.usage())

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{CachedStatement, Statement, Transaction, params};
 
 use super::{
     Failure, SqliteStore,
@@ -90,15 +90,49 @@ struct Change<'a> {
 }
 
 fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
+    let mut books = Books::open(tx)?;
     let mut settled = Vec::with_capacity(batch.len());
     for change in changes(batch) {
         match change {
-            Change { settled: Some(record), opened } => settled.extend(settle(tx, record, opened.is_some())?),
-            Change { opened: Some(call), .. } => drop(write(tx, INSERT, &rows::opened(call))?),
+            Change { settled: Some(record), opened } => settled.extend(books.settle(record, opened.is_some())?),
+            Change { opened: Some(call), .. } => drop(write(&mut books.insert, &rows::opened(call))?),
             Change { opened: None, settled: None } => {}
         }
     }
     statistics::add(tx, &settled)
+}
+
+/// The statements of one batch, looked up once: finding one costs as much as binding it.
+struct Books<'tx> {
+    insert: CachedStatement<'tx>,
+    settle: CachedStatement<'tx>,
+    insert_attempt: CachedStatement<'tx>,
+}
+
+impl<'tx> Books<'tx> {
+    fn open(tx: &'tx Transaction<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            insert: tx.prepare_cached(INSERT)?,
+            settle: tx.prepare_cached(SETTLE)?,
+            insert_attempt: tx.prepare_cached(INSERT_ATTEMPT)?,
+        })
+    }
+
+    /// Settles a call that is open or not there. Gives its row, or `None` when it was settled before.
+    ///
+    /// `is_new`: the call was opened in this very batch, so it is most likely not there yet. Either guess is made good.
+    fn settle(&mut self, record: &Record, is_new: bool) -> Result<Option<StoredRecord>, Failure> {
+        let row = rows::settled(record);
+        let Self { insert, settle, .. } = self;
+        let (likely, other) = if is_new { (insert, settle) } else { (settle, insert) };
+        if !write(likely, &row)? && !write(other, &row)? {
+            return Ok(None);
+        }
+        for (n, attempt) in record.attempts.iter().enumerate() {
+            insert_attempt(&mut self.insert_attempt, row.call, n, attempt)?;
+        }
+        Ok(Some(row))
+    }
 }
 
 /// The calls of a batch in the order they first appear. Of what is said twice, the first holds.
@@ -123,25 +157,10 @@ fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
     changes
 }
 
-/// Settles a call that is open or not there. Gives its row, or `None` when it was settled before.
-///
-/// `is_new`: the call was opened in this very batch, so it is most likely not there yet. Either guess is made good.
-fn settle(tx: &Transaction<'_>, record: &Record, is_new: bool) -> Result<Option<StoredRecord>, Failure> {
-    let row = rows::settled(record);
-    let (likely, other) = if is_new { (INSERT, SETTLE) } else { (SETTLE, INSERT) };
-    if !write(tx, likely, &row)? && !write(tx, other, &row)? {
-        return Ok(None);
-    }
-    for (n, attempt) in record.attempts.iter().enumerate() {
-        insert_attempt(tx, row.call, n, attempt)?;
-    }
-    Ok(Some(row))
-}
-
-/// Whether `sql`, one of the two statements above, met its case and wrote the row.
-fn write(tx: &Transaction<'_>, sql: &'static str, row: &StoredRecord) -> Result<bool, Failure> {
+/// Whether `statement`, one of the two for rows, met its case and wrote the row.
+fn write(statement: &mut Statement<'_>, row: &StoredRecord) -> Result<bool, Failure> {
     let usage = &row.usage;
-    let changed = tx.prepare_cached(sql)?.execute(params![
+    let changed = statement.execute(params![
         row.create_time.as_millis(),
         row.token.map(|token| token.0),
         row.model,
@@ -176,9 +195,9 @@ fn write(tx: &Transaction<'_>, sql: &'static str, row: &StoredRecord) -> Result<
     Ok(changed == 1)
 }
 
-fn insert_attempt(tx: &Transaction<'_>, call: CallId, n: usize, attempt: &Attempt) -> Result<(), Failure> {
+fn insert_attempt(statement: &mut Statement<'_>, call: CallId, n: usize, attempt: &Attempt) -> Result<(), Failure> {
     let usage = &attempt.usage;
-    tx.prepare_cached(INSERT_ATTEMPT)?.execute(params![
+    statement.execute(params![
         call.as_bytes(),
         i64::try_from(n).unwrap_or(i64::MAX),
         attempt.id.as_bytes(),
@@ -209,9 +228,10 @@ fn insert_attempt(tx: &Transaction<'_>, call: CallId, n: usize, attempt: &Attemp
 /// Resolves what is open, and counts it.
 fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     let mut open = collect(tx, pages::OPEN, &[], pages::read)?;
+    let mut settle = tx.prepare_cached(SETTLE)?;
     for row in &mut open {
         rows::interrupt(row, now);
-        write(tx, SETTLE, row)?;
+        write(&mut settle, row)?;
     }
     statistics::add(tx, &open)?;
     Ok(open.len() as u64)

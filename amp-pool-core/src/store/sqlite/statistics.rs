@@ -1,6 +1,6 @@
 //! Sums per hour and day as rows of `api_request_stats`.
 
-use rusqlite::{ToSql, Transaction, params};
+use rusqlite::{Statement, ToSql, Transaction, params};
 
 use super::{
     Failure,
@@ -48,12 +48,13 @@ const ADD: &str = "
 /// Counts settled calls.
 pub(super) fn add(tx: &Transaction<'_>, settled: &[StoredRecord]) -> Result<(), Failure> {
     let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default();
-    roll_up(settled).iter().try_for_each(|(group, sums)| add_group(tx, group, sums, now))
+    let mut statement = tx.prepare_cached(ADD)?;
+    roll_up(settled).iter().try_for_each(|(group, sums)| add_group(&mut statement, group, sums, now))
 }
 
-fn add_group(tx: &Transaction<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<(), Failure> {
+fn add_group(statement: &mut Statement<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<(), Failure> {
     let usage = &sums.usage;
-    tx.prepare_cached(ADD)?.execute(params![
+    statement.execute(params![
         now.as_millis(),
         group.span.as_str(),
         group.start.as_millis(),

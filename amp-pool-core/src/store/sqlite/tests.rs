@@ -132,7 +132,7 @@ fn cost_can_be_read_as_decimal_text() {
                       VALUES (0, 0, zeroblob(16), '', '', '', 0, ?1)";
         connection.execute(insert, [nanos]).unwrap();
         let read =
-            connection.query_row("SELECT cost_usd FROM api_request_log", [], |row| row.get::<_, Option<String>>(0));
+            connection.query_row("SELECT cost_usd FROM api_request_log_usd", [], |row| row.get::<_, Option<String>>(0));
         assert_eq!(read.unwrap().as_deref(), expected, "{nanos:?}");
     };
 
