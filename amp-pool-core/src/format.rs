@@ -138,6 +138,7 @@ mod problem;
 mod responses;
 mod splice;
 mod sse;
+mod tail;
 mod tokens;
 
 pub use failure::Failure;

@@ -1,9 +1,9 @@
-//! The transport over reqwest.
+//! The transport over reqwest, and over hyper where reqwest adds nothing: for connections without a proxy.
 //!
 //! It adds nothing and follows nothing: no redirect, no proxy of the environment, no retry, no decompression, no cookie.
 //! Headers are the caller's work; only what the connection needs is written here (`host` when it is missing,
-//! `content-length`, a proxy's credentials) and `accept: */*` when there is no `accept`, which reqwest insists on and
-//! which means the same. A URL is sent in its canonical form: dot segments resolved, characters that may not stand in a
+//! `content-length`, a proxy's credentials) and, behind a proxy, `accept: */*` when there is no `accept`, which reqwest
+//! insists on and which means the same. A URL is sent in its canonical form: dot segments resolved, characters that may not stand in a
 //! URL escaped; escapes and query stay as they are.
 //!
 //! Every distinct proxy has clients of its own, made when they are first used; TLS roots are read once for all.
@@ -34,6 +34,7 @@ use crate::{format::Chain, keys::ProxyUrl};
 
 mod body;
 mod build;
+mod direct;
 mod known;
 mod lanes;
 mod resolve;
@@ -99,7 +100,7 @@ pub struct ReqwestTransport(Arc<Clients>);
 struct Clients {
     recipe: Recipe,
     known: Known,
-    direct: Lanes<Client>,
+    direct: Lanes<direct::Client>,
     proxied: Mutex<Shelf<Arc<Lanes<Client>>>>,
 }
 
@@ -110,7 +111,7 @@ impl ReqwestTransport {
     /// [`Stage::Build`] when an extra root is no certificate.
     pub fn new(options: Options) -> Result<Self, TransportError> {
         let recipe = Recipe::new(options)?;
-        let direct = Lanes::new(recipe.client(None)?);
+        let direct = Lanes::new(recipe.direct());
         let proxied = Mutex::new(Shelf::new(PROXIES, PROXY_IDLE));
         Ok(Self(Arc::new(Clients { recipe, known: Known::default(), direct, proxied })))
     }
@@ -126,10 +127,17 @@ impl Transport for ReqwestTransport {
 impl Clients {
     async fn send(&self, Outgoing { request, egress }: Outgoing) -> Answer {
         let (head, body) = request.into_parts();
-        let proxy = egress.proxy.as_ref();
-        let url = self.known.url(&head.uri, |uri| self.destination(uri))?;
-        let is_forwarded = url.scheme() == "http" && proxy.is_some_and(|proxy| proxy.expose().starts_with("http"));
-        let lane = self.lane(proxy)?;
+        let head = complete(head, &body);
+        let known = self.known.destination(&head.uri, |uri| self.destination(uri))?;
+        match &egress.proxy {
+            None => direct::send(self.direct()?, head, known.uri.clone(), body).await,
+            Some(proxy) => self.send_through(proxy, head, known.url.clone(), body).await,
+        }
+    }
+
+    async fn send_through(&self, proxy: &ProxyUrl, head: request::Parts, url: Url, body: Chain) -> Answer {
+        let is_forwarded = url.scheme() == "http" && proxy.expose().starts_with("http");
+        let lane = self.proxied(proxy)?;
 
         let answer = lane.execute(written(head, url, body)).await.map_err(failed)?;
         if is_forwarded && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -160,29 +168,38 @@ impl Clients {
         Ok(url)
     }
 
-    /// A client with room for one more exchange.
-    fn lane(&self, proxy: Option<&ProxyUrl>) -> Result<Lane<Client>, TransportError> {
-        let limit = self.recipe.options().streams_per_connection.max(1);
-        let make = || self.recipe.client(proxy);
-        match proxy {
-            None => self.direct.take(limit, make),
-            Some(proxy) => self.lanes(proxy)?.take(limit, make),
-        }
+    /// A client without a proxy, with room for one more exchange.
+    fn direct(&self) -> Result<Lane<direct::Client>, TransportError> {
+        self.direct.take(self.room(), || Ok(self.recipe.direct()))
+    }
+
+    /// The same behind `proxy`.
+    fn proxied(&self, proxy: &ProxyUrl) -> Result<Lane<Client>, TransportError> {
+        self.lanes(proxy)?.take(self.room(), || self.recipe.client(proxy))
+    }
+
+    fn room(&self) -> usize {
+        self.recipe.options().streams_per_connection.max(1)
     }
 
     fn lanes(&self, proxy: &ProxyUrl) -> Result<Arc<Lanes<Client>>, TransportError> {
-        let make = || self.recipe.client(Some(proxy)).map(|client| Arc::new(Lanes::new(client)));
+        let make = || self.recipe.client(proxy).map(|client| Arc::new(Lanes::new(client)));
         self.proxied.lock().unwrap_or_else(PoisonError::into_inner).get(proxy, Instant::now(), make)
     }
 }
 
-/// The request as reqwest wants it. The version is left to the connection: what a client spoke to us is not what we
-/// speak to the upstream.
-fn written(mut head: request::Parts, url: Url, body: Chain) -> reqwest::Request {
+/// The head with what the body makes needful.
+fn complete(mut head: request::Parts, body: &Chain) -> request::Parts {
     if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
         // hyper leaves it out over HTTP/1.1, and servers answer with 411.
         head.headers.entry(CONTENT_LENGTH).or_insert(const { HeaderValue::from_static("0") });
     }
+    head
+}
+
+/// The request as reqwest wants it. The version is left to the connection: what a client spoke to us is not what we
+/// speak to the upstream.
+fn written(head: request::Parts, url: Url, body: Chain) -> reqwest::Request {
     let mut request = reqwest::Request::new(head.method, url);
     *request.headers_mut() = head.headers;
     *request.body_mut() = Some(body::outgoing(body));
@@ -219,9 +236,12 @@ mod tests {
     async fn what_the_resolver_refuses_was_never_allowed() {
         let recipe = Recipe::new(Options { block_private: true, ..Options::default() }).unwrap();
         let proxy = "socks5://127.0.0.1:9".parse().unwrap();
-        for proxy in [None, Some(&proxy)] {
-            let err = recipe.client(proxy).unwrap().get("http://localhost/").send().await.unwrap_err();
-            assert_eq!(failed(err).stage(), Stage::Build, "{proxy:?}");
-        }
+        let behind = recipe.client(&proxy).unwrap().get("http://localhost/").send().await.unwrap_err();
+        assert_eq!(failed(behind).stage(), Stage::Build);
+
+        let transport = ReqwestTransport::new(recipe.options().clone()).unwrap();
+        let request = http::Request::get("http://localhost/").body(Chain::default()).unwrap();
+        let direct = transport.send(Outgoing { request, egress: Arc::default() }).await.unwrap_err();
+        assert_eq!(direct.stage(), Stage::Build);
     }
 }

@@ -60,11 +60,11 @@ async fn an_empty_post_says_that_it_is_empty() {
 }
 
 #[tokio::test]
-async fn a_get_has_no_body_and_only_an_accept_of_our_own() {
+async fn a_get_has_no_body_and_no_header_but_its_host() {
     let upstream = Upstream::answering(OK);
     get(&transport(), &upstream.url("/v1/models"), None).await.unwrap();
 
-    let expected = format!("GET /v1/models HTTP/1.1\r\naccept: */*\r\nhost: {}\r\n\r\n", upstream.address);
+    let expected = format!("GET /v1/models HTTP/1.1\r\nhost: {}\r\n\r\n", upstream.address);
     assert_eq!(upstream.requests(), [expected]);
 }
 

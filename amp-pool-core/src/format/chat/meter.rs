@@ -11,6 +11,7 @@ use crate::{
         glance::{Speech, Value, each_member},
         loose::{Loose, LooseList},
         meter::{Ending, Tally},
+        tail,
         tokens::OpenAiTokens,
     },
     usage::Usage,
@@ -93,6 +94,12 @@ struct Holder {
 }
 
 fn usage(json: &[u8]) -> Option<Usage> {
+    let last = || serde_json::from_str(tail::member(json, "\"usage\"")?.get()).ok();
+    last().and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
+}
+
+/// The same for answers that tell it elsewhere, or before a long rest.
+fn usage_in_order(json: &[u8]) -> Option<Usage> {
     let Chunk { usage, x_groq } = serde_json::from_slice(json).ok()?;
     let in_choice = || {
         // A second pass, for the few servers that put it there.

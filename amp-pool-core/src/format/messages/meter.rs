@@ -12,6 +12,7 @@ use crate::{
         glance::{Speech, Value, each_member},
         loose::{Loose, LooseList, Text, Tokens},
         meter::{Ending, Tally},
+        tail,
     },
     usage::Usage,
 };
@@ -48,9 +49,8 @@ impl Counter {
     }
 
     pub(in crate::format) fn whole(&mut self, json: &[u8], tally: &mut Tally) {
-        if let Ok(message) = serde_json::from_slice::<Message<'_>>(json) {
-            self.take_usage(message.usage, tally);
-        }
+        let in_order = || serde_json::from_slice::<Message<'_>>(json).ok()?.usage;
+        self.take_usage(tail::member(json, "\"usage\"").or_else(in_order), tally);
         tally.is_final = true;
     }
 

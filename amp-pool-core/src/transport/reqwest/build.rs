@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_
 use url::Url;
 
 use super::{
-    Options,
+    Options, direct,
     resolve::{ProxyHost, Resolver, Rules},
 };
 use crate::{
@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// A dead peer behind a silent stream is found out after about as long as an answer may be silent.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+pub(super) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// hyper takes 16 KiB; some gateways answer with more.
-const HEADER_BYTES: u32 = 64 * 1024;
+pub(super) const HEADER_BYTES: u32 = 64 * 1024;
 /// One client talks to a handful of hosts.
 const TLS_SESSIONS: usize = 64;
 
@@ -42,23 +42,29 @@ impl Recipe {
         &self.options
     }
 
-    /// A client that reaches upstreams through `proxy`, or directly.
-    pub(super) fn client(&self, proxy: Option<&ProxyUrl>) -> Result<Client, TransportError> {
-        let builder = self.bare();
-        let (builder, host) = match proxy {
-            Some(proxy) => through(builder, proxy)?,
-            None => (builder, None),
-        };
+    /// A client that reaches upstreams directly.
+    pub(super) fn direct(&self) -> direct::Client {
+        direct::client(&self.options, self.fresh_tls())
+    }
+
+    /// A client that reaches upstreams through `proxy`.
+    pub(super) fn client(&self, proxy: &ProxyUrl) -> Result<Client, TransportError> {
+        let (builder, host) = through(self.bare(), proxy)?;
         builder
-            .dns_resolver(Resolver::from(Rules { guard: self.options.guard(), proxy: host }))
+            .dns_resolver(Resolver::from(Rules { guard: self.options.guard(), proxy: Some(host) }))
             .build()
             .map_err(unbuilt)
     }
 
-    fn bare(&self) -> ClientBuilder {
+    fn fresh_tls(&self) -> ClientConfig {
         let mut tls = self.tls.clone();
         // A session resumed through another egress would tell the upstream that both are one client.
         tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
+        tls
+    }
+
+    fn bare(&self) -> ClientBuilder {
+        let tls = self.fresh_tls();
         Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -75,13 +81,13 @@ impl Recipe {
 }
 
 /// Sends everything through `proxy`.
-fn through(builder: ClientBuilder, proxy: &ProxyUrl) -> Result<(ClientBuilder, Option<ProxyHost>), TransportError> {
+fn through(builder: ClientBuilder, proxy: &ProxyUrl) -> Result<(ClientBuilder, ProxyHost), TransportError> {
     let url = Url::parse(proxy.expose()).map_err(|err| TransportError::new(Stage::Build, err))?;
     let host = url.host_str().filter(|_| is_readable(&url)).ok_or_else(unreadable)?;
     Guard { block_private: false }.host(host).map_err(|err| TransportError::new(Stage::Build, err))?;
 
     let host = ProxyHost { host: host.into(), resolves: url.scheme() != "socks5" };
-    Ok((builder.proxy(Proxy::all(url).map_err(unbuilt)?), Some(host)))
+    Ok((builder.proxy(Proxy::all(url).map_err(unbuilt)?), host))
 }
 
 /// Whether the client will be able to use the address. It parses it once more with other rules, and where that fails it

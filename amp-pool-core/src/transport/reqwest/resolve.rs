@@ -15,7 +15,14 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use crate::transport::guard::{Guard, Refused};
 
 /// The resolver of one client.
+#[derive(Clone)]
 pub(super) struct Resolver(Arc<Rules>);
+
+impl Resolver {
+    pub(super) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0)
+    }
+}
 
 /// What a client may resolve.
 pub(super) struct Rules {
@@ -59,7 +66,7 @@ impl Resolve for Resolver {
 }
 
 impl Rules {
-    async fn resolve(&self, name: &str) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    pub(super) async fn resolve(&self, name: &str) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
         let guard = self.guard_for(name)?;
         guard.host(name)?;
         // An IPv6 literal on its way to a SOCKS proxy still has its brackets.
