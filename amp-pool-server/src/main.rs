@@ -11,10 +11,6 @@ use amp_pool_server::{
 mod logs;
 mod signals;
 
-// A call makes some hundred small allocations on two threads; with the allocator of glibc they cost a tenth of its time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
