@@ -566,3 +566,63 @@ async fn a_stored_key_that_can_not_be_put_in_service_is_shown_with_the_reason() 
     assert_eq!(view.status.reason.as_deref(), Some("there is no provider `gone`"));
     assert_eq!(pool.handle().key(view.key.id).unwrap().status, view.status);
 }
+
+fn candidate(model: &str, provider: Option<&str>, tier: u32) -> RouteCandidate {
+    RouteCandidate { model: model.into(), provider: provider.map(Into::into), tier, weight: 1 }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_tier_is_tried_when_nobody_is_left_before_it() {
+    let upstream = Script::new().on("first", Reply::broken()).on("second", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("second", "openrouter", 9), ("first", "openai", 0)]).await;
+    let tiers =
+        vec![candidate("gpt-4o-mini", Some("openai"), 0), candidate("openai/gpt-4o-mini", Some("openrouter"), 1)];
+    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates: tiers }).await.unwrap();
+
+    let got = bench.post("/v1/chat/completions", &json!({"model": "fast", "messages": []})).await;
+
+    assert_eq!(got.status, 200);
+    assert_eq!(upstream.keys_tried(), ["first", "second"]);
+    assert_eq!(bench.only_record().await.upstream_model.as_deref(), Some("openai/gpt-4o-mini"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_with_a_provider_before_it_goes_to_that_provider() {
+    let upstream = Script::new().on("a", Reply::chat("x")).on("b", Reply::chat("x"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 9), ("b", "groq", 0)]).await;
+
+    bench.post("/v1/chat/completions", &json!({"model": "groq/llama-3.3-70b-versatile", "messages": []})).await;
+
+    let sent = upstream.sent().remove(0);
+    assert_eq!((sent.key.as_str(), sent.uri.host()), ("b", Some("api.groq.com")));
+    assert_eq!(sent.body.into_bytes(), r#"{"messages":[],"model":"llama-3.3-70b-versatile"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_not_asked_for_what_it_was_denied_and_one_that_is_off_not_at_all() {
+    let upstream = Script::new().on("a", Reply::chat("x")).on("b", Reply::chat("x")).on("c", Reply::chat("x"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 9), ("b", "openai", 5), ("c", "openai", 0)]).await;
+    let change = |place: usize, change: fn(&mut KeySpec)| {
+        let view = bench.handle().keys().remove(place);
+        let mut spec = view.key.spec.clone();
+        change(&mut spec);
+        let handle = bench.handle();
+        async move { handle.change_key(view.key.id, spec).await.unwrap() }
+    };
+    change(0, |spec| spec.models_denied = vec!["gpt-4o*".parse().unwrap()]).await;
+    change(1, |spec| spec.enabled = false).await;
+
+    bench.chat().await;
+    assert_eq!(upstream.keys_tried(), ["c"]);
+    assert_eq!(bench.handle().keys()[1].status.reason.as_deref(), Some("switched off by its operator"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_climbs_leads_nowhere_and_counts_against_nobody() {
+    let bench = Bench::new(&Script::new().on("a", Reply::chat("x")), &[("a", "openai", 0)]).await;
+
+    let got = read(bench.start("GET", "/v1/files/%2e%2e/%2e%2e/admin", b"").await).await;
+
+    assert_eq!((got.status, bench.upstream.keys_tried().len()), (400, 0));
+    assert_eq!(bench.handle().keys()[0].status.state, KeyState::Ready);
+}

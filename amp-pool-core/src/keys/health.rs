@@ -136,6 +136,9 @@ impl Health {
     /// What keeps everything from being tried at `now`.
     #[must_use]
     pub fn condition(&self, now: Instant) -> Option<Condition> {
+        if !self.troubled.load(Ordering::Acquire) {
+            return None;
+        }
         self.memory().whole.at(now).cloned()
     }
 

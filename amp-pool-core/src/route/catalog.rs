@@ -81,13 +81,11 @@ impl Catalog {
         Some(plans.entry(model.into()).or_insert(plan).clone())
     }
 
-    /// Every key that serves the name; if there is none, `provider/model` picks a provider.
+    /// `provider/model` picks a provider, where keys of that provider serve the model. Else every key that serves the
+    /// name as it is: some vendors' own names have a slash.
     fn by_name(&self, model: &str) -> Vec<Seat> {
-        let seats = self.serving(model, None, 0, 1);
-        match model.split_once('/') {
-            Some((provider, rest)) if seats.is_empty() => self.serving(rest, Some(provider), 0, 1),
-            _ => seats,
-        }
+        let picked = model.split_once('/').map(|(provider, rest)| self.serving(rest, Some(provider), 0, 1));
+        picked.filter(|seats| !seats.is_empty()).unwrap_or_else(|| self.serving(model, None, 0, 1))
     }
 
     fn behind(&self, candidate: &RouteCandidate) -> Vec<Seat> {

@@ -58,6 +58,7 @@ pub enum Choice {
 /// The keys that may serve one model.
 pub struct Plan {
     seats: Vec<Seat>,
+    formats: Vec<Format>,
     wheel: Mutex<Wheel>,
 }
 
@@ -66,8 +67,11 @@ impl Plan {
     #[must_use]
     pub fn new(mut seats: Vec<Seat>) -> Self {
         seats.sort_by_key(|seat| seat.rank);
+        let mut formats: Vec<_> = seats.iter().flat_map(|seat| seat.formats.iter().copied()).collect();
+        formats.sort_unstable();
+        formats.dedup();
         let wheel = Mutex::new(Wheel::new(seats.len()));
-        Self { seats, wheel }
+        Self { seats, formats, wheel }
     }
 
     /// Its seats, by rank.
@@ -78,11 +82,8 @@ impl Plan {
 
     /// The formats in which anyone here can be asked.
     #[must_use]
-    pub fn formats(&self) -> Vec<Format> {
-        let mut formats: Vec<_> = self.seats.iter().flat_map(|seat| seat.formats.iter().copied()).collect();
-        formats.sort_unstable();
-        formats.dedup();
-        formats
+    pub fn formats(&self) -> &[Format] {
+        &self.formats
     }
 
     /// Chooses the seat to try next.

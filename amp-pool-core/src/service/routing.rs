@@ -82,7 +82,7 @@ fn route(call: Call, catalog: Arc<Catalog>) -> Result<Routed, Error> {
         return Err(Error::no_key("this pool has no enabled key"));
     }
     if !plan.formats().contains(&call.ask.format) {
-        return Err(mismatch(&call, &plan.formats()));
+        return Err(mismatch(&call, plan.formats()));
     }
     Ok(Routed { call, catalog, plan })
 }

@@ -1,0 +1,82 @@
+//! Destinations that were judged before.
+//!
+//! Nearly all requests go to the same few URLs, and reading one costs more than all else that happens to it here. What is
+//! kept was allowed when it was first seen; what it leads to is judged again by the resolver at every connection.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use http::Uri;
+use url::Url;
+
+use crate::transport::{Stage, TransportError};
+
+/// How many are kept. Paths with ids of things in them come and go.
+const KEPT: usize = 512;
+
+/// A destination that was judged. Both forms say the same.
+#[derive(Debug)]
+pub(super) struct Destination {
+    pub(super) url: Url,
+    pub(super) uri: Uri,
+}
+
+#[derive(Default)]
+pub(super) struct Known(RwLock<HashMap<Uri, Arc<Destination>>>);
+
+impl Known {
+    /// Where `uri` leads, judged by `judge` if it is new.
+    pub(super) fn destination(
+        &self,
+        uri: &Uri,
+        judge: impl FnOnce(&Uri) -> Result<Url, TransportError>,
+    ) -> Result<Arc<Destination>, TransportError> {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(uri) {
+            return Ok(Arc::clone(known));
+        }
+        let url = judge(uri)?;
+        let judged =
+            url.as_str().parse().map_err(|err: http::uri::InvalidUri| TransportError::new(Stage::Build, err))?;
+        let new = Arc::new(Destination { url, uri: judged });
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(uri.clone(), Arc::clone(&new));
+        Ok(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(uri: &Uri) -> Result<Url, TransportError> {
+        Url::parse(&uri.to_string()).map_err(|err| TransportError::new(Stage::Build, err))
+    }
+
+    fn no(_: &Uri) -> Result<Url, TransportError> {
+        Err(TransportError::new(Stage::Build, "no"))
+    }
+
+    #[test]
+    fn a_destination_is_judged_once_and_a_refused_one_every_time() {
+        let known = Known::default();
+        let uri = Uri::from_static("http://h/v1");
+
+        assert!(known.destination(&uri, no).is_err());
+        assert_eq!(known.destination(&uri, parse).unwrap().uri, uri);
+        assert_eq!(known.destination(&uri, no).unwrap().url.as_str(), "http://h/v1");
+    }
+
+    #[test]
+    fn destinations_without_end_are_not_kept_without_end() {
+        let known = Known::default();
+        for n in 0..10 * KEPT {
+            known.destination(&format!("http://h/{n}").parse().unwrap(), parse).unwrap();
+        }
+        assert!(known.0.read().unwrap().len() <= KEPT);
+    }
+}
