@@ -318,7 +318,8 @@ async fn a_limited_key_cools_for_as_long_as_the_upstream_asked() {
     bench.chat().await;
     assert_eq!(upstream.keys_tried(), ["a", "b", "b"]);
     let status = &bench.handle().keys()[0].status;
-    assert_eq!(status.models[0].state, KeyState::Cooling);
+    assert_eq!((status.state, status.models[0].state), (KeyState::Cooling, KeyState::Cooling));
+    assert!(status.reason.as_deref().unwrap().starts_with("for `gpt-4o-mini`: rate_limited: 429"));
 
     tokio::time::advance(Duration::from_secs(31)).await;
     bench.chat().await;

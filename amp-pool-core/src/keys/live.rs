@@ -119,7 +119,7 @@ impl LiveKey {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
             }
-            None => KeyStatus { state: KeyState::Ready, until: None, reason: None, models },
+            None => KeyStatus::of_models(models),
         }
     }
 }
@@ -138,6 +138,17 @@ pub struct KeyStatus {
 }
 
 impl KeyStatus {
+    /// A key that is fit as a whole. Where it rests for single models it is not simply ready, and people are told so.
+    fn of_models(models: Vec<ModelStatus>) -> Self {
+        let Some(last) = models.iter().max_by_key(|model| model.until) else {
+            return Self { state: KeyState::Ready, until: None, reason: None, models };
+        };
+        let others = models.len() - 1;
+        let more = if others > 0 { format!(" (and {others} more models)") } else { String::new() };
+        let reason = format!("for `{}`{more}: {}", last.model, last.reason);
+        Self { state: last.state, until: Some(last.until), reason: Some(reason), models }
+    }
+
     /// A key that is not tried, and not by its own doing.
     #[must_use]
     pub fn disabled(reason: impl Into<String>) -> Self {
