@@ -627,3 +627,29 @@ async fn a_path_that_climbs_leads_nowhere_and_counts_against_nobody() {
     assert_eq!((got.status, bench.upstream.keys_tried().len()), (400, 0));
     assert_eq!(bench.handle().keys()[0].status.state, KeyState::Ready);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_no_upstream_has_is_unknown_to_the_caller_and_rests_at_the_keys() {
+    let missing = Reply::error(404, "invalid_request_error", "model_not_found", "The model does not exist");
+    let upstream = Script::new().on("a", missing.clone()).on("b", missing);
+    let bench = Bench::new(&upstream, &[("a", "openai", 1), ("b", "openai", 0)]).await;
+
+    let got = bench.chat().await;
+
+    assert_eq!((got.status, &got.json()["error"]["code"]), (404, &json!("model_not_found")));
+    assert_eq!(upstream.keys_tried(), ["a", "b"]);
+    assert_eq!(Bench::verdicts(&bench.only_record().await), ["model_unavailable", "model_unavailable"]);
+    assert!(bench.handle().keys().iter().all(|key| key.status.models[0].model == "gpt-4o-mini"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_failures_the_caller_is_told_the_one_that_passes_first() {
+    let upstream =
+        Script::new().on("a", Reply::broken()).on("b", Reply::limited().retry_after_secs(7)).on("c", Reply::refused());
+    let bench = Bench::new(&upstream, &[("a", "openai", 2), ("b", "openai", 1), ("c", "openai", 0)]).await;
+
+    let got = bench.chat().await;
+
+    assert_eq!((got.status, &got.headers["retry-after"]), (429, &"7".parse().unwrap()));
+    assert_eq!(upstream.keys_tried(), ["a", "b", "c"]);
+}

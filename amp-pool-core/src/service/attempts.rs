@@ -92,7 +92,7 @@ impl Attempts {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
                     recorder = *unfinished;
-                    last = Some(failure);
+                    last = Some(failure.beside(last));
                 }
             }
         }

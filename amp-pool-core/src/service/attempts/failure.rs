@@ -123,7 +123,7 @@ impl Attempts {
         choice: Choice,
     ) -> Error {
         let error = match (last, &choice) {
-            (Some(failure), _) => failure.into_error(),
+            (Some(failure), _) => failure.into_error(&routed.call.ask.model),
             (None, Choice::Resting { why, .. }) => resting(&why.reason),
             (None, _) => Error::no_key("no key of this pool can serve the call now"),
         };
@@ -147,13 +147,32 @@ fn resting(reason: &str) -> Error {
 }
 
 impl Failure {
-    fn into_error(self) -> Error {
+    /// Which of two failures of one call the caller is told: the one that passes sooner. A rate limit says more about
+    /// when to come back than the refused key beside it.
+    pub(super) fn beside(self, earlier: Option<Self>) -> Self {
+        earlier.filter(|earlier| earlier.hope() >= self.hope()).unwrap_or(self)
+    }
+
+    fn hope(&self) -> u8 {
+        match self.verdict {
+            Verdict::RateLimited { .. } => 6,
+            Verdict::Overloaded { .. } => 5,
+            Verdict::Network => 4,
+            Verdict::UpstreamFault | Verdict::Answer => 3,
+            Verdict::OutOfCredit { .. } => 2,
+            Verdict::BadCredential => 1,
+            Verdict::ModelUnavailable | Verdict::CallerFault => 0,
+        }
+    }
+
+    fn into_error(self, model: &str) -> Error {
         match self.verdict {
             Verdict::RateLimited { wait } => {
                 Error::rate_limited("every key for this model has reached its rate limit").with_retry_after(wait)
             }
             Verdict::Overloaded { wait } => Error::overloaded("the upstream is overloaded").with_retry_after(wait),
-            Verdict::ModelUnavailable => Error::no_key("no key of this pool may use the model at its upstream"),
+            // Every key said so: to its caller the model does not exist.
+            Verdict::ModelUnavailable => Error::unknown_model(model),
             Verdict::OutOfCredit { .. } => Error::no_key("the keys for this model have no credit left"),
             Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
             Verdict::Network if self.silent => Error::timeout("the upstream did not answer in time"),
