@@ -16,7 +16,9 @@ mod explain;
 mod frame;
 mod media;
 mod names;
+pub(in crate::format) mod openai;
 mod restore;
+pub(in crate::format) mod schema;
 mod seal;
 mod serial;
 mod stops;
@@ -26,6 +28,8 @@ mod tools;
 mod translation;
 mod turns;
 mod way_back;
+#[cfg(test)]
+mod tests;
 
 pub use count::count_tokens;
 pub use seal::SealKey;
@@ -40,4 +44,5 @@ pub(in crate::format) use {
     frame::{comment, frame},
     media::{data_url, image_type},
     seal::Ids,
+    tools::thinks,
 };

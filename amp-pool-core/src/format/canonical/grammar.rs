@@ -114,7 +114,6 @@ impl Grammar {
             BlockKind::Refusal => Shape::Refusal,
             BlockKind::Thought(_) => Shape::Thought,
             BlockKind::Hosted(_) => Shape::Hosted,
-            BlockKind::Call(call) if call.id.is_empty() => return wrong(format!("call {index} without an id")),
             BlockKind::Call(call) if call.name.is_empty() => return wrong(format!("call {index} without a name")),
             BlockKind::Call(call) if !call.input.as_str().is_empty() => {
                 return wrong(format!("call {index} starts with input"));
@@ -230,7 +229,6 @@ mod tests {
         check(&[start(), words(), text(0, "")], Err("an empty delta of block 0"));
         check(&[start(), call(0), text(0, "a")], Err("Text(\"a\") in block 0, which is a Call"));
         check(&[start(), thought(), proof, text(0, "a")], Err("a delta behind the proof of block 0"));
-        check(&[start(), begin(0, BlockKind::function("", "f"))], Err("call 0 without an id"));
         check(&[start(), begin(0, BlockKind::function("c", ""))], Err("call 0 without a name"));
         check(&[start(), words(), finish.clone()], Err("finished while block 0 is open"));
         check(&[start(), finish.clone(), finish], Err("finish after the end"));

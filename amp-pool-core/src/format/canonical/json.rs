@@ -4,8 +4,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
+
+use super::Member;
 
 /// One JSON value as text. Always valid; equal when the bytes are.
 ///
@@ -57,6 +62,24 @@ impl Json {
         kept.collect()
     }
 
+    /// The members of an object, in order. `None` when it is none.
+    #[must_use]
+    pub fn members(&self) -> Option<Vec<Member>> {
+        serde_json::from_str::<Object>(self.get()).ok().map(|object| object.0)
+    }
+
+    /// An object of these members, in this order.
+    #[must_use]
+    pub fn object(members: Vec<Member>) -> Self {
+        Self::of(&Object(members))
+    }
+
+    /// The value, if it is a string.
+    #[must_use]
+    pub fn as_text(&self) -> Option<String> {
+        serde_json::from_str(self.get()).ok()
+    }
+
     /// Whether it is an object.
     #[must_use]
     pub fn is_object(&self) -> bool {
@@ -93,6 +116,39 @@ impl Serialize for Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Members in their order.
+struct Object(Vec<Member>);
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -133,6 +189,16 @@ mod tests {
         check("{\"a b\" :\t\" c \\\" d \" ,\r\n\"n\": -1.50e+2}", r#"{"a b":" c \" d ","n":-1.50e+2}"#);
         check(r#""\\" "#, r#""\\""#);
         check(r#"{"a":"\\", "b":1}"#, r#"{"a":"\\","b":1}"#);
+    }
+
+    #[test]
+    fn members_keep_their_order_and_spelling() {
+        let json = Json::parse(r#"{"b":1.0,"a":{"d":2,"c":[ 1 ]},"b":"\u00e9"}"#).unwrap();
+        let members = json.members().unwrap();
+
+        assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
+        assert_eq!(Json::object(members), json);
+        assert_eq!(Json::parse("[1]").unwrap().members(), None);
     }
 
     #[test]

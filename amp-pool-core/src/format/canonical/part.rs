@@ -161,7 +161,8 @@ pub struct SearchResult {
 /// A call of a tool by the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// What the result will name: Chat `id`, Messages `id`, Responses `call_id`. Never empty once the turns are settled.
+    /// What the result will name: Chat `id`, Messages `id`, Responses `call_id`. Empty only where a reader found none;
+    /// writers never see it so.
     pub id: String,
     /// The tool.
     pub name: String,
@@ -216,4 +217,19 @@ pub struct HostedPart {
     pub text: Option<String>,
     /// The whole part as it came.
     pub raw: Json,
+}
+
+impl Part {
+    /// Where its mark for caching stands. `None`: it can hold none.
+    pub(in crate::format) fn cache_mut(&mut self) -> Option<&mut Option<CacheMark>> {
+        match self {
+            Self::Text(part) => Some(&mut part.cache),
+            Self::Image(part) => Some(&mut part.cache),
+            Self::Document(part) => Some(&mut part.cache),
+            Self::SearchResult(part) => Some(&mut part.cache),
+            Self::Call(part) => Some(&mut part.cache),
+            Self::Result(part) => Some(&mut part.cache),
+            Self::Refusal(_) | Self::Audio(_) | Self::Thought(_) | Self::Hosted(_) => None,
+        }
+    }
 }

@@ -116,6 +116,23 @@ pub struct Reasoning {
     pub is_hidden: bool,
 }
 
+impl Reasoning {
+    /// The effort that was asked for, a budget turned into one. `None`: the client left it to the model, also by asking
+    /// for adaptive thinking without an effort.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Effort> {
+        self.effort.or(match self.thinking? {
+            Thinking::Disabled => Some(Effort::None),
+            Thinking::Adaptive => None,
+            Thinking::Budget(..=1_024) => Some(Effort::Minimal),
+            Thinking::Budget(..=4_096) => Some(Effort::Low),
+            Thinking::Budget(..=16_384) => Some(Effort::Medium),
+            Thinking::Budget(..32_768) => Some(Effort::High),
+            Thinking::Budget(_) => Some(Effort::Xhigh),
+        })
+    }
+}
+
 /// How hard to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

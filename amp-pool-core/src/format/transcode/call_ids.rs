@@ -34,6 +34,11 @@ fn fitted(id: &str, translation: &Translation) -> String {
     }
 }
 
+/// The form in which a client of this format sees an upstream's id. It comes back as it was shown.
+pub(super) fn shown(id: &str, client: Format) -> String {
+    words(id, max(client))
+}
+
 fn max(upstream: Format) -> usize {
     match upstream {
         Format::Chat => 40,

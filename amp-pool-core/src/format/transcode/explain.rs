@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::format::{Failure, Problem};
+use crate::format::{Failure, Format, Problem};
 
 /// Codes that say that the prompt does not fit.
 const OVERFLOW_CODES: [&str; 3] =
@@ -44,6 +44,16 @@ impl Explained {
 
     fn of(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
         Self { status, kind, code: None, message: message.into() }
+    }
+
+    /// The status in the words of `client`: not every format knows all of them.
+    pub(super) fn status_for(&self, client: Format) -> u16 {
+        match (self.status, client) {
+            (status, Format::Messages) => status,
+            (529, _) => 503,
+            (402, _) => 429,
+            (status, _) => status,
+        }
     }
 
     /// The words for it.

@@ -63,9 +63,9 @@ mod tests {
             assert_eq!(names.restored(&sent), (namespace.map(String::from), name.to_owned()));
         };
         check(None, "get_weather", 64, "get_weather");
-        check(None, "mcp.read/file", 64, "mcp_read_file_c1dbb6a2");
+        check(None, "mcp.read/file", 64, "mcp_read_file_21494481");
         check(Some("fs"), "read", 64, "fs__read");
-        check(None, "a_name_that_is_too_long", 20, "a_name_that_38d6dce8");
+        check(None, "a_name_that_is_too_long", 20, "a_name_that_77812183");
         check(None, "é", 64, "__4a99557e");
     }
 

@@ -3,7 +3,7 @@
 use super::{SealKey, WayBack, call_ids, codec, count, stops, thoughts, tools, turns};
 use crate::{
     format::{
-        Format, Losses, Reject,
+        Field, Format, Losses, Reject,
         canonical::{Issuer, Request},
         capability::{Dialect, Model},
     },
@@ -102,6 +102,18 @@ impl Translation {
         Ok(Sent { body, path: path(self.upstream), losses, back })
     }
 
+    /// A limit above what the model writes is refused by some providers.
+    fn clamp_output(&self, request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
+        let Some(most) = self.model_row().and_then(|row| row.max_output) else { return Ok(()) };
+        match &mut request.max_output {
+            Some(asked) if *asked > most => {
+                *asked = most;
+                losses.adjusted(Field::MaxOutput, format!("clamped to {most}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn losses(&self) -> Losses {
         if self.policy.strict { Losses::strict(self.client) } else { Losses::new(self.client) }
     }
@@ -114,6 +126,7 @@ impl Translation {
         // First: what stays of the thoughts decides which turns are empty.
         thoughts::resolve(request, self, losses)?;
         turns::settle(request, losses)?;
+        self.clamp_output(request, losses)?;
         tools::fit(request, self, losses, back)?;
         // After the turns, so that every result has its call, and both get the same id.
         call_ids::fit(request, self);

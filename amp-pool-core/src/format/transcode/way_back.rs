@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::{Ids, SealKey, Translation, answer::Answer, codec, explain, names::Names, stream};
 use crate::{
     format::{
-        Format,
+        Format, Problem,
         canonical::{Collected, Issuer, Member, Request},
+        error_body,
     },
     time::Timestamp,
 };
@@ -123,7 +124,8 @@ impl WayBack {
 
     fn refusal(&self, said: &explain::Explained) -> Whole {
         let call = self.ids.call();
-        let body = crate::format::error_body(self.client, &said.problem(&call));
-        Whole { status: said.status, body }
+        let status = said.status_for(self.client);
+        let problem = Problem { status, ..said.problem(&call) };
+        Whole { status, body: error_body(self.client, &problem) }
     }
 }
