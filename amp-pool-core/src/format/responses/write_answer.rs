@@ -1,0 +1,11 @@
+//! Whole Responses answers, written.
+//!
+//! The object of which the terminal event repeats the whole: items, usage with both details, the request's parameters,
+//! and every member that SDKs insist on. Rules 1.3, 2.0.8, 2.4, 2.6, 3.4; traps 15, 21, 23, 24, 43, 94.
+
+use crate::format::{canonical::Collected, transcode::WayBack};
+
+/// Writes the body. The answer has ended well: it has a finish and no failure.
+pub(in crate::format) fn write_answer(_answer: &Collected, _back: &WayBack) -> Vec<u8> {
+    Vec::new()
+}

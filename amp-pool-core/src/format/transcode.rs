@@ -1,0 +1,48 @@
+//! Translation between the formats, without I/O.
+//!
+//! There: the client's body is read into the canonical [`Request`](super::canonical::Request), made fit for the upstream
+//! by passes that know neither format, and written. Back: the upstream's events are read, pass through stages that undo
+//! what the passes did, and are written. The six directions are never written out, and the formats do not know one
+//! another. What can not be carried is told in [`Losses`](super::Losses).
+//!
+//! Same-format calls never come here: their bytes are passed on.
+
+mod answer;
+mod base64;
+mod call_ids;
+mod codec;
+mod count;
+mod explain;
+mod frame;
+mod media;
+mod names;
+pub(in crate::format) mod openai;
+mod restore;
+pub(in crate::format) mod schema;
+mod seal;
+mod serial;
+mod stops;
+mod stream;
+mod thoughts;
+mod tools;
+mod translation;
+mod turns;
+mod way_back;
+#[cfg(test)]
+pub(in crate::format) mod tests;
+
+pub use count::count_tokens;
+pub use seal::SealKey;
+pub use stream::Transcoder;
+pub use translation::{Policy, Sent, Translation};
+pub use way_back::{WayBack, Whole};
+
+pub(in crate::format) use codec::{ReadEvents, WriteEvents};
+// Not all of them are used before all readers and writers are there.
+#[allow(unused_imports)]
+pub(in crate::format) use {
+    frame::{comment, frame},
+    media::{data_url, image_type},
+    seal::Ids,
+    tools::thinks,
+};

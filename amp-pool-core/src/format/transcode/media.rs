@@ -1,0 +1,82 @@
+//! Images and documents inside addresses.
+
+use crate::format::canonical::Source;
+
+/// A `data:` address, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::format) struct DataUrl {
+    /// Lower case, without parameters; `image/jpg` is `image/jpeg`.
+    pub(in crate::format) media_type: String,
+    /// Base64, as it came.
+    pub(in crate::format) data: String,
+}
+
+impl DataUrl {
+    /// Takes a `data:` address apart. `None` when it is none, or is not in base64.
+    pub(in crate::format) fn parse(address: &str) -> Option<Self> {
+        let (scheme, rest) = address.split_at_checked(5)?;
+        let (head, data) = scheme.eq_ignore_ascii_case("data:").then_some(rest)?.split_once(',')?;
+        let mut words = head.split(';');
+        let media_type = words.next().unwrap_or_default().trim().to_ascii_lowercase();
+        let media_type = if media_type == "image/jpg" { "image/jpeg".to_owned() } else { media_type };
+        words.next_back()?.trim().eq_ignore_ascii_case("base64").then(|| Self { media_type, data: data.to_owned() })
+    }
+}
+
+impl Source {
+    /// Where an address points to: into itself, or somewhere in the web.
+    pub(in crate::format) fn of_address(address: &str) -> Self {
+        match DataUrl::parse(address) {
+            Some(DataUrl { media_type, data }) => Self::Base64 { media_type, data },
+            None => Self::Url(address.to_owned()),
+        }
+    }
+}
+
+/// Writes a `data:` address.
+pub(in crate::format) fn data_url(media_type: &str, data: &str) -> String {
+    format!("data:{media_type};base64,{data}")
+}
+
+/// What the first bytes of base64 say an image is, whatever it is called.
+pub(in crate::format) fn image_type(data: &str) -> Option<&'static str> {
+    match data.as_bytes() {
+        [b'i', b'V', b'B', b'O', b'R', b'w', ..] => Some("image/png"),
+        [b'/', b'9', b'j', b'/', ..] => Some("image/jpeg"),
+        [b'R', b'0', b'l', b'G', b'O', ..] => Some("image/gif"),
+        [b'U', b'k', b'l', b'G', b'R', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_data_is_taken_apart() {
+        let check = |address: &str, expected: Option<(&str, &str)>| {
+            let parsed = DataUrl::parse(address);
+            let parsed = parsed.as_ref().map(|url| (url.media_type.as_str(), url.data.as_str()));
+            assert_eq!(parsed, expected, "{address}");
+        };
+        check("data:image/png;base64,iVBO", Some(("image/png", "iVBO")));
+        check("DATA:image/JPG;name=a.jpg;charset=x;Base64,/9j/", Some(("image/jpeg", "/9j/")));
+        check("data:application/pdf; base64 ,JVBE", Some(("application/pdf", "JVBE")));
+        check("data:;base64,AA", Some(("", "AA")));
+        check("data:image/png,raw", None);
+        check("data:base64,AA", None);
+        check("https://example.com/a,b;base64,c", None);
+        check("", None);
+        check("漢字漢", None);
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_first_bytes() {
+        assert_eq!(image_type("iVBORw0KGgo"), Some("image/png"));
+        assert_eq!(image_type("/9j/4AAQ"), Some("image/jpeg"));
+        assert_eq!(image_type("R0lGODlh"), Some("image/gif"));
+        assert_eq!(image_type("UklGRiQA"), Some("image/webp"));
+        assert_eq!(image_type("AAAA"), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! The way there: a client's body becomes the upstream's.
+
+use super::{SealKey, WayBack, call_ids, codec, count, stops, thoughts, tools, turns};
+use crate::{
+    format::{
+        Field, Format, Losses, Reject,
+        canonical::{Issuer, Request},
+        capability::{Dialect, Model},
+    },
+    id::CallId,
+    time::Timestamp,
+};
+
+/// One translation: from whom to whom, and what both sides are.
+///
+/// Everything that is not in the bodies is here; two calls with equal values give equal bytes.
+#[derive(Debug, Clone)]
+pub struct Translation {
+    /// What the client speaks.
+    pub client: Format,
+    /// What the upstream speaks.
+    pub upstream: Format,
+    /// The call. Ids in the answer are made of it.
+    pub call: CallId,
+    /// When the answer says it was made.
+    pub created: Timestamp,
+    /// The model, by the upstream's name.
+    pub model: String,
+    /// The model, by the name that the client asked for and reads in the answer.
+    pub asked_model: String,
+    /// How the upstream deviates.
+    pub dialect: &'static Dialect,
+    /// Who will have made the proofs in the answer, and can check those in the request.
+    pub issuer: Issuer,
+    /// What reasoning is sealed with on its way through the client.
+    pub seal: SealKey,
+    /// What the operator wants.
+    pub policy: Policy,
+}
+
+/// What the operator wants of translations on a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Refuse what can not be carried whole.
+    pub strict: bool,
+    /// Let the provider search the web when a client asks for it.
+    pub web_search: bool,
+    /// Ask Messages upstreams for prompt caching when the client's format has no way to.
+    pub automatic_cache: bool,
+    /// Show clients the model's reasoning.
+    pub show_reasoning: bool,
+    /// Show Chat clients what a Responses model says on its way as reasoning, not as the answer.
+    pub commentary_as_reasoning: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            web_search: false,
+            automatic_cache: true,
+            show_reasoning: true,
+            commentary_as_reasoning: false,
+        }
+    }
+}
+
+/// A request in the upstream's format.
+#[derive(Debug)]
+pub struct Sent {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Where it goes, below the upstream's root: `/v1/messages`.
+    pub path: &'static str,
+    /// What could not be carried.
+    pub losses: Losses,
+    /// What the answer needs.
+    pub back: WayBack,
+}
+
+impl Translation {
+    /// What the model can take. `None`: nobody told us of it.
+    #[must_use]
+    pub fn model_row(&self) -> Option<&'static Model> {
+        Model::find(&self.model)
+    }
+
+    /// Translates a request.
+    ///
+    /// # Errors
+    /// [`Reject`] when the answer would be wrong or a guarantee broken, or anything is lost on a strict route. Nothing
+    /// must be sent then.
+    pub fn request(&self, body: &[u8]) -> Result<Sent, Reject> {
+        let mut losses = self.losses();
+        let mut request = codec::read_request(self.client, body, &mut losses)?;
+        let mut back = WayBack::new(self, &request);
+        request.model.clone_from(&self.model);
+        self.fit(&mut request, &mut losses, &mut back)?;
+        back.expect_input(count::tokens(&request));
+        let body = codec::write_request(&request, self, &mut losses, &mut back)?;
+        Ok(Sent { body, path: path(self.upstream), losses, back })
+    }
+
+    /// A limit above what the model writes is refused by some providers.
+    fn clamp_output(&self, request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
+        let Some(most) = self.model_row().and_then(|row| row.max_output) else { return Ok(()) };
+        match &mut request.max_output {
+            Some(asked) if *asked > most => {
+                *asked = most;
+                losses.adjusted(Field::MaxOutput, format!("clamped to {most}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn losses(&self) -> Losses {
+        if self.policy.strict { Losses::strict(self.client) } else { Losses::new(self.client) }
+    }
+
+    /// The passes, each of which may rely on those before it.
+    fn fit(&self, request: &mut Request, losses: &mut Losses, back: &mut WayBack) -> Result<(), Reject> {
+        for (name, _) in std::mem::take(&mut request.extra) {
+            losses.dropped(name, "")?;
+        }
+        // First: what stays of the thoughts decides which turns are empty.
+        thoughts::resolve(request, self, losses)?;
+        turns::settle(request, losses)?;
+        self.clamp_output(request, losses)?;
+        tools::fit(request, self, losses, back)?;
+        // After the turns, so that every result has its call, and both get the same id.
+        call_ids::fit(request, self);
+        stops::fit(request, self, losses, back)
+    }
+}
+
+fn path(upstream: Format) -> &'static str {
+    match upstream {
+        Format::Chat => "/v1/chat/completions",
+        Format::Messages => "/v1/messages",
+        Format::Responses => "/v1/responses",
+    }
+}

@@ -1,0 +1,310 @@
+//! The order of turns.
+//!
+//! Behind this pass the conversation is settled: right behind a turn with calls stands one turn of the user that holds
+//! one result for each of them, in their order, and nothing else; there are no other results; nothing is blank and
+//! nothing is empty. Adjacent turns of one role stay apart: only Messages wants them merged.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+
+use super::names::hex;
+use crate::format::{
+    Field, Losses, Reject,
+    canonical::{CacheMark, Call, Part, Request, Role, Text, ToolResult, Turn},
+};
+
+/// What stands for a result that never came.
+const NO_RESULT: &str = "No result was recorded for this tool call.";
+
+/// Settles the conversation.
+///
+/// # Errors
+/// The last turn is the user's and says nothing, or something had to be mended on a strict route.
+pub(super) fn settle(request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
+    request.instructions.retain(|text| !is_blank(&text.text));
+    drop_blanks(&mut request.turns);
+    if request.turns.last().is_some_and(|turn| turn.role == Role::User && turn.parts.is_empty()) {
+        return Err(losses.reject(Field::Turns, "the last message is empty"));
+    }
+    name_calls(&mut request.turns);
+    let mut pairing = Pairing::of(&mut request.turns);
+    let mut turns = Vec::with_capacity(request.turns.len() + 1);
+    for (at, turn) in std::mem::take(&mut request.turns).into_iter().enumerate() {
+        let results = pairing.results_of(at, &turn, losses)?;
+        turns.push(turn);
+        turns.extend((!results.is_empty()).then(|| Turn::new(Role::User, results)));
+    }
+    turns.retain(|turn| !turn.parts.is_empty());
+    request.turns = turns;
+    pairing.report(losses)
+}
+
+/// Drops texts that are blank. Providers refuse them; a mark that stood at one moves to what stands before it.
+fn drop_blanks(turns: &mut [Turn]) {
+    for at in 0..turns.len() {
+        for part in std::mem::take(&mut turns[at].parts) {
+            match part {
+                Part::Text(text) if is_blank(&text.text) => {
+                    text.cache.into_iter().for_each(|mark| mark_before(&mut turns[..=at], mark));
+                }
+                Part::Refusal(text) if is_blank(&text) => {}
+                Part::Result(result) => turns[at].parts.push(Part::Result(without_blanks(result))),
+                part => turns[at].parts.push(part),
+            }
+        }
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn without_blanks(mut result: ToolResult) -> ToolResult {
+    result.content.retain(|part| !matches!(part, Part::Text(text) if is_blank(&text.text)));
+    result
+}
+
+fn mark_before(turns: &mut [Turn], mark: CacheMark) {
+    let mut before = turns.iter_mut().flat_map(|turn| &mut turn.parts).rev();
+    if let Some(place) = before.find_map(|part| part.cache_mut()) {
+        place.get_or_insert(mark);
+    }
+}
+
+/// Gives an id to every call that has none: always the same one, as long as the conversation before it is the same.
+fn name_calls(turns: &mut [Turn]) {
+    for (turn_at, turn) in turns.iter_mut().enumerate() {
+        for (at, part) in turn.parts.iter_mut().enumerate() {
+            if let Part::Call(call) = part
+                && call.id.is_empty()
+            {
+                let seed = format!("{turn_at} {at} {}", call.name);
+                call.id = format!("call_{}", hex(&Sha256::digest(seed.as_bytes())[..12]));
+            }
+        }
+    }
+}
+
+/// Results on their way to their calls.
+struct Pairing {
+    /// Results by the turn they stood in. Each has a call before it.
+    loose: Vec<(usize, ToolResult)>,
+    /// Ids of calls by the turn they stand in.
+    called: Vec<(usize, String)>,
+    has_filled: bool,
+    has_doubles: bool,
+    has_orphans: bool,
+}
+
+impl Pairing {
+    /// Takes the results out of their turns. One whose call is nowhere before it becomes text.
+    fn of(turns: &mut [Turn]) -> Self {
+        let (loose, called) = (Vec::new(), Vec::new());
+        let mut pairing = Self { loose, called, has_filled: false, has_doubles: false, has_orphans: false };
+        for (at, turn) in turns.iter_mut().enumerate() {
+            for part in std::mem::take(&mut turn.parts) {
+                match part {
+                    Part::Result(result) if pairing.is_called(&result.call) => pairing.loose.push((at, result)),
+                    Part::Result(result) => {
+                        pairing.has_orphans = true;
+                        turn.parts.extend(as_text(result));
+                    }
+                    part => {
+                        if let Part::Call(call) = &part {
+                            pairing.called.push((at, call.id.clone()));
+                        }
+                        turn.parts.push(part);
+                    }
+                }
+            }
+        }
+        pairing
+    }
+
+    fn is_called(&self, id: &str) -> bool {
+        self.called.iter().any(|(_, called)| called == id)
+    }
+
+    /// The results of the calls in `turn`, which stands at `at`.
+    fn results_of(&mut self, at: usize, turn: &Turn, losses: &Losses) -> Result<Vec<Part>, Reject> {
+        let mut seen = HashSet::new();
+        let mut results = Vec::new();
+        for part in &turn.parts {
+            if let Part::Call(call) = part {
+                if !seen.insert(&call.id) {
+                    return Err(losses.reject(Field::Calls, format!("two calls of one turn have the id `{}`", call.id)));
+                }
+                results.push(Part::Result(self.result_of(at, call)));
+            }
+        }
+        Ok(results)
+    }
+
+    /// The last result behind the call. An id that is used again belongs to the nearest call before its result.
+    fn result_of(&mut self, at: usize, call: &Call) -> ToolResult {
+        let again =
+            self.called.iter().find(|(place, id)| *place > at && *id == call.id).map_or(usize::MAX, |(at, _)| *at);
+        let is_its = |place: usize, result: &ToolResult| result.call == call.id && (at..again).contains(&place);
+        let mut found = self.loose.extract_if(.., |(place, result)| is_its(*place, result));
+        let mut last = found.next();
+        for another in found {
+            self.has_doubles = true;
+            last = Some(another);
+        }
+        last.map(|(_, result)| result).unwrap_or_else(|| {
+            self.has_filled = true;
+            let content = vec![Part::Text(Text::new(NO_RESULT))];
+            ToolResult { call: call.id.clone(), content, is_error: true, cache: None }
+        })
+    }
+
+    fn report(&self, losses: &mut Losses) -> Result<(), Reject> {
+        if self.has_filled {
+            losses.adjusted(Field::Calls, "a missing result was filled in")?;
+        }
+        if self.has_doubles {
+            losses.adjusted(Field::Results, "of results with the same id only the last is sent")?;
+        }
+        if self.has_orphans {
+            losses.adjusted(Field::Results, "a result without a call was made text")?;
+        }
+        Ok(())
+    }
+}
+
+/// A result whose call is not there.
+fn as_text(result: ToolResult) -> Vec<Part> {
+    let head = Part::Text(Text::new(format!("[result of an earlier tool call {}]", result.call)));
+    std::iter::once(head).chain(result.content).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::{
+        Format,
+        canonical::{Input, arbitrary},
+    };
+
+    /// A conversation in short: `u:hi` is text of the user, `a:a!` a call with the id `a` by the assistant, `u:a=x` the
+    /// result `x` of it. Words of one turn are divided by `|`.
+    fn turn(short: &str) -> Turn {
+        let (who, words) = short.split_once(':').unwrap();
+        let role = match who {
+            "u" => Role::User,
+            "a" => Role::Assistant,
+            "s" => Role::System,
+            _ => Role::Developer,
+        };
+        Turn::new(role, words.split('|').map(part).collect())
+    }
+
+    fn part(word: &str) -> Part {
+        if let Some(id) = word.strip_suffix('!') {
+            let input = Input::Json("{}".into());
+            return Part::Call(Call {
+                id: id.into(),
+                name: "f".into(),
+                namespace: None,
+                input,
+                proof: None,
+                cache: None,
+            });
+        }
+        match word.split_once('=') {
+            Some((id, said)) => {
+                let content = vec![Part::Text(Text::new(said))];
+                Part::Result(ToolResult { call: id.into(), content, is_error: false, cache: None })
+            }
+            None => Part::Text(Text::new(word)),
+        }
+    }
+
+    fn short(turn: &Turn) -> String {
+        let who = match turn.role {
+            Role::User => "u",
+            Role::Assistant => "a",
+            Role::System => "s",
+            Role::Developer => "d",
+        };
+        let words: Vec<String> = turn.parts.iter().map(word).collect();
+        format!("{who}:{}", words.join("|"))
+    }
+
+    fn word(part: &Part) -> String {
+        match part {
+            Part::Text(text) => text.text.clone(),
+            Part::Call(call) => format!("{}!", call.id),
+            Part::Result(ToolResult { call, content, is_error, .. }) => {
+                let said: String = content.iter().map(word).collect();
+                format!("{call}={}", if *is_error { "error" } else { &said })
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn settled(turns: &[&str]) -> Result<(Vec<String>, Option<String>), Reject> {
+        let mut losses = Losses::new(Format::Chat);
+        let mut request = Request { turns: turns.iter().map(|short| turn(short)).collect(), ..Request::default() };
+        settle(&mut request, &mut losses)?;
+        Ok((request.turns.iter().map(short).collect(), losses.adjusted_header()))
+    }
+
+    #[test]
+    fn results_stand_behind_their_calls_in_their_order() {
+        let check = |turns: &[&str], expected: &[&str], is_adjusted: bool| {
+            let (turns, adjusted) = settled(turns).unwrap();
+            assert_eq!(turns, expected);
+            assert_eq!(adjusted.is_some(), is_adjusted, "{adjusted:?}");
+        };
+        check(&["u:hi", "a:yes|a!", "u:a=1", "u:go"], &["u:hi", "a:yes|a!", "u:a=1", "u:go"], false);
+        check(&["u:hi", "a:a!|b!", "u:b=2", "u:a=1"], &["u:hi", "a:a!|b!", "u:a=1|b=2"], false);
+        check(&["u:hi", "a:a!", "d:hook", "u:say|a=1"], &["u:hi", "a:a!", "u:a=1", "d:hook", "u:say"], false);
+        check(&["u:hi", "a:a!", "u:a=1", "a:a!", "u:a=2"], &["u:hi", "a:a!", "u:a=1", "a:a!", "u:a=2"], false);
+        check(&["u:hi", "a:a!", "u:go"], &["u:hi", "a:a!", "u:a=error", "u:go"], true);
+        check(&["u:hi", "a:a!", "a:a!", "u:a=2"], &["u:hi", "a:a!", "u:a=error", "a:a!", "u:a=2"], true);
+        check(&["u:hi", "a:a!", "u:a=1", "u:a=2"], &["u:hi", "a:a!", "u:a=2"], true);
+        check(&["u:x=1", "a:ok"], &["u:[result of an earlier tool call x]|1", "a:ok"], true);
+        check(&["u:hi", "a:", "u: ", "s:\n", "u:go"], &["u:hi", "u:go"], false);
+    }
+
+    #[test]
+    fn what_can_not_be_mended_is_refused() {
+        let check = |turns: &[&str], field: &str| {
+            assert_eq!(settled(turns).unwrap_err().field.as_deref(), Some(field));
+        };
+        check(&["u:hi", "a:yes", "u: "], "messages");
+        check(&["u:hi", "a:a!|a!", "u:a=1"], "messages[].tool_calls");
+    }
+
+    #[test]
+    fn a_mark_moves_from_a_blank_to_what_stands_before_it() {
+        let blank = Part::Text(Text { cache: Some(CacheMark::Hour), ..Text::new(" ") });
+        let turns = vec![turn("u:hi"), Turn::new(Role::User, vec![blank]), turn("u:go")];
+        let mut request = Request { turns, ..Request::default() };
+        settle(&mut request, &mut Losses::new(Format::Chat)).unwrap();
+
+        assert_eq!(request.turns[0].parts[0].cache_mut(), Some(&mut Some(CacheMark::Hour)));
+    }
+
+    #[test]
+    fn a_call_without_an_id_gets_the_same_one_every_time() {
+        let once = settled(&["u:hi", "a:!", "u:go"]).unwrap().0;
+
+        assert_eq!(settled(&["u:hi", "a:!", "u:go"]).unwrap().0, once);
+        assert!(once[1].starts_with("a:call_") && once[2].starts_with("u:call_"), "{once:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_settled_stays_as_it_is(mut request in arbitrary::request()) {
+            let mut losses = Losses::strict(Format::Chat);
+            let before = request.turns.clone();
+            settle(&mut request, &mut losses).unwrap();
+            prop_assert_eq!(request.turns, before);
+        }
+    }
+}
