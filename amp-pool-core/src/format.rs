@@ -115,6 +115,12 @@ impl Endpoint {
         matches!(self, Self::ChatCompletions | Self::Messages | Self::CountTokens | Self::Responses)
     }
 
+    /// Whether a call can be served by an upstream that speaks another format.
+    #[must_use]
+    pub fn is_translatable(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Messages | Self::Responses)
+    }
+
     /// The name in records.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -22,7 +22,7 @@ use crate::{
     service::{
         BoxError, Limits, Response,
         admit::{Admit, AdmitLayer},
-        attempts::Attempts,
+        attempts::{Attempts, SealSecret},
         auth::{Auth, AuthLayer, Callers, Tokens},
         read::{Read, ReadLayer},
         render::{Render, RenderFuture, RenderLayer},
@@ -89,6 +89,7 @@ pub struct PoolBuilder {
     prices: Option<PriceBook>,
     clock: Option<Arc<dyn Clock>>,
     limits: Limits,
+    seal: Option<[u8; 32]>,
 }
 
 impl PoolBuilder {
@@ -124,6 +125,14 @@ impl PoolBuilder {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Seals reasoning that travels through a client of another format with `secret`, the same on every node and after
+    /// every start. Without one a fresh secret is made, and reasoning from before is not shown to the upstream again.
+    #[must_use]
+    pub fn seal(mut self, secret: [u8; 32]) -> Self {
+        self.seal = Some(secret);
         self
     }
 
@@ -164,7 +173,8 @@ impl PoolBuilder {
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
-        Ok(Pool { stack: stack(&state, callers, transport, self.limits), handle })
+        let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);
+        Ok(Pool { stack: stack(&state, callers, transport, self.limits, seal), handle })
     }
 }
 
@@ -173,6 +183,7 @@ fn stack(
     callers: Arc<dyn Callers>,
     transport: Arc<dyn Transport>,
     limits: Limits,
+    seal: SealSecret,
 ) -> Render<TypedStack> {
     let clock = || state.clock.clone();
     tower::ServiceBuilder::new()
@@ -187,7 +198,12 @@ fn stack(
         // From here on exactly one record will exist.
         .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone()))
         // One scope owns all tries of a call.
-        .service(Attempts::new(transport, limits, clock()))
+        .service(Attempts::new(transport, limits, clock(), seal))
+}
+
+fn fresh_seal() -> Result<[u8; 32], BuildError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map(|()| secret).map_err(BuildError::Random)
 }
 
 #[cfg(feature = "reqwest")]
@@ -211,6 +227,8 @@ pub enum BuildError {
     /// The transport could not be made.
     #[cfg(feature = "reqwest")]
     Transport(crate::transport::TransportError),
+    /// The system gave no random bytes.
+    Random(getrandom::Error),
     /// None was given, and the feature `reqwest` is off.
     NoTransport,
 }
@@ -221,6 +239,7 @@ impl fmt::Display for BuildError {
             Self::Store(error) => write!(f, "{error}"),
             #[cfg(feature = "reqwest")]
             Self::Transport(error) => write!(f, "{error}"),
+            Self::Random(error) => write!(f, "no random bytes: {error}"),
             Self::NoTransport => f.write_str("the pool has no transport"),
         }
     }
@@ -232,6 +251,7 @@ impl std::error::Error for BuildError {
             Self::Store(error) => Some(error),
             #[cfg(feature = "reqwest")]
             Self::Transport(error) => Some(error),
+            Self::Random(error) => Some(error),
             Self::NoTransport => None,
         }
     }

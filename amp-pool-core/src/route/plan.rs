@@ -27,8 +27,10 @@ pub struct Seat {
 /// What a choice is for.
 #[derive(Clone, Copy)]
 pub struct Want<'a> {
-    /// The format the upstream must speak.
+    /// The format of the call.
     pub format: Format,
+    /// Whether seats take part that do not speak it: then the call is translated.
+    pub translates: bool,
     /// The model the client named, under which a seat without its own name is judged.
     pub model: &'a str,
     /// Seats that failed in this call. None of them is tried again in it.
@@ -92,12 +94,12 @@ impl Plan {
     /// its line, and a bad line is better than none.
     #[must_use]
     pub fn choose(&self, want: Want<'_>) -> Choice {
-        let speaking = || self.numbered().filter(|(_, seat)| seat.formats.contains(&want.format));
+        let speaking = || self.numbered().filter(|(_, seat)| seat.format_for(want.format, want.translates).is_some());
         let left = || speaking().filter(|(at, _)| !want.tried.contains(at));
         let fit = || left().filter(|(_, seat)| seat.hindrance(want).is_none());
         let on_good_line = || fit().filter(|(_, seat)| seat.key.link.condition(want.now).is_none());
 
-        if let Some(seat) = self.turn(on_good_line).or_else(|| self.turn(fit)) {
+        if let Some(seat) = self.turn(want.format, on_good_line).or_else(|| self.turn(want.format, fit)) {
             return Choice::Seat(seat);
         }
         match left().filter_map(|(_, seat)| seat.hindrance(want)).min_by_key(|condition| condition.until) {
@@ -107,11 +109,14 @@ impl Plan {
         }
     }
 
-    /// The next of the best rank among `seats`.
-    fn turn<'a, I: Iterator<Item = (usize, &'a Seat)>>(&self, seats: impl Fn() -> I) -> Option<usize> {
+    /// The next of the best rank among `seats`; in it, those that speak the call's own format go first.
+    fn turn<'a, I: Iterator<Item = (usize, &'a Seat)>>(&self, format: Format, seats: impl Fn() -> I) -> Option<usize> {
         let rank = seats().next()?.1.rank;
+        let best = || seats().take_while(|(_, seat)| seat.rank == rank);
+        let is_native = |seat: &Seat| seat.formats.contains(&format);
+        let any_native = best().any(|(_, seat)| is_native(seat));
         let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-        wheel.turn(seats().take_while(|(_, seat)| seat.rank == rank).map(|(at, seat)| (at, seat.weight)))
+        wheel.turn(best().filter(|(_, seat)| !any_native || is_native(seat)).map(|(at, seat)| (at, seat.weight)))
     }
 
     fn numbered(&self) -> impl Iterator<Item = (usize, &Seat)> {
@@ -119,7 +124,18 @@ impl Plan {
     }
 }
 
+/// What a call is translated to, best first: what keeps reasoning and tools apart most cleanly.
+const TRANSLATE_TO: [Format; 3] = [Format::Responses, Format::Messages, Format::Chat];
+
 impl Seat {
+    /// The format in which the upstream is spoken to for a call of `format`.
+    #[must_use]
+    pub fn format_for(&self, format: Format, translates: bool) -> Option<Format> {
+        let native = self.formats.contains(&format).then_some(format);
+        let other = || TRANSLATE_TO.into_iter().find(|other| self.formats.contains(other));
+        native.or_else(|| if translates { other() } else { None })
+    }
+
     fn hindrance(&self, want: Want<'_>) -> Option<Condition> {
         self.key.health.hindrance(self.model(want.model), want.now)
     }

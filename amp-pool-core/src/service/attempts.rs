@@ -5,6 +5,7 @@
 
 mod failure;
 mod opening;
+mod prepare;
 
 use std::{
     sync::Arc,
@@ -12,12 +13,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tower::Service;
 
-use self::failure::{Failure, Refusal};
+use self::{
+    failure::{Failure, Refusal},
+    prepare::{Prepared, Way},
+};
 use super::{
     Admitted, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
     body::{Metered, Parts, Shape},
@@ -27,7 +31,7 @@ use super::{
 use crate::{
     Error,
     classify::Verdict,
-    format::{HiddenUsage, Meter, Splice, splice},
+    format::{Format, HiddenUsage, Losses, Meter, Transcoder, WayBack, Whole},
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::Outcome,
@@ -44,13 +48,17 @@ pub struct Attempts {
     transport: Arc<dyn Transport>,
     limits: Limits,
     clock: Arc<dyn Clock>,
+    seal: SealSecret,
 }
+
+/// What reasoning is sealed with on its way through clients of another format.
+pub type SealSecret = Arc<[u8; 32]>;
 
 impl Attempts {
     /// Sends by `transport`, within `limits`.
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self { transport, limits, clock }
+    pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>, seal: SealSecret) -> Self {
+        Self { transport, limits, clock, seal }
     }
 }
 
@@ -75,6 +83,8 @@ enum Step {
     Answered(Response),
     /// Another key may do better.
     Failed(Box<Recorder>, Failure),
+    /// The request can not be put into the upstream's format; nothing was sent.
+    Rejected(Box<Recorder>, Error),
 }
 
 impl Attempts {
@@ -94,25 +104,35 @@ impl Attempts {
                     recorder = *unfinished;
                     last = Some(failure.beside(last));
                 }
+                Step::Rejected(unfinished, error) => return Err(self.reject(&routed, *unfinished, error).await),
             }
         }
     }
 
     async fn attempt(&self, routed: &Routed, seat: &Seat, mut recorder: Recorder) -> Step {
-        let model = seat.model(&routed.call.ask.model);
-        recorder.begin(&seat.key, routed.call.ask.format, model);
-        let failure = match self.send(routed, seat).await {
+        let ask = &routed.call.ask;
+        let model = seat.model(&ask.model);
+        let format = seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format);
+        recorder.begin(&seat.key, format, model);
+        let Prepared { outgoing, way } = match self.prepare(routed, seat, format) {
+            Ok(prepared) => prepared,
+            Err(error) => return Step::Rejected(Box::new(recorder), error),
+        };
+        let failure = match self.send(routed, outgoing).await {
             Err(failure) => failure,
-            Ok(answer) if answer.status().is_success() => match self.open(routed, seat, answer, &mut recorder).await {
-                Ok((head, opening, body)) => {
-                    seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                    seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                    return Step::Answered(self.serve(routed, recorder, &head, opening, body).await);
+            Ok(answer) if answer.status().is_success() => {
+                match self.open(routed, seat, format, answer, &mut recorder).await {
+                    Ok((head, opening, body)) => {
+                        seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                        seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                        let come = Come { head, opening, body };
+                        return Step::Answered(self.serve(routed, way, recorder, come).await);
+                    }
+                    Err(failure) => failure,
                 }
-                Err(failure) => failure,
-            },
+            }
             Ok(answer) => match self.refusal(seat, answer).await {
-                Refusal::OfTheCaller(response) => return Step::Answered(self.pass_on(recorder, response).await),
+                Refusal::OfTheCaller(response) => return Step::Answered(self.pass_on(way, recorder, response).await),
                 Refusal::OfTheKey(failure) => failure,
             },
         };
@@ -126,13 +146,13 @@ impl Attempts {
 /// Selecting.
 fn want<'a>(routed: &'a Routed, tried: &'a [usize]) -> Want<'a> {
     let ask = &routed.call.ask;
-    Want { format: ask.format, model: &ask.model, tried, now: ambient::now() }
+    let translates = ask.endpoint.is_translatable();
+    Want { format: ask.format, translates, model: &ask.model, tried, now: ambient::now() }
 }
 
-/// Preparing and sending.
+/// Sending.
 impl Attempts {
-    async fn send(&self, routed: &Routed, seat: &Seat) -> Result<http::Response<UpstreamBody>, Failure> {
-        let outgoing = prepare(routed, seat)?;
+    async fn send(&self, routed: &Routed, outgoing: Outgoing) -> Result<http::Response<UpstreamBody>, Failure> {
         let patience = self.patience(routed);
         match tokio::time::timeout(patience, self.transport.send(outgoing)).await {
             Ok(answer) => answer.map_err(|error| Failure::network(&error)),
@@ -146,65 +166,42 @@ impl Attempts {
     }
 }
 
-/// The request for an upstream that speaks the caller's format: the client's own bytes, but for the named splices.
-fn prepare(routed: &Routed, seat: &Seat) -> Result<Outgoing, Failure> {
-    let call = &routed.call;
-    let key = &seat.key;
-    let upstream = key.upstream(call.ask.format).ok_or_else(|| Failure::ours("this key does not speak the format"))?;
-    let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut headers = headers::to_upstream(&call.head.headers, |headers| upstream.complete(headers), &key.egress);
-    let signed = upstream.auth().apply(&key.key.spec.api_key, &mut headers);
-    signed.map_err(|_| Failure::ours("the key's credential can not be sent"))?;
-    let uri = upstream.url(path).and_then(|url| url.parse::<http::Uri>().ok());
-    let uri = uri.ok_or_else(|| Failure::ours("the path does not make a URL at the upstream"))?;
-    let mut request = http::Request::new(splice(&call.body, splices(routed, seat)));
-    *request.method_mut() = call.head.method.clone();
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Ok(Outgoing { request, egress: key.egress.clone() })
-}
-
-/// The changes to the body: the model where an alias maps it, and usage where a Chat stream did not ask for it.
-fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
-    let ask = &routed.call.ask;
-    let mut edits = Vec::new();
-    if let (Some(span), Some(model)) = (&ask.model_span, &seat.upstream_model)
-        && **model != *ask.model
-    {
-        edits.push(Splice::string(span.clone(), model));
-    }
-    if seat.key.provider.include_usage_ok {
-        edits.extend(ask.ask_for_usage.clone());
-    }
-    edits
+/// An answer that has begun to come.
+struct Come {
+    head: http::response::Parts,
+    opening: Vec<Bytes>,
+    body: UpstreamBody,
 }
 
 /// Serving.
 impl Attempts {
-    async fn serve(
-        &self,
-        routed: &Routed,
-        mut recorder: Recorder,
-        head: &http::response::Parts,
-        opening: Vec<Bytes>,
-        upstream: UpstreamBody,
-    ) -> Response {
-        recorder.verdict(Verdict::Answer.as_str(), Some(head.status.as_u16()), None);
+    async fn serve(&self, routed: &Routed, way: Way, mut recorder: Recorder, come: Come) -> Response {
+        let status = come.head.status;
+        recorder.verdict(Verdict::Answer.as_str(), Some(status.as_u16()), None);
         recorder.serving();
-        recorder.status(head.status.as_u16());
+        recorder.status(status.as_u16());
+        match way {
+            Way::Native => self.serve_native(routed, recorder, come).await,
+            Way::Translated(back, losses) if routed.call.ask.stream => {
+                tell_losses(self.serve_translated(routed, *back, recorder, come), &losses)
+            }
+            Way::Translated(back, losses) => {
+                tell_losses(self.serve_whole(routed, &back, recorder, come).await, &losses)
+            }
+        }
+    }
+
+    async fn serve_native(&self, routed: &Routed, recorder: Recorder, come: Come) -> Response {
+        let Come { head, opening, body: upstream } = come;
         let call = &routed.call;
         let stream = headers::is_stream(&head.headers);
-        let come: u64 = opening.iter().map(|frame| frame.len() as u64).sum();
+        let arrived: u64 = opening.iter().map(|frame| frame.len() as u64).sum();
         let left = http_body::Body::size_hint(&upstream).exact().filter(|_| length_is_known(&head.headers));
         let parts = Parts {
-            call: call.id,
-            format: call.ask.format,
-            shape: if stream { Shape::Stream } else { Shape::Whole { left: left.map(|left| left + come) } },
-            upstream,
-            meter: meter(routed, &head.headers),
+            shape: if stream { Shape::Stream } else { Shape::Whole { left: left.map(|left| left + arrived) } },
             hidden_usage: (stream && call.ask.ask_for_usage.is_some()).then(HiddenUsage::new),
-            limits: self.limits.clone(),
-            deadline: call.started + self.limits.total,
+            meter: meter(routed, call.ask.format, &head.headers),
+            ..self.parts(routed, upstream)
         };
         let mut body = Metered::new(parts, recorder, opening);
         // An answer that is all here goes out at once, head and body in one write, when the books have it.
@@ -212,15 +209,105 @@ impl Attempts {
         respond(head.status, &head.headers, PoolBody::metered(body))
     }
 
+    /// A stream in the client's format. The meter reads the upstream's own events: they are the richest truth.
+    fn serve_translated(&self, routed: &Routed, back: WayBack, recorder: Recorder, come: Come) -> Response {
+        let Come { head, opening, body: upstream } = come;
+        let parts = Parts {
+            meter: meter(routed, back.upstream(), &head.headers),
+            transcoder: Some(Box::new(Transcoder::new(back))),
+            ..self.parts(routed, upstream)
+        };
+        let mut response =
+            respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening)));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        response
+    }
+
+    /// A whole answer in the client's format.
+    async fn serve_whole(&self, routed: &Routed, back: &WayBack, mut recorder: Recorder, come: Come) -> Response {
+        let Come { head, opening, mut body } = come;
+        let mut meter = meter(routed, back.upstream(), &head.headers);
+        let (read, broken) = self.read_whole(opening, &mut body, meter.as_mut()).await;
+        if let Some(meter) = &mut meter {
+            meter.finish();
+            recorder.used(meter.usage(), meter.source());
+        }
+        let whole = back.whole(head.status.as_u16(), &read);
+        recorder.status(whole.status);
+        let outcome = match broken {
+            Some(error) => {
+                recorder.error(error.name(), &error.to_string());
+                Outcome::Cut
+            }
+            None if whole.status != StatusCode::OK.as_u16() => {
+                recorder.error("upstream", &String::from_utf8_lossy(&whole.body));
+                Outcome::Cut
+            }
+            None => Outcome::Done,
+        };
+        self.written(recorder, outcome).await;
+        translated(&head.headers, whole)
+    }
+
+    /// Reads an answer to its end. What came before it broke off is kept: it may be billed.
+    async fn read_whole(
+        &self,
+        opening: Vec<Bytes>,
+        body: &mut UpstreamBody,
+        mut meter: Option<&mut Meter>,
+    ) -> (BytesMut, Option<Error>) {
+        let mut read = BytesMut::new();
+        let mut take = |frame: &Bytes, read: &mut BytesMut| {
+            if let Some(meter) = &mut meter {
+                meter.feed(frame);
+            }
+            read.extend_from_slice(frame);
+        };
+        opening.iter().for_each(|frame| take(frame, &mut read));
+        loop {
+            match tokio::time::timeout(self.limits.idle, next(body)).await {
+                Err(_) => return (read, Some(Error::timeout("the upstream fell silent"))),
+                Ok(Err(error)) => return (read, Some(Error::upstream(error.to_string()).with_source(error))),
+                Ok(Ok(None)) => return (read, None),
+                Ok(Ok(Some(_))) if read.len() > TRANSLATED_MAX => {
+                    return (read, Some(Error::upstream("the upstream's answer is too long to be translated")));
+                }
+                Ok(Ok(Some(frame))) => take(&frame, &mut read),
+            }
+        }
+    }
+
+    fn parts(&self, routed: &Routed, upstream: UpstreamBody) -> Parts {
+        Parts {
+            call: routed.call.id,
+            format: routed.call.ask.format,
+            shape: Shape::Stream,
+            upstream,
+            meter: None,
+            hidden_usage: None,
+            transcoder: None,
+            limits: self.limits.clone(),
+            deadline: routed.call.started + self.limits.total,
+        }
+    }
+
     /// Passes the upstream's refusal of the client's own mistake on, as it is.
-    async fn pass_on(&self, mut recorder: Recorder, refusal: http::Response<Bytes>) -> Response {
+    async fn pass_on(&self, way: Way, mut recorder: Recorder, refusal: http::Response<Bytes>) -> Response {
         let (head, body) = refusal.into_parts();
         recorder.verdict(Verdict::CallerFault.as_str(), Some(head.status.as_u16()), None);
         recorder.serving();
         recorder.status(head.status.as_u16());
         recorder.error(Verdict::CallerFault.as_str(), &String::from_utf8_lossy(&body));
+        let answer = match way {
+            Way::Native => respond(head.status, &head.headers, PoolBody::whole(body)),
+            Way::Translated(back, _) => translated(&head.headers, back.error(head.status.as_u16(), &body)),
+        };
+        recorder.status(answer.status().as_u16());
         self.written(recorder, Outcome::Failed).await;
-        respond(head.status, &head.headers, PoolBody::whole(body))
+        answer
     }
 
     /// Writes a failed call's record and waits for it, within bounds: an error is an answer too.
@@ -237,14 +324,36 @@ fn length_is_known(headers: &HeaderMap) -> bool {
     headers.contains_key(header::CONTENT_LENGTH)
 }
 
-fn meter(routed: &Routed, headers: &HeaderMap) -> Option<Meter> {
+/// How long an answer may be that is translated as a whole.
+const TRANSLATED_MAX: usize = 64 << 20;
+
+/// A whole answer in the client's format.
+fn translated(upstream: &HeaderMap, whole: Whole) -> Response {
+    let status = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = respond(status, upstream, PoolBody::whole(whole.body.into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Tells what could not be carried.
+fn tell_losses(mut response: Response, losses: &Losses) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [("x-amp-dropped", losses.dropped_header()), ("x-amp-adjusted", losses.adjusted_header())] {
+        if let Some(value) = value {
+            headers::set(headers, name, &value);
+        }
+    }
+    response
+}
+
+fn meter(routed: &Routed, upstream: Format, headers: &HeaderMap) -> Option<Meter> {
     let ask = &routed.call.ask;
     if !ask.is_paid() {
         return None;
     }
     let mut meter = match headers::is_stream(headers) {
-        true => Meter::stream(ask.format),
-        false if headers::is_json(headers) => Meter::whole(ask.format),
+        true => Meter::stream(upstream),
+        false if headers::is_json(headers) => Meter::whole(upstream),
         false => return None,
     };
     if ask.endpoint.needs_model() {

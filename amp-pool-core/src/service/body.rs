@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use super::{BoxError, Limits, ambient, recorder::Recorder, render};
 use crate::{
     Error,
-    format::{Ending, Format, HiddenUsage, Meter, error_event},
+    format::{Ending, Format, HiddenUsage, Meter, Transcoder, error_event},
     id::CallId,
     ledger::Durable,
     store::Outcome,
@@ -94,6 +94,8 @@ pub(super) struct Parts {
     pub(super) upstream: UpstreamBody,
     pub(super) meter: Option<Meter>,
     pub(super) hidden_usage: Option<HiddenUsage>,
+    /// Writes the upstream's events in the client's format.
+    pub(super) transcoder: Option<Box<Transcoder>>,
     pub(super) limits: Limits,
     /// The call ends here, whatever it does.
     pub(super) deadline: Instant,
@@ -263,6 +265,9 @@ impl Metered {
     }
 
     fn release(&mut self, frame: Bytes) {
+        if let Some(transcoder) = &mut self.parts.transcoder {
+            return push(&mut self.free, |out| transcoder.feed(&frame, out));
+        }
         match &mut self.parts.hidden_usage {
             Some(hidden) => self.free.extend(hidden.feed(frame)),
             None if frame.is_empty() => {}
@@ -271,6 +276,9 @@ impl Metered {
     }
 
     fn hold(&mut self, frame: Bytes) {
+        if let Some(transcoder) = &mut self.parts.transcoder {
+            return push(&mut self.held, |out| transcoder.feed(&frame, out));
+        }
         match &mut self.parts.hidden_usage {
             Some(hidden) => self.held.extend(hidden.feed(frame)),
             None => self.held.push_back(frame),
@@ -297,6 +305,9 @@ impl Metered {
 
     /// Writes the record of an answer that came to its end.
     fn settle(&mut self, after: After) {
+        if let Some(transcoder) = &mut self.parts.transcoder {
+            push(&mut self.held, |out| transcoder.finish(out));
+        }
         let failure = self.parts.meter.as_ref().and_then(Meter::failure).map(|failure| failure.message.clone());
         let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
         let outcome = match failure {
@@ -315,7 +326,8 @@ impl Metered {
         recorder.error(error.name(), &error.to_string());
         let after = match self.parts.shape {
             Shape::Stream => {
-                self.held.push_back(self.farewell(&error));
+                let farewell = self.farewell(&error);
+                self.held.push_back(farewell);
                 After::Over
             }
             Shape::Whole { .. } => After::Breaking(error.into()),
@@ -332,10 +344,16 @@ impl Metered {
         };
     }
 
-    fn farewell(&self, error: &Error) -> Bytes {
+    fn farewell(&mut self, error: &Error) -> Bytes {
         let status = render::status(error, self.parts.format);
         let (message, call) = (error.to_string(), self.parts.call.to_string());
-        let event = error_event(self.parts.format, &render::problem(error, &message, status, &call));
+        let problem = render::problem(error, &message, status, &call);
+        if let Some(transcoder) = &mut self.parts.transcoder {
+            let mut out = Vec::new();
+            transcoder.fail(&problem, &mut out);
+            return out.into();
+        }
+        let event = error_event(self.parts.format, &problem);
         // An event that was cut in two must not swallow this one.
         [&b"\n\n"[..], &event].concat().into()
     }
@@ -401,6 +419,15 @@ impl Metered {
             Phase::Breaking(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+/// Adds what `write` writes, if it writes anything.
+fn push(queue: &mut VecDeque<Bytes>, write: impl FnOnce(&mut Vec<u8>)) {
+    let mut out = Vec::new();
+    write(&mut out);
+    if !out.is_empty() {
+        queue.push_back(out.into());
     }
 }
 

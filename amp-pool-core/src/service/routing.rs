@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use super::{Call, PoolBody, Response, ResponseFuture, Routed};
 use crate::{
     Error,
-    format::{Endpoint, Format},
+    format::{Endpoint, Format, Reject, count_tokens},
     route::{Catalog, KnownModel},
 };
 
@@ -65,6 +65,7 @@ where
             return Box::pin(std::future::ready(models(&call, &catalog)));
         }
         match route(call, catalog) {
+            Ok(routed) if must_count(&routed) => Box::pin(std::future::ready(count(&routed.call))),
             Ok(routed) => self.inner.call(routed),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
@@ -81,22 +82,41 @@ fn route(call: Call, catalog: Arc<Catalog>) -> Result<Routed, Error> {
     if plan.seats().is_empty() {
         return Err(Error::no_key("this pool has no enabled key"));
     }
-    if !plan.formats().contains(&call.ask.format) {
+    let is_ours = call.ask.endpoint.is_translatable() || call.ask.endpoint == Endpoint::CountTokens;
+    if !is_ours && !plan.formats().contains(&call.ask.format) {
         return Err(mismatch(&call, plan.formats()));
     }
     Ok(Routed { call, catalog, plan })
 }
 
-/// The seam where translation begins: a call whose format no key of its model speaks.
+/// A call that is not translated and whose format no key of its model speaks.
 fn mismatch(call: &Call, spoken: &[Format]) -> Error {
     let spoken: Vec<_> = spoken.iter().map(|format| format.as_str()).collect();
     let Call { ask, .. } = call;
     Error::format_mismatch(format!(
-        "the keys for `{}` speak the format {}, this call came as {}; translation between formats is not available yet",
+        "the keys for `{}` speak the format {}, this call came as {}, and calls of this kind are not translated",
         ask.model,
         spoken.join(" and "),
         ask.format,
     ))
+}
+
+/// Whether nobody behind the model counts tokens, so that we have to.
+fn must_count(routed: &Routed) -> bool {
+    routed.call.ask.endpoint == Endpoint::CountTokens && !routed.plan.formats().contains(&routed.call.ask.format)
+}
+
+/// An estimate of ours. It costs nothing and opens no record.
+fn count(call: &Call) -> Result<Response, Error> {
+    let counted = count_tokens(call.ask.format, &call.body).map_err(|reject| rejected(&reject))?;
+    let mut response = http::Response::new(PoolBody::whole(counted.into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// A request that can not be translated, before anything was sent.
+pub(super) fn rejected(reject: &Reject) -> Error {
+    Error::bad_request(reject.field.clone().unwrap_or_default(), reject.message.clone())
 }
 
 fn models(call: &Call, catalog: &Catalog) -> Result<Response, Error> {

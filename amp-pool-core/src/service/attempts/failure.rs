@@ -41,11 +41,6 @@ impl Failure {
         Self { verdict: Verdict::UpstreamFault, status: Some(StatusCode::OK), message, silent: false }
     }
 
-    /// It can not even be sent, and would not be by any other key.
-    pub(super) fn ours(message: &str) -> Self {
-        Self { verdict: Verdict::CallerFault, status: None, message: message.to_owned(), silent: false }
-    }
-
     /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
     pub(super) fn teach(&self, seat: &Seat, model: &str) {
         let (now, reason) = (ambient::now(), self.reason());
@@ -115,10 +110,23 @@ impl Attempts {
 
 /// Giving up.
 impl Attempts {
+    /// Ends a call whose request no upstream could be sent.
+    pub(super) async fn reject(&self, routed: &Routed, mut recorder: Recorder, error: Error) -> Error {
+        recorder.verdict(Verdict::CallerFault.as_str(), None, Some(&error.to_string()));
+        self.fail(routed, recorder, &error).await;
+        error
+    }
+
+    async fn fail(&self, routed: &Routed, mut recorder: Recorder, error: &Error) {
+        recorder.status(render::status(error, routed.call.ask.format).as_u16());
+        recorder.error(error.name(), &error.to_string());
+        self.written(recorder, Outcome::Failed).await;
+    }
+
     pub(super) async fn give_up(
         &self,
         routed: &Routed,
-        mut recorder: Recorder,
+        recorder: Recorder,
         last: Option<Failure>,
         choice: Choice,
     ) -> Error {
@@ -131,9 +139,7 @@ impl Attempts {
             Choice::Resting { wait, .. } => error.with_retry_after(wait),
             _ => error,
         };
-        recorder.status(render::status(&error, routed.call.ask.format).as_u16());
-        recorder.error(error.name(), &error.to_string());
-        self.written(recorder, Outcome::Failed).await;
+        self.fail(routed, recorder, &error).await;
         error
     }
 }

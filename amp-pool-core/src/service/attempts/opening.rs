@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     classify::{Signal, Verdict},
-    format::{self, Endpoint, Opened, Opening},
+    format::{self, Endpoint, Format, Opened, Opening},
     route::Seat,
     service::{Routed, headers::is_stream, recorder::Recorder},
     transport::UpstreamBody,
@@ -25,6 +25,7 @@ impl Attempts {
         &self,
         routed: &Routed,
         seat: &Seat,
+        format: Format,
         answer: http::Response<UpstreamBody>,
         recorder: &mut Recorder,
     ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
@@ -39,7 +40,7 @@ impl Attempts {
         };
         recorder.first_byte();
         let opening = if is_stream(&head.headers) {
-            self.open_stream(routed, seat, first, &mut body).await?
+            self.open_stream(format, seat, first, &mut body).await?
         } else {
             if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
                 self.judge(seat, error)?;
@@ -51,13 +52,13 @@ impl Attempts {
 
     async fn open_stream(
         &self,
-        routed: &Routed,
+        format: Format,
         seat: &Seat,
         first: Bytes,
         body: &mut UpstreamBody,
     ) -> Result<Vec<Bytes>, Failure> {
         let until = tokio::time::Instant::now() + self.limits.opening_time;
-        let mut opening = Opening::new(routed.call.ask.format);
+        let mut opening = Opening::new(format);
         let (mut held, mut bytes, mut frame) = (Vec::with_capacity(2), 0, first);
         loop {
             let state = opening.feed(&frame);

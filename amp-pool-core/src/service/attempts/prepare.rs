@@ -1,0 +1,115 @@
+//! The request for one key.
+//!
+//! Where the upstream speaks the caller's format, the client's own bytes leave, but for the named splices. Else the body
+//! is translated, and what the answer needs to come back travels beside it.
+
+use http::{HeaderMap, Uri};
+
+use super::Attempts;
+use crate::{
+    Error,
+    format::{
+        Chain, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
+        capability::Dialect, splice,
+    },
+    keys::LiveKey,
+    provider::Upstream,
+    route::Seat,
+    service::{Routed, headers, routing::rejected},
+    transport::Outgoing,
+};
+
+/// A request, and its way back.
+pub(super) struct Prepared {
+    pub(super) outgoing: Outgoing,
+    pub(super) way: Way,
+}
+
+/// How an answer comes back to the client.
+pub(super) enum Way {
+    /// As it is.
+    Native,
+    /// Translated. What could not be carried is told beside the answer.
+    Translated(Box<WayBack>, Losses),
+}
+
+impl Attempts {
+    pub(super) fn prepare(&self, routed: &Routed, seat: &Seat, format: Format) -> Result<Prepared, Error> {
+        let ask = &routed.call.ask;
+        // First of all and nearly always: nothing is translated.
+        if format == ask.format {
+            let path = routed.call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+            let body = splice(&routed.call.body, splices(routed, seat));
+            return Ok(Prepared { outgoing: outgoing(routed, &seat.key, format, path, body)?, way: Way::Native });
+        }
+        let sent =
+            self.translation(routed, seat, format).request(&routed.call.body).map_err(|reject| rejected(&reject))?;
+        let Sent { body, path, losses, back } = sent;
+        let outgoing = outgoing(routed, &seat.key, format, path, Chain::from(bytes::Bytes::from(body)))?;
+        Ok(Prepared { outgoing, way: Way::Translated(Box::new(back), losses) })
+    }
+
+    fn translation(&self, routed: &Routed, seat: &Seat, format: Format) -> Translation {
+        let call = &routed.call;
+        let key = &seat.key;
+        // Reasoning is sealed for one client token: nobody brings in what was thought for another.
+        let tenant = call.caller.token.map_or_else(|| call.caller.name.clone(), |token| token.to_string());
+        let seal = SealKey::derive(&self.seal[..], &tenant);
+        let account = key.key.spec.account.clone().unwrap_or_else(|| key.key.fingerprint.clone());
+        let issuer = Issuer { format, provider: key.provider.id.clone(), account: seal.tag(&account) };
+        Translation {
+            client: call.ask.format,
+            upstream: format,
+            call: call.id,
+            created: call.received,
+            model: seat.model(&call.ask.model).to_owned(),
+            asked_model: call.ask.model.to_string(),
+            dialect: Dialect::find(&key.provider.id),
+            issuer,
+            seal,
+            policy: Policy::default(),
+        }
+    }
+}
+
+fn outgoing(
+    routed: &Routed,
+    key: &LiveKey,
+    format: Format,
+    path: &str,
+    body: Chain,
+) -> Result<crate::transport::Outgoing, Error> {
+    let upstream = key.upstream(format).ok_or_else(|| Error::internal("this key does not speak the format"))?;
+    let mut request = http::Request::new(body);
+    *request.method_mut() = routed.call.head.method.clone();
+    *request.uri_mut() = destination(upstream, path)?;
+    *request.headers_mut() = signed(routed, key, upstream)?;
+    Ok(Outgoing { request, egress: key.egress.clone() })
+}
+
+fn destination(upstream: &Upstream, path: &str) -> Result<Uri, Error> {
+    let url = upstream.url(path).and_then(|url| url.parse().ok());
+    url.ok_or_else(|| Error::bad_request("", "the path does not make a URL at the upstream"))
+}
+
+fn signed(routed: &Routed, key: &LiveKey, upstream: &Upstream) -> Result<HeaderMap, Error> {
+    let complete = |headers: &mut HeaderMap| upstream.complete(headers);
+    let mut headers = headers::to_upstream(&routed.call.head.headers, complete, &key.egress);
+    let signed = upstream.auth().apply(&key.key.spec.api_key, &mut headers);
+    signed.map(|()| headers).map_err(|error| Error::internal("the key's credential can not be sent").with_source(error))
+}
+
+/// The changes to the body: the model where an alias maps it, and usage where a Chat stream did not ask for it.
+fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
+    let ask = &routed.call.ask;
+    let mut edits = Vec::new();
+    if let (Some(span), Some(model)) = (&ask.model_span, &seat.upstream_model)
+        && **model != *ask.model
+    {
+        edits.push(Splice::string(span.clone(), model));
+    }
+    if seat.key.provider.include_usage_ok {
+        edits.extend(ask.ask_for_usage.clone());
+    }
+    edits
+}
