@@ -87,7 +87,8 @@ struct Holder {
     usage: Loose<OpenAiTokens>,
 }
 
-fn usage(json: &[u8]) -> Option<Usage> {
+/// What a chunk or an answer tells it used, wherever in it that stands.
+pub(super) fn usage(json: &[u8]) -> Option<Usage> {
     let Chunk { usage, choices, x_groq } = serde_json::from_slice(json).ok()?;
     let in_choice = || {
         let first = choices.0.as_ref()?.first()?;
