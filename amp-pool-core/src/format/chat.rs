@@ -1,9 +1,13 @@
 //! OpenAI Chat Completions.
 
+#[cfg(test)]
+mod checker;
+mod finish;
 pub(super) mod meter;
 pub(super) mod read_answer;
 pub(super) mod read_request;
 pub(super) mod read_stream;
+mod shape;
 pub(super) mod write_answer;
 pub(super) mod write_request;
 pub(super) mod write_stream;

@@ -93,7 +93,8 @@ struct Holder {
     usage: Loose<OpenAiTokens>,
 }
 
-fn usage(json: &[u8]) -> Option<Usage> {
+/// What a chunk or an answer tells it used, wherever in it that stands.
+pub(super) fn usage(json: &[u8]) -> Option<Usage> {
     let last = || serde_json::from_str(tail::member(json, "\"usage\"")?.get()).ok();
     last().and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
 }
