@@ -93,7 +93,11 @@ mod tests {
         let check = |kind: &str, raw: &str, expected: Option<&str>| {
             assert_eq!(part(kind, Json::parse(raw).unwrap()).text.as_deref(), expected, "{raw}");
         };
-        check("server_tool_use", r#"{"name":"web_search","input":{"query": "x"}}"#, Some(r#"[web_search {"query":"x"}]"#));
+        check(
+            "server_tool_use",
+            r#"{"name":"web_search","input":{"query": "x"}}"#,
+            Some(r#"[web_search {"query":"x"}]"#),
+        );
         let results = r#"{"content":[{"title":"A","url":"https://a","encrypted_content":"x"},{"title":"B"}]}"#;
         check("web_search_tool_result", results, Some("A https://a\nB"));
         check("mcp_tool_result", r#"{"content":[{"type":"text","text":"ok"}]}"#, Some("ok"));

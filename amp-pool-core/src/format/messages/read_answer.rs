@@ -9,6 +9,7 @@ use crate::format::{
     Failure,
     canonical::Event,
     loose::{Loose, LooseList, Text},
+    transcode::WayBack,
 };
 
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ struct Shape<'a> {
 ///
 /// # Errors
 /// [`Failure`] when it is no answer of this format.
-pub(in crate::format) fn read_answer(body: &[u8]) -> Result<Vec<Event>, Failure> {
+pub(in crate::format) fn read_answer(body: &[u8], _back: &WayBack) -> Result<Vec<Event>, Failure> {
     let text = std::str::from_utf8(body).map_err(|_| Failure::unread(body))?;
     let shape: Shape<'_> = serde_json::from_str(text).map_err(|_| Failure::unread(body))?;
     // Servers that call themselves compatible may forget the type, but not the content.

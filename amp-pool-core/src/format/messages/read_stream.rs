@@ -13,11 +13,11 @@ use crate::format::{
     canonical::Event,
     loose::{Loose, Text, Tokens},
     sse,
-    transcode::ReadEvents,
+    transcode::{ReadEvents, WayBack},
 };
 
 /// The state of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::format) struct Reader {
     said: Said,
     is_over: bool,
@@ -61,6 +61,11 @@ impl ReadEvents for Reader {
 }
 
 impl Reader {
+    /// A reader at the beginning of a stream.
+    pub(in crate::format) fn new(_back: &WayBack) -> Self {
+        Self { said: Said::default(), is_over: false }
+    }
+
     fn is_known(&mut self, kind: &[u8], line: &Line<'_>, out: &mut Vec<Event>) -> bool {
         let index = line.index.count().unwrap_or(0);
         match (kind, line) {

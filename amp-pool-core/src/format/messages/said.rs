@@ -48,7 +48,11 @@ enum Kind {
         at_start: Option<String>,
     },
     /// Is told at its end, whole.
-    Hosted { kind: String, raw: Json, input: String },
+    Hosted {
+        kind: String,
+        raw: Json,
+        input: String,
+    },
 }
 
 /// A whole message, or the beginning of one.
@@ -281,7 +285,8 @@ impl Open {
             Kind::Thought(proof) => proof.is_some(),
             Kind::Call { input, at_start } => {
                 // An empty object at the start is only the place for what comes.
-                let input = if input.is_empty() { at_start.as_deref().filter(|input| *input != "{}") } else { Some(&**input) };
+                let input =
+                    if input.is_empty() { at_start.as_deref().filter(|input| *input != "{}") } else { Some(&**input) };
                 input.is_some_and(|input| matches!(Arguments::of(input), Arguments::Object(_)))
             }
             Kind::Hosted { .. } => true,

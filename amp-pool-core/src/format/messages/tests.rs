@@ -23,7 +23,7 @@ fn back() -> WayBack {
 
 /// Reads a stream in these pieces. Whatever comes out is legal.
 fn read_pieces(pieces: &[&[u8]]) -> Vec<Event> {
-    let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::default(), Vec::new());
+    let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::new(&back()), Vec::new());
     for piece in pieces {
         scanner.feed(piece, |event| reader.read(&event, &mut events));
     }
@@ -49,8 +49,7 @@ fn write(events: &[Event]) -> Vec<u8> {
 }
 
 const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_read_input_tokens":5,"cache_creation_input_tokens":30,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},"output_tokens":1}}}"#;
-const CALL: &str =
-    r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}"#;
+const CALL: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}"#;
 const BLOCK_STOP: &str = r#"{"type":"content_block_stop","index":0}"#;
 const STOP: &str = r#"{"type":"message_stop"}"#;
 
@@ -60,7 +59,9 @@ fn input(json: &str) -> String {
 }
 
 fn delta(reason: &str) -> String {
-    format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}","stop_sequence":null}},"usage":{{"output_tokens":7}}}}"#)
+    format!(
+        r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}","stop_sequence":null}},"usage":{{"output_tokens":7}}}}"#
+    )
 }
 
 /// The inputs of the complete calls, and why the answer ended.
@@ -83,7 +84,8 @@ fn a_stream_is_the_same_wherever_it_is_cut() {
 #[test]
 fn a_stream_and_the_whole_answer_say_the_same() {
     let stream = Collected::of(read_pieces(&[include_bytes!("../../../tests/golden/messages/stream.sse")]));
-    let whole = Collected::of(read_answer(include_bytes!("../../../tests/golden/messages/answer.json")).unwrap());
+    let whole =
+        Collected::of(read_answer(include_bytes!("../../../tests/golden/messages/answer.json"), &back()).unwrap());
 
     assert_eq!(stream, whole);
     assert_eq!(stream.text(), "Let me look. Künstliche 漢字");
@@ -92,7 +94,7 @@ fn a_stream_and_the_whole_answer_say_the_same() {
 
 #[test]
 fn an_answer_is_read_only_if_it_is_one() {
-    let check = |body: &[u8], is_answer| assert_eq!(read_answer(body).is_ok(), is_answer);
+    let check = |body: &[u8], is_answer| assert_eq!(read_answer(body, &back()).is_ok(), is_answer);
     check(br#"{"type":"message","content":[],"stop_reason":"end_turn"}"#, true);
     check(br#"{"content":[]}"#, true);
     check(br#"{"type":"completion","content":[]}"#, false);
@@ -103,10 +105,7 @@ fn an_answer_is_read_only_if_it_is_one() {
 
 #[test]
 fn trap_001_and_008_blocks_are_numbered_by_ourselves_and_stand_one_after_the_other() {
-    let hosted = Event::BlockStarted {
-        index: 0,
-        kind: BlockKind::Hosted(super::hosted::part("x", Json::of(&()))),
-    };
+    let hosted = Event::BlockStarted { index: 0, kind: BlockKind::Hosted(super::hosted::part("x", Json::of(&()))) };
     let mut events = vec![Event::Started(Started::default()), hosted, ended(0)];
     for index in 1..3 {
         events.push(Event::BlockStarted { index, kind: BlockKind::function(format!("call_{index}"), "f") });
@@ -154,24 +153,32 @@ fn trap_002_a_block_is_closed_once() {
 #[test]
 fn trap_005_and_006_every_thought_is_a_block_with_one_signature() {
     let mut blocks = thought(0, vec![Delta::Text("one".into()), proof("p1")]);
-    blocks.extend(thought(1, vec![Delta::Text("two".into()), Delta::Paragraph, Delta::Text("three".into()), proof("p2")]));
+    blocks.extend(thought(
+        1,
+        vec![Delta::Text("two".into()), Delta::Paragraph, Delta::Text("three".into()), proof("p2")],
+    ));
     blocks.extend(thought(2, vec![proof("p3")]));
     let written = write(&answer_of(blocks, FinishReason::End));
 
     let stream = wire::check(&written).unwrap();
     assert_eq!((stream.blocks, stream.signatures), (3, vec!["p1".to_owned(), "p2".to_owned()]));
     let again = Collected::of(read_pieces(&[&written]));
-    let texts: Vec<String> = again.blocks.iter().map(|block| match &block.part {
-        Part::Thought(thought) => thought.text(),
-        other => panic!("{other:?}"),
-    }).collect();
+    let texts: Vec<String> = again
+        .blocks
+        .iter()
+        .map(|block| match &block.part {
+            Part::Thought(thought) => thought.text(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
     assert_eq!(texts, ["one", "two\n\nthree", ""]);
 }
 
 #[test]
 fn trap_009_the_first_usage_is_never_0_and_the_last_is_whole() {
     let mut events = answer_of(Vec::new(), FinishReason::End);
-    let usage = Usage { uncached_input: 3, cache_read: 4, cache_write_5m: 5, cache_write_1h: 6, output: 7, reasoning: Some(2) };
+    let usage =
+        Usage { uncached_input: 3, cache_read: 4, cache_write_5m: 5, cache_write_1h: 6, output: 7, reasoning: Some(2) };
     events.insert(1, Event::Usage(crate::format::canonical::Spent { usage, ..Default::default() }));
     let written = write(&events);
 
@@ -261,8 +268,14 @@ fn trap_070_padded_lines_are_read() {
 fn trap_077_078_and_079_numbers_are_replaced_and_stand_once() {
     let newer = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7,"cache_read_input_tokens":0,"input_tokens":null,"iterations":[{"type":"compaction","input_tokens":100,"output_tokens":20},{"type":"message","input_tokens":3}]}}"#;
     let usage = read(&[START, newer, STOP]).spent.unwrap().usage;
-    let expected =
-        Usage { uncached_input: 110, cache_read: 0, cache_write_5m: 10, cache_write_1h: 20, output: 27, reasoning: None };
+    let expected = Usage {
+        uncached_input: 110,
+        cache_read: 0,
+        cache_write_5m: 10,
+        cache_write_1h: 20,
+        output: 27,
+        reasoning: None,
+    };
     assert_eq!(usage, expected);
 }
 
@@ -271,7 +284,7 @@ fn trap_094_an_answer_without_content_is_legal() {
     let answer = read(&[START, &delta("refusal"), STOP]);
     assert_eq!((answer.blocks.len(), calls(&answer).1), (0, FinishReason::Refusal { category: None }));
 
-    let body = write_answer(&answer, &back());
+    let body = write_answer(&answer, &back()).unwrap();
     assert!(String::from_utf8(body).unwrap().contains(r#""content":[]"#));
 }
 
@@ -285,10 +298,9 @@ fn trap_034_and_096_a_cut_call_is_left_out_and_a_broken_one_is_told() {
         answer
     };
     let cut = call(r#"{"a":"#, false);
-    assert_eq!(super::write_answer::broken_call(&cut), None);
-    assert!(String::from_utf8(write_answer(&cut, &back())).unwrap().contains(r#""content":[]"#));
-    assert!(super::write_answer::broken_call(&call(r#"{"a":"#, true)).is_some());
-    assert!(super::write_answer::broken_call(&call(r#"{"a":1}"#, true)).is_none());
+    assert!(String::from_utf8(write_answer(&cut, &back()).unwrap()).unwrap().contains(r#""content":[]"#));
+    assert!(write_answer(&call(r#"{"a":"#, true), &back()).is_err());
+    assert!(write_answer(&call(r#"{"a":1}"#, true), &back()).is_ok());
 }
 
 #[test]
@@ -299,7 +311,7 @@ fn trap_095_a_pause_is_told_as_one() {
 #[test]
 fn trap_100_a_second_start_is_told_again_for_the_transcoder_to_refuse() {
     let stream = format!("data: {START}\n\ndata: {START}\n\n");
-    let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::default(), Vec::new());
+    let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::new(&back()), Vec::new());
     scanner.feed(stream.as_bytes(), |event| reader.read(&event, &mut events));
 
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Started(_))).count(), 2);
@@ -336,19 +348,19 @@ fn part(part: &Part) -> Option<Part> {
             let thought = crate::format::canonical::Thought { paragraphs: vec![text], ..Default::default() };
             Some(Part::Thought(thought))
         }
+        // An empty object behind a limit may be one that was cut, so it is read as nothing.
+        Part::Call(mut call) if call.input == Input::Json("{}".into()) => {
+            call.input = Input::Json(String::new());
+            Some(Part::Call(call))
+        }
         other => Some(other),
     }
-}
-
-/// One block after the other, as the stage before the writer leaves them.
-fn serial(events: Vec<Event>) -> Collected {
-    Collected::of(events)
 }
 
 proptest! {
     #[test]
     fn what_is_streamed_is_read_again(events in arbitrary::events()) {
-        let answer = serial(events);
+        let answer = Collected::of(events);
         let written = write(&answer.events());
         prop_assert_eq!(wire::check(&written).map(|_| ()), Ok(()));
         let again = Collected::of(read_pieces(&[&written]));
@@ -359,19 +371,19 @@ proptest! {
 
     #[test]
     fn what_is_written_whole_is_read_again(events in arbitrary::events()) {
-        let answer = serial(events);
-        let again = Collected::of(read_answer(&write_answer(&answer, &back())).unwrap());
-        prop_assert_eq!(sayable(&again, true), sayable(&answer, true));
+        let answer = Collected::of(events);
+        let again = Collected::of(read_answer(&write_answer(&answer, &back()).unwrap(), &back()).unwrap());
+        prop_assert_eq!(sayable(&again, false), sayable(&answer, true));
         prop_assert_eq!(again.spent, answer.spent);
     }
 
     #[test]
     fn no_bytes_break_a_reader(bytes: Vec<u8>, pieces in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..40)) {
-        let _ = read_answer(&bytes);
+        let _ = read_answer(&bytes, &back());
         let mut stream = bytes;
         pieces.iter().for_each(|piece| stream.extend_from_slice(piece.as_bytes()));
-        let _ = read_answer(pieces.concat().as_bytes());
-        let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::default(), Vec::new());
+        let _ = read_answer(pieces.concat().as_bytes(), &back());
+        let (mut scanner, mut reader, mut events) = (Scanner::new(), Reader::new(&back()), Vec::new());
         scanner.feed(&stream, |event| reader.read(&event, &mut events));
         scanner.finish(|event| reader.read(&event, &mut events));
     }
@@ -383,7 +395,8 @@ proptest! {
     }
 }
 
-const WORDS: &[&str] = &["data: ", "{", "}", "\"type\":", "\"message_start\"", "\n\n", "[", "]", ",", "\"content\":", "null", "\"text\""];
+const WORDS: &[&str] =
+    &["data: ", "{", "}", "\"type\":", "\"message_start\"", "\n\n", "[", "]", ",", "\"content\":", "null", "\"text\""];
 
 const LINES: &[&str] = &[
     CALL,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{finish, tokens};
 use crate::format::{
+    Failure,
     canonical::{Arguments, Block, Call, Collected, Finish, FinishReason, Input, Json, Part, Thought},
     transcode::WayBack,
 };
@@ -33,7 +34,13 @@ enum Written<'a> {
 }
 
 /// Writes the body. The answer has ended well: it has a finish and no failure.
-pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Vec<u8> {
+///
+/// # Errors
+/// [`Failure`] when a call is whole and yet has no object as its input.
+pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Result<Vec<u8>, Failure> {
+    if let Some(call) = answer.calls().find(|call| input(call).is_none()) {
+        return Err(broken(call));
+    }
     let unknown = Finish::new(FinishReason::End);
     let message = Message {
         id: back.ids.answer("msg_"),
@@ -45,12 +52,11 @@ pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Vec
         usage: usage(answer, back),
     };
     // Strings and numbers under fixed names: writing them to memory has no way to fail.
-    serde_json::to_vec(&message).unwrap_or_default()
+    Ok(serde_json::to_vec(&message).unwrap_or_default())
 }
 
-/// Whether a call is whole and yet no object, so that the answer can not be written.
-pub(in crate::format) fn broken_call(answer: &Collected) -> Option<&Call> {
-    answer.calls().find(|call| input(call).is_none())
+fn broken(call: &Call) -> Failure {
+    Failure::unread(format!("the upstream called `{}` with arguments that are no JSON object", call.name).as_bytes())
 }
 
 fn written(block: &Block) -> Option<Written<'_>> {

@@ -7,6 +7,7 @@ use crate::{
     format::{
         Format, Problem,
         canonical::{Collected, Issuer, Member, Request},
+        capability::Dialect,
         error_body,
     },
     time::Timestamp,
@@ -19,6 +20,8 @@ use crate::{
 pub struct WayBack {
     pub(in crate::format) client: Format,
     pub(in crate::format) upstream: Format,
+    /// How the upstream deviates.
+    pub(in crate::format) dialect: &'static Dialect,
     /// Makes the ids that the client sees.
     pub(in crate::format) ids: Ids,
     pub(in crate::format) created: Timestamp,
@@ -58,10 +61,11 @@ pub struct Whole {
 }
 
 impl WayBack {
-    pub(super) fn new(translation: &Translation, request: &Request) -> Self {
+    pub(in crate::format) fn new(translation: &Translation, request: &Request) -> Self {
         Self {
             client: translation.client,
             upstream: translation.upstream,
+            dialect: translation.dialect,
             ids: Ids::of(translation.call),
             created: translation.created,
             model: translation.asked_model.clone(),
@@ -112,7 +116,14 @@ impl WayBack {
         match &answer.failure {
             Some(failure) => self.refusal(&explain::explain(None, failure)),
             None if answer.finish.is_none() => self.refusal(&explain::Explained::cut()),
-            None => Whole { status: 200, body: codec::write_answer(&answer, self) },
+            None => self.written(&answer),
+        }
+    }
+
+    fn written(&self, answer: &Collected) -> Whole {
+        match codec::write_answer(answer, self) {
+            Ok(body) => Whole { status: 200, body },
+            Err(failure) => self.refusal(&explain::explain(None, &failure)),
         }
     }
 

@@ -81,7 +81,10 @@ impl Stream {
     fn start(&mut self, message: &Value) -> Result<(), String> {
         must(!std::mem::replace(&mut self.has_started, true), "a second start")?;
         must(message["id"].as_str().is_some_and(|id| id.starts_with("msg_")), "id")?;
-        must(message["role"] == "assistant" && message["type"] == "message" && message["model"].is_string(), "message")?;
+        must(
+            message["role"] == "assistant" && message["type"] == "message" && message["model"].is_string(),
+            "message",
+        )?;
         must(message["content"] == Value::Array(Vec::new()) && message["stop_reason"].is_null(), "content")?;
         self.first_input = message["usage"]["input_tokens"].as_u64().ok_or("usage")?;
         must(message["usage"]["output_tokens"].is_u64(), "usage")
@@ -135,7 +138,8 @@ impl Stream {
         self.blocks += 1;
         let is_said = matches!(&*open.kind, "tool_use" | "redacted_thinking") || open.has_words;
         must(is_said, "an empty block")?;
-        let is_whole = open.input.is_empty() || serde_json::from_str::<Value>(&open.input).is_ok_and(|it| it.is_object());
+        let is_whole =
+            open.input.is_empty() || serde_json::from_str::<Value>(&open.input).is_ok_and(|it| it.is_object());
         self.half += u64::from(!is_whole);
         Ok(())
     }
