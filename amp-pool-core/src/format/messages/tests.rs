@@ -1,5 +1,6 @@
 //! Messages answers against what SDKs insist on, and the traps of streams by their numbers.
 
+mod requests;
 mod wire;
 
 use proptest::prelude::*;

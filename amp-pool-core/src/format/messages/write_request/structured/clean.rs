@@ -52,12 +52,8 @@ pub(in super::super) fn clean(schema: &Json) -> Json {
         kept.push(("additionalProperties".to_owned(), Json::of(&false)));
     }
     describe(&mut kept, &said);
-    if kept.iter().map(|(name, _)| name).eq(schema.members().unwrap_or_default().iter().map(|(name, _)| name))
-        && Json::object(kept.clone()).get() == schema.compact()
-    {
-        return schema.clone();
-    }
-    Json::object(kept)
+    let cleaned = Json::object(kept);
+    if cleaned.compact() == schema.compact() { schema.clone() } else { cleaned }
 }
 
 fn is_refused(name: &str, value: &Json) -> bool {
