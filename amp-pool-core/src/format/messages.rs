@@ -1,9 +1,15 @@
 //! Anthropic Messages.
 
+mod finish;
+mod hosted;
 pub(super) mod meter;
 pub(super) mod read_answer;
 pub(super) mod read_request;
 pub(super) mod read_stream;
+mod said;
+#[cfg(test)]
+mod tests;
+mod tokens;
 pub(super) mod write_answer;
 pub(super) mod write_request;
 pub(super) mod write_stream;

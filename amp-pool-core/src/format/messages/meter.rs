@@ -6,25 +6,19 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    format::{
-        Event, Failure,
-        glance::{Speech, Value, each_member},
-        loose::{Loose, LooseList, Text, Tokens},
-        meter::{Ending, Tally},
-        tail,
-    },
-    usage::Usage,
+use super::tokens::Told;
+use crate::format::{
+    Event, Failure,
+    glance::{Speech, Value, each_member},
+    loose::{Loose, Text},
+    meter::{Ending, Tally},
+    tail,
 };
-
-/// Passes that are billed in addition to the numbers at the top.
-const EXTRA_PASSES: [&str; 2] = ["compaction", "advisor_message"];
 
 /// Keeps the newest number of every field.
 #[derive(Debug, Default)]
 pub(in crate::format) struct Counter {
-    tokens: AnthropicTokens,
-    extra: Usage,
+    told: Told,
     /// The output was told by something later than the first numbers.
     has_output: bool,
     has_stop_reason: bool,
@@ -78,12 +72,8 @@ impl Counter {
 
     /// Takes what `usage` tells, and says whether it told the output.
     fn take_usage(&mut self, usage: Option<&RawValue>, tally: &mut Tally) -> bool {
-        let Some(raw) = usage else { return false };
-        let Ok(newer) = serde_json::from_str::<AnthropicTokens>(raw.get()) else { return false };
-        let tells_output = newer.output_tokens.0.is_some();
-        self.tokens.replace(newer);
-        self.extra = extra(raw).unwrap_or(self.extra);
-        tally.told = Some(sum(self.tokens.usage(), self.extra));
+        let Some(tells_output) = usage.and_then(|raw| self.told.take(raw)) else { return false };
+        tally.told = Some(self.told.usage());
         tells_output
     }
 
@@ -148,113 +138,6 @@ struct Message<'a> {
 struct Delta<'a> {
     #[serde(borrow)]
     stop_reason: Option<&'a RawValue>,
-}
-
-/// A `usage` object, or what is known of one by now.
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct AnthropicTokens {
-    input_tokens: Loose<Tokens>,
-    cache_read_input_tokens: Loose<Tokens>,
-    cache_creation_input_tokens: Loose<Tokens>,
-    cache_creation: Loose<CacheCreation>,
-    output_tokens: Loose<Tokens>,
-    output_tokens_details: Loose<OutputDetails>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct CacheCreation {
-    ephemeral_5m_input_tokens: Loose<Tokens>,
-    ephemeral_1h_input_tokens: Loose<Tokens>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct OutputDetails {
-    thinking_tokens: Loose<Tokens>,
-}
-
-impl AnthropicTokens {
-    /// Each field that `newer` has replaces ours.
-    fn replace(&mut self, newer: Self) {
-        fn replace<T>(field: &mut Loose<T>, newer: Loose<T>) {
-            if newer.0.is_some() {
-                *field = newer;
-            }
-        }
-        replace(&mut self.input_tokens, newer.input_tokens);
-        replace(&mut self.cache_read_input_tokens, newer.cache_read_input_tokens);
-        replace(&mut self.cache_creation_input_tokens, newer.cache_creation_input_tokens);
-        replace(&mut self.cache_creation, newer.cache_creation);
-        replace(&mut self.output_tokens, newer.output_tokens);
-        replace(&mut self.output_tokens_details, newer.output_tokens_details);
-    }
-
-    fn usage(&self) -> Usage {
-        let count = |field: Loose<Tokens>| field.count().unwrap_or(0);
-        let output = count(self.output_tokens);
-        let (written, cache_write_1h) = self.cache_writes();
-        let reasoning = self.output_tokens_details.0.as_ref().and_then(|details| details.thinking_tokens.count());
-        Usage {
-            uncached_input: count(self.input_tokens),
-            cache_read: count(self.cache_read_input_tokens),
-            // The split is told only at the start, so the short-lived part is what is left of the newest total.
-            cache_write_5m: written.saturating_sub(cache_write_1h),
-            cache_write_1h,
-            output,
-            reasoning: reasoning.map(|reasoning| reasoning.min(output)),
-        }
-    }
-
-    /// Everything written to caches, and the part of it that went to the one-hour cache.
-    fn cache_writes(&self) -> (u64, u64) {
-        let (short, long) = self.cache_creation.0.as_ref().map_or((0, 0), |split| {
-            let count = |field: Loose<Tokens>| field.count().unwrap_or(0);
-            (count(split.ephemeral_5m_input_tokens), count(split.ephemeral_1h_input_tokens))
-        });
-        let written = self.cache_creation_input_tokens.count().unwrap_or(short.saturating_add(long));
-        (written, long.min(written))
-    }
-}
-
-/// What the passes used that are billed beside the answer. `None` when the object does not list passes.
-fn extra(usage: &RawValue) -> Option<Usage> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Passes<'a> {
-        #[serde(borrow)]
-        iterations: LooseList<'a>,
-    }
-
-    #[derive(Deserialize)]
-    struct Pass<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Text<'a>,
-    }
-
-    let passes = serde_json::from_str::<Passes<'_>>(usage.get()).ok()?.iterations.0?;
-    let is_extra = |raw: &&&RawValue| {
-        serde_json::from_str::<Pass<'_>>(raw.get()).is_ok_and(|pass| EXTRA_PASSES.contains(&&*pass.kind.0))
-    };
-    let usages =
-        passes.iter().filter(is_extra).filter_map(|raw| serde_json::from_str::<AnthropicTokens>(raw.get()).ok());
-    Some(usages.fold(Usage::default(), |all, pass| sum(all, pass.usage())))
-}
-
-fn sum(left: Usage, right: Usage) -> Usage {
-    let reasoning = match (left.reasoning, right.reasoning) {
-        (None, None) => None,
-        (left, right) => Some(left.unwrap_or(0).saturating_add(right.unwrap_or(0))),
-    };
-    Usage {
-        uncached_input: left.uncached_input.saturating_add(right.uncached_input),
-        cache_read: left.cache_read.saturating_add(right.cache_read),
-        cache_write_5m: left.cache_write_5m.saturating_add(right.cache_write_5m),
-        cache_write_1h: left.cache_write_1h.saturating_add(right.cache_write_1h),
-        output: left.output.saturating_add(right.output),
-        reasoning,
-    }
 }
 
 #[cfg(test)]

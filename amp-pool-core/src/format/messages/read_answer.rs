@@ -1,13 +1,38 @@
 //! Whole Messages answers, read.
 //!
-//! The same as a stream that came in one piece. Rules 1.1, 2.1, 2.6, 3.1; traps 13, 15, 29, 79, 94.
+//! The same as a stream that came in one piece; what a block says is for `said` to know.
 
-use crate::format::{Failure, canonical::Event, transcode::WayBack};
+use serde::Deserialize;
+
+use super::said::Said;
+use crate::format::{
+    Failure,
+    canonical::Event,
+    loose::{Loose, LooseList, Text},
+    transcode::WayBack,
+};
+
+#[derive(Deserialize)]
+struct Shape<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Loose<Text<'a>>,
+    #[serde(borrow, default)]
+    content: LooseList<'a>,
+}
 
 /// Reads a body that is no error. The events are legal and end in `Finished`.
 ///
 /// # Errors
 /// [`Failure`] when it is no answer of this format.
 pub(in crate::format) fn read_answer(body: &[u8], _back: &WayBack) -> Result<Vec<Event>, Failure> {
-    Err(Failure::unread(body))
+    let text = std::str::from_utf8(body).map_err(|_| Failure::unread(body))?;
+    let shape: Shape<'_> = serde_json::from_str(text).map_err(|_| Failure::unread(body))?;
+    // Servers that call themselves compatible may forget the type, but not the content.
+    if shape.content.0.is_none() || shape.kind.0.is_some_and(|kind| !kind.is("message")) {
+        return Err(Failure::unread(body));
+    }
+    let (mut said, mut events) = (Said::default(), Vec::new());
+    said.message(text, &mut events);
+    said.finished(&mut events);
+    Ok(events)
 }

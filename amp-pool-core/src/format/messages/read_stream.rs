@@ -1,28 +1,89 @@
 //! Messages streams, read.
 //!
-//! Blocks by their index, renumbered; a message that is complete at its start is replayed; a second start is an event like
-//! the first, which the transcoder refuses. Usage replaces field by field. Rules 1.1, 2.0.8, 2.1, 2.6, 3.1; traps 10, 12,
-//! 13, 14, 15, 29, 70, 78, 79, 95, 100.
+//! Which event is what, and where the stream ends. Events go by the `type` inside, because servers forget the name outside.
+//! A message that is complete at its start is replayed; a second start is an event like the first, which the transcoder
+//! refuses. A stream ends with `message_stop` or an error; nothing else is an end, and nothing behind it is read.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::said::Said;
 use crate::format::{
+    Failure,
     canonical::Event,
+    loose::{Loose, Text, Tokens},
     sse,
     transcode::{ReadEvents, WayBack},
 };
 
 /// The state of a stream.
 #[derive(Debug)]
-pub(in crate::format) struct Reader {}
+pub(in crate::format) struct Reader {
+    said: Said,
+    is_over: bool,
+}
 
-impl Reader {
-    /// A reader at the beginning of an answer.
-    pub(in crate::format) fn new(_back: &WayBack) -> Self {
-        Self {}
-    }
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Loose<Text<'a>>,
+    index: Loose<Tokens>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content_block: Option<&'a RawValue>,
+    #[serde(borrow)]
+    delta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 impl ReadEvents for Reader {
-    fn read(&mut self, _event: &sse::Event<'_>, _out: &mut Vec<Event>) {}
+    fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) {
+        if self.is_over {
+            return;
+        }
+        let line = serde_json::from_slice::<Line<'_>>(&event.data).unwrap_or_default();
+        let kind = line.kind.0.as_ref().map(|kind| kind.0.as_bytes());
+        if self.is_known(kind.or(event.name).unwrap_or_default(), &line, out) {
+            return;
+        }
+        // Servers write errors in many shapes; what is none of them is something new, which may be skipped.
+        if let Some(failure) = Failure::in_event(event) {
+            self.is_over = true;
+            out.push(Event::Failed(failure));
+        }
+    }
 
+    /// Only `message_stop` is an end: a stream that breaks off before it is an error.
     fn end(&mut self, _out: &mut Vec<Event>) {}
+}
+
+impl Reader {
+    /// A reader at the beginning of a stream.
+    pub(in crate::format) fn new(_back: &WayBack) -> Self {
+        Self { said: Said::default(), is_over: false }
+    }
+
+    fn is_known(&mut self, kind: &[u8], line: &Line<'_>, out: &mut Vec<Event>) -> bool {
+        let index = line.index.count().unwrap_or(0);
+        match (kind, line) {
+            (b"message_start", Line { message: Some(message), .. }) => self.said.message(message.get(), out),
+            (b"content_block_start", Line { content_block: Some(block), .. }) => self.said.start(index, block, out),
+            (b"content_block_delta", Line { delta: Some(delta), .. }) => self.said.extend(index, delta, out),
+            (b"content_block_stop", _) => self.said.stop(index, out),
+            (b"message_delta", line) => {
+                self.said.end(line.delta.map_or("", RawValue::get));
+                self.said.usage(line.usage, out);
+            }
+            (b"message_stop", _) => {
+                self.is_over = true;
+                self.said.finished(out);
+            }
+            (b"ping", _) => out.push(Event::Ping),
+            _ => return false,
+        }
+        true
+    }
 }

@@ -85,6 +85,13 @@ pub(super) fn writer(back: &WayBack) -> Box<dyn WriteEvents> {
 }
 
 /// Writes a whole answer.
-pub(super) fn write_answer(answer: &Collected, back: &WayBack) -> Vec<u8> {
-    by_format!(back.client(), write_answer::write_answer(answer, back))
+///
+/// # Errors
+/// [`Failure`] when the client's format has no way to say what the upstream said.
+pub(super) fn write_answer(answer: &Collected, back: &WayBack) -> Result<Vec<u8>, Failure> {
+    match back.client() {
+        Format::Chat => Ok(chat::write_answer::write_answer(answer, back)),
+        Format::Messages => messages::write_answer::write_answer(answer, back),
+        Format::Responses => Ok(responses::write_answer::write_answer(answer, back)),
+    }
 }

@@ -61,7 +61,7 @@ pub struct Whole {
 }
 
 impl WayBack {
-    pub(super) fn new(translation: &Translation, request: &Request) -> Self {
+    pub(in crate::format) fn new(translation: &Translation, request: &Request) -> Self {
         Self {
             client: translation.client,
             upstream: translation.upstream,
@@ -116,7 +116,14 @@ impl WayBack {
         match &answer.failure {
             Some(failure) => self.refusal(&explain::explain(None, failure)),
             None if answer.finish.is_none() => self.refusal(&explain::Explained::cut()),
-            None => Whole { status: 200, body: codec::write_answer(&answer, self) },
+            None => self.written(&answer),
+        }
+    }
+
+    fn written(&self, answer: &Collected) -> Whole {
+        match codec::write_answer(answer, self) {
+            Ok(body) => Whole { status: 200, body },
+            Err(failure) => self.refusal(&explain::explain(None, &failure)),
         }
     }
 
