@@ -29,7 +29,7 @@ mod translation;
 mod turns;
 mod way_back;
 #[cfg(test)]
-mod tests;
+pub(in crate::format) mod tests;
 
 pub use count::count_tokens;
 pub use seal::SealKey;

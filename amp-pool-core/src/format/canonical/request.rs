@@ -121,7 +121,7 @@ impl Reasoning {
     /// for adaptive thinking without an effort.
     #[must_use]
     pub fn wanted(&self) -> Option<Effort> {
-        self.effort.or(match self.thinking? {
+        let by_switch = self.thinking.and_then(|thinking| match thinking {
             Thinking::Disabled => Some(Effort::None),
             Thinking::Adaptive => None,
             Thinking::Budget(..=1_024) => Some(Effort::Minimal),
@@ -129,7 +129,8 @@ impl Reasoning {
             Thinking::Budget(..=16_384) => Some(Effort::Medium),
             Thinking::Budget(..32_768) => Some(Effort::High),
             Thinking::Budget(_) => Some(Effort::Xhigh),
-        })
+        });
+        self.effort.or(by_switch)
     }
 }
 
@@ -231,4 +232,27 @@ pub enum ServiceTier {
     Priority,
     /// Another: `flex`, `scale`, `batch`, …
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_an_effort_and_an_effort_wins() {
+        let check = |thinking, effort, expected| {
+            let reasoning = Reasoning { thinking, effort, ..Reasoning::default() };
+            assert_eq!(reasoning.wanted(), expected, "{thinking:?} {effort:?}");
+        };
+        check(None, None, None);
+        check(None, Some(Effort::High), Some(Effort::High));
+        check(Some(Thinking::Adaptive), None, None);
+        check(Some(Thinking::Disabled), None, Some(Effort::None));
+        check(Some(Thinking::Budget(1_024)), None, Some(Effort::Minimal));
+        check(Some(Thinking::Budget(4_096)), None, Some(Effort::Low));
+        check(Some(Thinking::Budget(10_000)), None, Some(Effort::Medium));
+        check(Some(Thinking::Budget(32_000)), None, Some(Effort::High));
+        check(Some(Thinking::Budget(32_768)), None, Some(Effort::Xhigh));
+        check(Some(Thinking::Budget(32_768)), Some(Effort::Low), Some(Effort::Low));
+    }
 }

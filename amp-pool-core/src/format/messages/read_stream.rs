@@ -4,11 +4,22 @@
 //! the first, which the transcoder refuses. Usage replaces field by field. Rules 1.1, 2.0.8, 2.1, 2.6, 3.1; traps 10, 12,
 //! 13, 14, 15, 29, 70, 78, 79, 95, 100.
 
-use crate::format::{canonical::Event, sse, transcode::ReadEvents};
+use crate::format::{
+    canonical::Event,
+    sse,
+    transcode::{ReadEvents, WayBack},
+};
 
 /// The state of a stream.
-#[derive(Debug, Default)]
-pub(in crate::format) struct Reader;
+#[derive(Debug)]
+pub(in crate::format) struct Reader {}
+
+impl Reader {
+    /// A reader at the beginning of an answer.
+    pub(in crate::format) fn new(_back: &WayBack) -> Self {
+        Self {}
+    }
+}
 
 impl ReadEvents for Reader {
     fn read(&mut self, _event: &sse::Event<'_>, _out: &mut Vec<Event>) {}

@@ -62,17 +62,17 @@ pub(super) fn write_request(
 }
 
 /// A reader of streams.
-pub(super) fn reader(upstream: Format) -> Box<dyn ReadEvents> {
-    match upstream {
-        Format::Chat => Box::new(chat::read_stream::Reader::default()),
-        Format::Messages => Box::new(messages::read_stream::Reader::default()),
-        Format::Responses => Box::new(responses::read_stream::Reader::default()),
+pub(super) fn reader(back: &WayBack) -> Box<dyn ReadEvents> {
+    match back.upstream() {
+        Format::Chat => Box::new(chat::read_stream::Reader::new(back)),
+        Format::Messages => Box::new(messages::read_stream::Reader::new(back)),
+        Format::Responses => Box::new(responses::read_stream::Reader::new(back)),
     }
 }
 
 /// Reads a whole answer into events.
-pub(super) fn read_answer(upstream: Format, body: &[u8]) -> Result<Vec<Event>, Failure> {
-    by_format!(upstream, read_answer::read_answer(body))
+pub(super) fn read_answer(body: &[u8], back: &WayBack) -> Result<Vec<Event>, Failure> {
+    by_format!(back.upstream(), read_answer::read_answer(body, back))
 }
 
 /// A writer of streams.

@@ -47,7 +47,7 @@ impl Transcoder {
     pub fn new(back: WayBack) -> Self {
         Self {
             source: Source::Unknown,
-            reader: codec::reader(back.upstream()),
+            reader: codec::reader(&back),
             answer: Answer::new(&back),
             writer: codec::writer(&back),
             back,
@@ -149,7 +149,7 @@ pub(super) fn events(back: &WayBack, status: u16, body: &[u8]) -> Result<Vec<Eve
     if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return Ok(whole(back, body));
     }
-    let (mut scanner, mut reader, mut events) = (Scanner::new(), codec::reader(back.upstream()), Vec::new());
+    let (mut scanner, mut reader, mut events) = (Scanner::new(), codec::reader(back), Vec::new());
     scanner.feed(body, |event| reader.read(&event, &mut events));
     scanner.finish(|event| reader.read(&event, &mut events));
     reader.end(&mut events);
@@ -159,7 +159,7 @@ pub(super) fn events(back: &WayBack, status: u16, body: &[u8]) -> Result<Vec<Eve
 fn whole(back: &WayBack, body: &[u8]) -> Vec<Event> {
     let read = match Failure::read(body) {
         Some(failure) => Err(failure),
-        None => codec::read_answer(back.upstream(), body),
+        None => codec::read_answer(body, back),
     };
     read.unwrap_or_else(|failure| vec![Event::Failed(failure)])
 }

@@ -13,7 +13,8 @@ use crate::{
 };
 use proptest::prelude::*;
 
-pub(super) fn translation(client: Format, upstream: Format, provider: &str, model: &str) -> Translation {
+/// A translation as tests need one; the model is known by the same name on both sides.
+pub(in crate::format) fn translation(client: Format, upstream: Format, provider: &str, model: &str) -> Translation {
     let seal = SealKey::derive(b"secret", "tenant");
     let issuer = Issuer { format: upstream, provider: provider.into(), account: seal.tag("account") };
     Translation {
@@ -30,7 +31,8 @@ pub(super) fn translation(client: Format, upstream: Format, provider: &str, mode
     }
 }
 
-fn way_back(client: Format, upstream: Format) -> WayBack {
+/// What an answer needs to know of an empty request.
+pub(in crate::format) fn way_back(client: Format, upstream: Format) -> WayBack {
     WayBack::new(&translation(client, upstream, "custom", "m"), &Request::default())
 }
 

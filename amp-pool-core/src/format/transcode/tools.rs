@@ -93,7 +93,8 @@ const EDITOR_SCHEMA: &str = r#"{"type":"object","properties":{"command":{"type":
 /// Writes a choice among some tools as a shorter list, where a choice can not say it.
 fn narrow(request: &mut Request, translation: &Translation, losses: &mut Losses) -> Result<(), Reject> {
     let can_say = translation.upstream == Format::Responses || has_customs(translation);
-    let Some(ToolChoice::Allowed { is_required, tools }) = request.tool_choice.take_if(|_| !can_say) else {
+    let is_too_much = |choice: &mut ToolChoice| !can_say && matches!(choice, ToolChoice::Allowed { .. });
+    let Some(ToolChoice::Allowed { is_required, tools }) = request.tool_choice.take_if(is_too_much) else {
         return Ok(());
     };
     request.tools.retain(|tool| tools.iter().any(|allowed| tool.name() == Some(&*allowed.name)));
@@ -369,6 +370,20 @@ mod tests {
         check("deepseek", "deepseek-chat", Format::Chat, high, 1, auto(), false);
         check("zhipu", "glm-5", Format::Chat, None, 1, auto(), false);
         check("openai", "gpt-5", Format::Chat, high, 2, choose("f"), false);
+    }
+
+    #[test]
+    fn a_choice_among_some_tools_is_a_shorter_list_where_it_can_not_be_said() {
+        let allowed = ToolRef { kind: ToolKind::Function, name: "g".into(), namespace: None };
+        let choice = ToolChoice::Allowed { is_required: true, tools: vec![allowed] };
+        let check = |upstream, provider, tools: usize, expected: &ToolChoice| {
+            let tools_in = vec![function("f"), function("g")];
+            let request = Request { tools: tools_in, tool_choice: Some(choice.clone()), ..Request::default() };
+            let (request, ..) = fitted(request, &translation(Format::Chat, upstream, provider, "m")).unwrap();
+            assert_eq!((request.tools.len(), request.tool_choice.as_ref()), (tools, Some(expected)));
+        };
+        check(Format::Messages, "anthropic", 1, &ToolChoice::Required);
+        check(Format::Responses, "openai", 2, &choice);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     format::{
         Format, Problem,
         canonical::{Collected, Issuer, Member, Request},
+        capability::Dialect,
         error_body,
     },
     time::Timestamp,
@@ -19,6 +20,8 @@ use crate::{
 pub struct WayBack {
     pub(in crate::format) client: Format,
     pub(in crate::format) upstream: Format,
+    /// How the upstream deviates.
+    pub(in crate::format) dialect: &'static Dialect,
     /// Makes the ids that the client sees.
     pub(in crate::format) ids: Ids,
     pub(in crate::format) created: Timestamp,
@@ -62,6 +65,7 @@ impl WayBack {
         Self {
             client: translation.client,
             upstream: translation.upstream,
+            dialect: translation.dialect,
             ids: Ids::of(translation.call),
             created: translation.created,
             model: translation.asked_model.clone(),
