@@ -14,8 +14,8 @@ pub(super) fn parts(item: &mut Fields, name: &str) -> Result<Vec<Part>, Reject> 
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text).into()]);
     }
-    let parts: Vec<Json> = serde_json::from_str(content.get())
-        .map_err(|_| item.wrong(name, "is neither text nor a list of parts"))?;
+    let parts: Vec<Json> =
+        serde_json::from_str(content.get()).map_err(|_| item.wrong(name, "is neither text nor a list of parts"))?;
     let path = item.at(name);
     parts.iter().enumerate().map(|(at, part)| read(Fields::of(format!("{path}[{at}]"), part)?)).collect()
 }

@@ -3,7 +3,9 @@
 use super::content;
 use crate::format::{
     Reject,
-    canonical::{Call, HostedPart, Input, Json, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, ToolResult, Turn},
+    canonical::{
+        Call, HostedPart, Input, Json, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, ToolResult, Turn,
+    },
     responses::fields::Fields,
 };
 

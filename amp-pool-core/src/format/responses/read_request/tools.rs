@@ -71,10 +71,9 @@ fn function(mut tool: Fields, namespace: Option<String>) -> Result<Tool, Reject>
 
 fn custom(tool: &mut Fields, namespace: Option<String>) -> Result<Tool, Reject> {
     let (name, description) = (tool.needed("name")?, tool.text("description")?);
-    let grammar = match tool.object("format")? {
-        Some(mut format) if format.needed("type")? == "grammar" => Some(Json::object(format.rest())),
-        _ => None,
-    };
+    let mut format = tool.object("format")?;
+    let kind = format.as_mut().map(|format| format.needed("type")).transpose()?;
+    let grammar = format.filter(|_| kind.as_deref() == Some("grammar")).map(|format| Json::object(format.rest()));
     Ok(Tool::Custom(CustomTool { name, namespace, description, grammar }))
 }
 
