@@ -127,8 +127,9 @@ struct OpenAiBody<'a> {
     error: OpenAiError<'a>,
 }
 
+/// The inner object of an OpenAI error.
 #[derive(Serialize)]
-struct OpenAiError<'a> {
+pub(super) struct OpenAiError<'a> {
     message: &'a str,
     r#type: &'static str,
     param: Option<&'a str>,
@@ -136,7 +137,7 @@ struct OpenAiError<'a> {
 }
 
 impl<'a> OpenAiError<'a> {
-    fn of(problem: &Problem<'a>) -> Self {
+    pub(super) fn of(problem: &Problem<'a>) -> Self {
         let code = problem.code.or(openai_code(problem));
         let Problem { message, field: param, .. } = *problem;
         Self { message, r#type: openai_type(problem.status, code), param, code }
@@ -216,7 +217,7 @@ impl<'a> ResponseFailed<'a> {
 }
 
 /// The published schema closes the list of codes; a wrong request is `invalid_prompt`, and what is ours a server error.
-fn failed_code<'a>(problem: &Problem<'a>) -> &'a str {
+pub(super) fn failed_code<'a>(problem: &Problem<'a>) -> &'a str {
     match problem.code.or(openai_code(problem)) {
         Some(code) => code,
         None if (400..500).contains(&problem.status) => "invalid_prompt",

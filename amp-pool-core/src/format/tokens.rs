@@ -11,7 +11,7 @@ use crate::usage::Usage;
 type Count = Loose<Tokens>;
 
 /// A `usage` object in any of the known spellings.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Copy, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OpenAiTokens {
     prompt_tokens: Count,
@@ -31,7 +31,7 @@ pub(super) struct OpenAiTokens {
     num_cached_tokens: Count,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Copy, Deserialize, Default)]
 #[serde(default)]
 struct InputDetails {
     cached_tokens: Count,
@@ -40,7 +40,7 @@ struct InputDetails {
     cache_creation_input_tokens: Count,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Copy, Deserialize, Default)]
 #[serde(default)]
 struct OutputDetails {
     reasoning_tokens: Count,

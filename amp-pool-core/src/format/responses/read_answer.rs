@@ -1,14 +1,27 @@
 //! Whole Responses answers, read.
 //!
-//! The same as a stream that came in one piece; an incomplete answer is one too. Rules 1.3, 2.3, 2.5, 3.3; traps 7, 15,
-//! 23, 29, 80.
+//! The same as a stream of which only the last event came; an incomplete answer is one too. Rules 1.3, 2.3, 2.5, 3.3;
+//! traps 7, 15, 23, 29, 80.
 
+use super::read_stream::{Reader, Response};
 use crate::format::{Failure, canonical::Event, transcode::WayBack};
 
 /// Reads a body that is no error. The events are legal and end in `Finished`.
 ///
 /// # Errors
 /// [`Failure`] when it is no answer of this format.
-pub(in crate::format) fn read_answer(body: &[u8], _back: &WayBack) -> Result<Vec<Event>, Failure> {
-    Err(Failure::unread(body))
+pub(in crate::format) fn read_answer(body: &[u8], back: &WayBack) -> Result<Vec<Event>, Failure> {
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let response: Option<Response<'_>> = serde_json::from_slice(body).ok().filter(|_| is_object);
+    let Some(response) = response.filter(Response::has_output) else { return Err(Failure::unread(body)) };
+    let is_complete = match response.status() {
+        "failed" | "cancelled" | "queued" | "in_progress" => {
+            let message = format!("the response is {}", response.status());
+            return Err(Failure { message, ..Failure::unread(body) });
+        }
+        status => status != "incomplete",
+    };
+    let mut events = Vec::new();
+    Reader::new(back).finish(&response, is_complete, &mut events);
+    Ok(events)
 }

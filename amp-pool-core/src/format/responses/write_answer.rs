@@ -3,9 +3,15 @@
 //! The object of which the terminal event repeats the whole: items, usage with both details, the request's parameters,
 //! and every member that SDKs insist on. Rules 1.3, 2.0.8, 2.4, 2.6, 3.4; traps 15, 21, 23, 24, 43, 94.
 
-use crate::format::{canonical::Collected, transcode::WayBack};
+use super::write_stream::Writer;
+use crate::format::{
+    canonical::Collected,
+    transcode::{WayBack, WriteEvents},
+};
 
 /// Writes the body. The answer has ended well: it has a finish and no failure.
-pub(in crate::format) fn write_answer(_answer: &Collected, _back: &WayBack) -> Vec<u8> {
-    Vec::new()
+pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Vec<u8> {
+    let (mut writer, mut stream) = (Writer::new(back), Vec::new());
+    answer.events().iter().for_each(|event| writer.write(event, &mut stream));
+    writer.response().get().as_bytes().to_vec()
 }

@@ -4,21 +4,154 @@
 //! `store: false` and `reasoning.encrypted_content`, at least 16 tokens. Rules 1.3, 2.0.1, 2.0.3 to 2.0.7, 2.3, 2.5; traps
 //! 23, 32, 40, 43 to 46, 49 to 51, 55, 91.
 
+mod content;
+mod items;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use super::body::Body;
 use crate::format::{
-    Losses, Reject,
-    canonical::Request,
-    transcode::{Translation, WayBack},
+    Field, Losses, Reject,
+    canonical::{Effort, Request, ServiceTier, Structured},
+    capability::Thinks,
+    transcode::{Translation, WayBack, openai, thinks},
 };
+
+/// The least that may be asked for.
+const OUTPUT_MIN: u64 = 16;
+
+/// What a schema is called that has no name.
+const SCHEMA_NAME: &str = "response";
 
 /// Writes the body for this upstream.
 ///
 /// # Errors
 /// [`Reject`] when the upstream can not be asked for this, or something is lost on a strict route.
 pub(in crate::format) fn write_request(
-    _request: &Request,
-    _translation: &Translation,
-    _losses: &mut Losses,
+    request: &Request,
+    translation: &Translation,
+    losses: &mut Losses,
     _back: &mut WayBack,
 ) -> Result<Vec<u8>, Reject> {
-    Err(Reject::body("requests are not translated to Responses yet"))
+    let mut body = Body::default();
+    body.add("model", &request.model);
+    items::write(request, translation, losses, &mut body)?;
+    tools::write(request, translation, losses, &mut body)?;
+    limits(request, translation, losses, &mut body)?;
+    body.add_object("text", shape(request, losses)?);
+    body.add_object("reasoning", reasoning(request, translation, losses)?);
+    include(request, translation, &mut body);
+    identity(request, losses, &mut body)?;
+    store(request, losses, &mut body)?;
+    body.add("stream", &request.stream);
+    Ok(body.json().get().as_bytes().to_vec())
+}
+
+/// The limit of output, and how tokens are picked.
+fn limits(request: &Request, translation: &Translation, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
+    let max_output = match request.max_output {
+        Some(0) => return Err(losses.reject(Field::MaxOutput, "the upstream can not be asked for no output at all")),
+        Some(few @ ..OUTPUT_MIN) => {
+            losses.adjusted(Field::MaxOutput, format!("raised from {few} to {OUTPUT_MIN}"))?;
+            Some(OUTPUT_MIN)
+        }
+        enough => enough,
+    };
+    body.add_some("max_output_tokens", max_output);
+    let sampling = openai::sampling(request, translation, losses)?;
+    body.add_some("temperature", sampling.temperature);
+    body.add_some("top_p", sampling.top_p);
+    if sampling.top_k.is_some() {
+        losses.dropped(Field::TopK, "")?;
+    }
+    if !request.stop.is_empty() {
+        losses.dropped(Field::Stop, "")?;
+    }
+    Ok(())
+}
+
+/// The shape and the length of the answer.
+fn shape(request: &Request, losses: &mut Losses) -> Result<Body, Reject> {
+    let mut text = Body::default();
+    match &request.structured {
+        None => {}
+        Some(Structured::Object) => text.add_object("format", Body::of("json_object")),
+        Some(Structured::Schema { name, description, schema, strict }) => {
+            let is_strict = openai::strict(*strict, schema);
+            if *strict == Some(true) && !is_strict {
+                losses.adjusted(Field::Structured, "not within the strict subset, so it is not enforced")?;
+            }
+            let mut format = Body::of("json_schema");
+            format.add("name", name.as_deref().unwrap_or(SCHEMA_NAME));
+            format.add_some("description", description.as_ref());
+            format.add("schema", schema);
+            format.add("strict", &is_strict);
+            text.add_object("format", format);
+        }
+    }
+    text.add_some("verbosity", request.verbosity.as_ref());
+    Ok(text)
+}
+
+/// How much to think. A summary is asked for where the model thinks and the client may see it.
+fn reasoning(request: &Request, translation: &Translation, losses: &mut Losses) -> Result<Body, Reject> {
+    let mut reasoning = Body::default();
+    let effort = openai::effort(request, translation, losses)?;
+    reasoning.add_some("effort", effort);
+    let is_shown = translation.policy.show_reasoning && !request.reasoning.is_hidden;
+    if is_shown && effort != Some(Effort::None) && thinks(request, translation) {
+        reasoning.add("summary", request.reasoning.summary.as_deref().unwrap_or("auto"));
+    }
+    Ok(reasoning)
+}
+
+/// Encrypted reasoning is all that can be given back where nothing is stored; models that never think refuse the word.
+fn include(request: &Request, translation: &Translation, body: &mut Body) {
+    let mut include = Vec::new();
+    if translation.model_row().is_none_or(|row| row.thinks != Thinks::Never) {
+        include.push("reasoning.encrypted_content");
+    }
+    if request.logprobs.is_some() {
+        include.push("message.output_text.logprobs");
+    }
+    if !include.is_empty() {
+        body.add("include", &include);
+    }
+    body.add_some("top_logprobs", request.logprobs.filter(|count| *count > 0));
+}
+
+/// Who asks, what is cached for whom, and in which queue.
+fn identity(request: &Request, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
+    if let Some(user) = &request.user {
+        let short = openai::user(user);
+        if short != *user {
+            losses.adjusted(Field::User, "hashed, because it is too long")?;
+        }
+        body.add("safety_identifier", &short);
+    }
+    body.add_some("prompt_cache_key", openai::cache_key(request));
+    body.add_some("prompt_cache_retention", request.cache.retention.as_ref());
+    body.add_some("prompt_cache_options", request.cache.options.as_ref());
+    body.add_some("service_tier", request.service_tier.as_ref().map(tier));
+    body.add_some("metadata", request.metadata.as_ref());
+    Ok(())
+}
+
+fn tier(tier: &ServiceTier) -> &str {
+    match tier {
+        ServiceTier::Auto => "auto",
+        ServiceTier::Standard => "default",
+        ServiceTier::Priority => "priority",
+        ServiceTier::Other(name) => name,
+    }
+}
+
+/// What is stored lies in an account of the pool, where the client could not find it again.
+fn store(request: &Request, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
+    if request.store == Some(true) {
+        losses.dropped(Field::Store, "")?;
+    }
+    body.add("store", &false);
+    Ok(())
 }

@@ -1,0 +1,143 @@
+//! Items of the output, as far as they have come.
+
+use crate::format::{
+    canonical::{Call, Input, Json, Phase, ThoughtKind},
+    responses::body::Body,
+};
+
+/// An item.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) id: String,
+    pub(super) kind: Kind,
+    pub(super) status: Status,
+}
+
+/// What an item is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Message { phase: Option<Phase>, parts: Vec<Part> },
+    Reasoning { kind: ThoughtKind, paragraphs: Vec<String>, is_open: bool, encrypted: Option<String> },
+    Call(Call),
+}
+
+/// How far an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    InProgress,
+    Completed,
+    Incomplete,
+}
+
+/// A part of a message.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) is_refusal: bool,
+    pub(super) is_open: bool,
+    pub(super) text: String,
+    pub(super) annotations: Vec<Json>,
+    pub(super) logprobs: Vec<Json>,
+}
+
+impl Part {
+    pub(super) fn new(is_refusal: bool) -> Self {
+        Self { is_refusal, is_open: true, text: String::new(), annotations: Vec::new(), logprobs: Vec::new() }
+    }
+
+    pub(super) fn json(&self) -> Json {
+        if self.is_refusal {
+            let mut part = Body::of("refusal");
+            part.add("refusal", &self.text);
+            return part.json();
+        }
+        let mut part = Body::of("output_text");
+        part.add("text", &self.text);
+        part.add("annotations", &self.annotations);
+        part.add("logprobs", &self.logprobs);
+        part.json()
+    }
+}
+
+impl Item {
+    /// Whether nothing more comes in any of its parts.
+    pub(super) fn is_quiet(&self) -> bool {
+        match &self.kind {
+            Kind::Message { parts, .. } => parts.iter().all(|part| !part.is_open),
+            Kind::Reasoning { is_open, .. } => !is_open,
+            Kind::Call(_) => true,
+        }
+    }
+
+    pub(super) fn json(&self) -> Json {
+        match &self.kind {
+            Kind::Message { phase, parts } => self.message(*phase, parts),
+            Kind::Reasoning { kind, paragraphs, encrypted, .. } => {
+                self.reasoning(*kind, paragraphs, encrypted.as_ref())
+            }
+            Kind::Call(call) => self.call(call),
+        }
+    }
+
+    fn begin(&self, kind: &str) -> Body {
+        let mut body = Body::default();
+        body.add("id", &self.id);
+        body.add("type", kind);
+        body.add(
+            "status",
+            match self.status {
+                Status::InProgress => "in_progress",
+                Status::Completed => "completed",
+                Status::Incomplete => "incomplete",
+            },
+        );
+        body
+    }
+
+    fn message(&self, phase: Option<Phase>, parts: &[Part]) -> Json {
+        let mut body = self.begin("message");
+        body.add("role", "assistant");
+        body.add("content", &parts.iter().map(Part::json).collect::<Vec<_>>());
+        body.add_some(
+            "phase",
+            phase.map(|phase| match phase {
+                Phase::Commentary => "commentary",
+                Phase::FinalAnswer => "final_answer",
+            }),
+        );
+        body.json()
+    }
+
+    fn reasoning(&self, kind: ThoughtKind, paragraphs: &[String], encrypted: Option<&String>) -> Json {
+        let mut body = self.begin("reasoning");
+        let texts = |name: &str| paragraphs.iter().map(|text| paragraph(name, text)).collect::<Vec<_>>();
+        match kind {
+            ThoughtKind::Summary => body.add("summary", &texts("summary_text")),
+            ThoughtKind::Raw => {
+                body.add("summary", &[(); 0]);
+                body.add("content", &texts("reasoning_text"));
+            }
+        }
+        body.add_some("encrypted_content", encrypted);
+        body.json()
+    }
+
+    fn call(&self, call: &Call) -> Json {
+        let (kind, member) = match &call.input {
+            Input::Json(_) => ("function_call", "arguments"),
+            Input::Text(_) => ("custom_tool_call", "input"),
+        };
+        let mut body = self.begin(kind);
+        body.add("call_id", &call.id);
+        body.add("name", &call.name);
+        body.add_some("namespace", call.namespace.as_ref());
+        body.add(member, call.input.as_str());
+        body.json()
+    }
+}
+
+/// A paragraph of reasoning.
+pub(super) fn paragraph(kind: &str, text: &str) -> Json {
+    let mut body = Body::of(kind);
+    body.add("text", text);
+    body.json()
+}
