@@ -416,9 +416,9 @@ async fn the_shares_of_keys_follow_their_weights() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_in_a_format_no_key_speaks_is_refused_in_its_own_format() {
+async fn a_call_that_is_not_translated_is_refused_where_nobody_speaks_its_format() {
     let bench = Bench::new(&Script::new(), &[("a", "anthropic", 0)]).await;
-    let got = bench.post("/v1/chat/completions", &json!({"model": "claude-sonnet-4-5", "messages": []})).await;
+    let got = bench.post("/v1/completions", &json!({"model": "claude-sonnet-4-5", "prompt": "hi"})).await;
 
     assert_eq!(got.status, 501);
     assert!(got.json()["error"]["message"].as_str().unwrap().contains("messages"), "{}", got.text());
@@ -566,6 +566,168 @@ async fn a_stored_key_that_can_not_be_put_in_service_is_shown_with_the_reason() 
     assert_eq!(view.status.state, KeyState::Disabled);
     assert_eq!(view.status.reason.as_deref(), Some("there is no provider `gone`"));
     assert_eq!(pool.handle().key(view.key.id).unwrap().status, view.status);
+}
+
+/// A key that speaks `upstream` and nothing else, whatever its provider could.
+async fn only_speaking(upstream: &Script, format: Format) -> Bench {
+    let bench = Bench::new(upstream, &[]).await;
+    let mut spec = KeySpec::new("a", "custom", Secret::new("a"));
+    spec.base_url = Some("https://upstream.example".into());
+    spec.formats = Some(vec![format]);
+    bench.handle().add_key(spec).await.unwrap();
+    bench
+}
+
+fn whole(format: Format, text: &str) -> Reply {
+    match format {
+        Format::Chat => Reply::chat(text),
+        Format::Messages => Reply::message(text),
+        Format::Responses => Reply::json(
+            200,
+            &json!({
+                "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-5-mini",
+                "error": null, "incomplete_details": null,
+                "output": [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                            "content": [{"type": "output_text", "text": text, "annotations": []}]}],
+                "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
+                          "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15},
+            }),
+        ),
+    }
+}
+
+fn asking(client: Format, stream: bool) -> (&'static str, Value) {
+    let turns = json!([{"role": "user", "content": "hi"}]);
+    match client {
+        Format::Chat => ("/v1/chat/completions", json!({"model": "gpt-4o-mini", "messages": turns, "stream": stream})),
+        Format::Messages => {
+            ("/v1/messages", json!({"model": "gpt-4o-mini", "max_tokens": 99, "messages": turns, "stream": stream}))
+        }
+        Format::Responses => ("/v1/responses", json!({"model": "gpt-4o-mini", "input": "hi", "stream": stream})),
+    }
+}
+
+fn pairs() -> impl Iterator<Item = (Format, Format)> {
+    let all = Format::ALL.into_iter().flat_map(|client| Format::ALL.map(|upstream| (client, upstream)));
+    all.filter(|(client, upstream)| client != upstream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_client_is_served_over_every_upstream() {
+    for (client, upstream_format) in pairs() {
+        for stream in [false, true] {
+            let reply =
+                if stream { Reply::words(upstream_format, &["hel", "lo"]) } else { whole(upstream_format, "hello") };
+            let upstream = Script::new().on("a", reply);
+            let bench = only_speaking(&upstream, upstream_format).await;
+            let (path, body) = asking(client, stream);
+
+            let got = bench.post(path, &body).await;
+            let record = bench.only_record().await;
+            let what = format!("{client} over {upstream_format}, stream {stream}: {}", got.text());
+
+            assert_eq!(got.status, 200, "{what}");
+            let (kind, words) =
+                if stream { ("text/event-stream", ["hel", "lo"]) } else { ("application/json", ["hello"; 2]) };
+            assert_eq!(got.headers["content-type"], kind, "{what}");
+            assert!(words.iter().all(|word| got.text().contains(word)), "{what}");
+            assert!(!got.text().contains("\"error\":{"), "{what}");
+            assert_eq!(upstream.sent()[0].uri.path(), asking(upstream_format, stream).0, "{what}");
+            let upstreams = record.upstream_format.as_deref();
+            assert_eq!(
+                (record.format.as_str(), upstreams),
+                (client.as_str(), Some(upstream_format.as_str())),
+                "{what}"
+            );
+            assert_eq!((record.usage.input(), record.usage.output), (10, 5), "{what}");
+            assert_eq!(record.outcome, Some(Outcome::Done), "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_translated_stream_that_breaks_off_ends_in_an_error_of_the_clients_format() {
+    for (client, upstream_format) in pairs() {
+        let broken = Reply::words(upstream_format, &["hel", "lo"]).cut_after(4).then_break();
+        let bench = only_speaking(&Script::new().on("a", broken), upstream_format).await;
+        let (path, body) = asking(client, true);
+
+        let got = bench.post(path, &body).await;
+        let record = bench.only_record().await;
+        let what = format!("{client} over {upstream_format}: {}", got.text());
+
+        assert!(got.text().contains("error"), "{what}");
+        for end in ["[DONE]", "message_stop", "response.completed"] {
+            assert!(!got.text().contains(end), "{what}");
+        }
+        assert_eq!((record.outcome, record.estimated), (Some(Outcome::Cut), true), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_translated_is_refused_before_anything_is_sent() {
+    let upstream = Script::new().on("a", Reply::message("never"));
+    let bench = only_speaking(&upstream, Format::Messages).await;
+    let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [{"type": "hologram"}]}]});
+
+    let got = bench.post("/v1/chat/completions", &body).await;
+
+    assert_eq!(got.status, 400, "{}", got.text());
+    assert!(got.json()["error"]["param"].as_str().unwrap().starts_with("messages"), "{}", got.text());
+    assert_eq!(upstream.sent().len(), 0);
+    assert_eq!(bench.only_record().await.outcome, Some(Outcome::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_is_told_beside_the_answer() {
+    let bench = only_speaking(&Script::new().on("a", Reply::message("hello")), Format::Messages).await;
+    let turns = json!([{"role": "user", "content": "hi"}]);
+    let body = json!({"model": "gpt-4o-mini", "messages": turns, "seed": 7});
+
+    let got = bench.post("/v1/chat/completions", &body).await;
+
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert!(got.headers["x-amp-dropped"].to_str().unwrap().contains("seed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstreams_refusal_of_a_translated_call_comes_in_the_clients_format() {
+    let refusal = Reply::error(400, "invalid_request_error", "context_length_exceeded", "maximum context length is 9");
+    let bench = only_speaking(&Script::new().on("a", refusal), Format::Chat).await;
+    let (path, body) = asking(Format::Messages, false);
+
+    let got = bench.post(path, &body).await;
+
+    assert_eq!((got.status, &got.json()["type"]), (400, &json!("error")), "{}", got.text());
+    assert_eq!(got.json()["error"]["type"], "invalid_request_error");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_counted_here_where_no_upstream_counts_them() {
+    let bench = only_speaking(&Script::new(), Format::Chat).await;
+    let turns = json!([{"role": "user", "content": "a few words to be counted"}]);
+
+    let got = bench.post("/v1/messages/count_tokens", &json!({"model": "gpt-4o-mini", "messages": turns})).await;
+
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert!(got.json()["input_tokens"].as_u64().unwrap() > 4);
+    assert_eq!(bench.records().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_speaks_the_clients_format_goes_before_one_that_needs_translation() {
+    let upstream = Script::new().on("other", Reply::message("x")).on("native", Reply::chat("x"));
+    let bench = Bench::new(&upstream, &[]).await;
+    for (name, format) in [("other", Format::Messages), ("native", Format::Chat)] {
+        let mut spec = KeySpec::new(name, "custom", Secret::new(name));
+        spec.base_url = Some("https://upstream.example".into());
+        spec.formats = Some(vec![format]);
+        bench.handle().add_key(spec).await.unwrap();
+    }
+    for _ in 0..4 {
+        bench.post("/v1/chat/completions", &asking(Format::Chat, false).1).await;
+    }
+    assert_eq!(upstream.keys_tried(), ["native"; 4]);
 }
 
 fn candidate(model: &str, provider: Option<&str>, tier: u32) -> RouteCandidate {
