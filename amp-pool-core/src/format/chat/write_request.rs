@@ -190,7 +190,7 @@ impl Writer<'_> {
         if cache.key.is_some() {
             self.losses.dropped(Field::CacheKey, "")?;
         }
-        if cache.retention.is_some() || cache.options.is_some() {
+        if cache.retention.is_some() || cache.options.is_some() || cache.automatic.is_some() {
             self.losses.dropped(Field::CacheHints, "")?;
         }
         Ok(())

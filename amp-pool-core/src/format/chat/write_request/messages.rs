@@ -191,6 +191,9 @@ impl<'a> Messages<'a> {
             self.hear(part, &mut said)?;
         }
         let thought = self.thought(&said)?;
+        if thought.is_none() && said.is_nothing() {
+            return Ok(());
+        }
         let mut message = Body::default();
         message.add("role", "assistant");
         let is_null = said.text.is_empty() && !said.calls.is_empty() && self.dialect().null_content_ok;
@@ -211,6 +214,7 @@ impl<'a> Messages<'a> {
         Ok(())
     }
 
+    /// Adds a part. Citations and phases are for readers of the answer; the model is told its words.
     fn hear(&mut self, part: &Part, said: &mut Said) -> Result<(), Reject> {
         match part {
             Part::Text(text) => {
@@ -224,10 +228,7 @@ impl<'a> Messages<'a> {
                 self.pieces.mark_lost(call.cache.is_some())?;
                 said.calls.push(self.call(call));
             }
-            Part::Hosted(hosted) => {
-                self.pieces.losses.adjusted(Field::HostedSteps, "told as text")?;
-                said.text.push_str(hosted.text.as_deref().unwrap_or_default());
-            }
+            Part::Hosted(hosted) => said.text.push_str(self.pieces.hosted(hosted)?.unwrap_or_default()),
             Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::SearchResult(_) | Part::Result(_) => {
                 return Err(self.pieces.losses.reject(Field::Turns, "an answer of the model can hold no media here"));
             }
@@ -316,6 +317,13 @@ struct Said {
     refusal: String,
     thoughts: Vec<Thought>,
     calls: Vec<Json>,
+}
+
+impl Said {
+    /// What is left of a turn that was only reasoning, where that is not taken.
+    fn is_nothing(&self) -> bool {
+        self.text.is_empty() && self.refusal.is_empty() && self.calls.is_empty()
+    }
 }
 
 /// Where reasoning goes.
