@@ -14,6 +14,7 @@ use crate::format::{
     transcode::{Translation, WayBack, openai, schema},
 };
 
+mod assistant;
 mod media;
 mod messages;
 #[cfg(test)]
