@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod checker;
 mod finish;
+#[cfg(test)]
+mod golden;
 pub(super) mod meter;
 pub(super) mod read_answer;
 pub(super) mod read_request;

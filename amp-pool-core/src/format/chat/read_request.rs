@@ -92,6 +92,15 @@ fn member(
         "top_k" => request.sampling.top_k = Some(read(at, &value)?),
         "stop" => request.stop = stop(&value)?,
         "reasoning_effort" => request.reasoning.effort = Some(effort(&value)?),
+        _ => return option(request, more, name, value),
+    }
+    Ok(())
+}
+
+/// Members beside the question itself: how the answer comes, who asks, and what can not be carried.
+fn option(request: &mut Request, more: &mut More, name: String, value: Json) -> Result<(), Reject> {
+    let at = &*name;
+    match at {
         "verbosity" => request.verbosity = Some(read(at, &value)?),
         "response_format" => request.structured = structured(&value)?,
         "stream" => request.stream = read(at, &value)?,

@@ -160,3 +160,6 @@ fn tool_call(call: &Call) -> ToolCall<'_> {
         Input::Text(input) => ToolCall::Custom { id, custom: Custom { name, input } },
     }
 }
+
+#[cfg(test)]
+mod tests;

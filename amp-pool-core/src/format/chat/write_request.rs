@@ -14,6 +14,7 @@ use crate::format::{
     transcode::{Translation, WayBack, openai, schema},
 };
 
+mod assistant;
 mod media;
 mod messages;
 #[cfg(test)]
@@ -190,7 +191,7 @@ impl Writer<'_> {
         if cache.key.is_some() {
             self.losses.dropped(Field::CacheKey, "")?;
         }
-        if cache.retention.is_some() || cache.options.is_some() {
+        if cache.retention.is_some() || cache.options.is_some() || cache.automatic.is_some() {
             self.losses.dropped(Field::CacheHints, "")?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::format::{
     Format, Problem,
-    canonical::{BlockKind, Call, Event, Finish, Input, Phase, Spent},
+    canonical::{BlockKind, Call, Delta as Said, Event, Finish, Input, Phase, Spent},
     error_event,
     transcode::{WayBack, WriteEvents, comment, frame},
 };
@@ -172,8 +172,7 @@ impl Writer {
         shown
     }
 
-    fn extend(&mut self, index: u32, delta: &super::super::canonical::Delta, out: &mut Vec<u8>) {
-        use super::super::canonical::Delta as Said;
+    fn extend(&mut self, index: u32, delta: &Said, out: &mut Vec<u8>) {
         let Some(shown) = usize::try_from(index).ok().and_then(|index| self.blocks.get(index)).copied() else { return };
         match (delta, shown) {
             (Said::Text(text), Shown::Text { .. }) => self.text(text, out),

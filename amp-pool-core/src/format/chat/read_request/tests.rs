@@ -22,7 +22,7 @@ fn turns(messages: &str) -> (Vec<Turn>, Option<String>) {
 fn refused(members: &str) -> Option<String> {
     let body = format!(r#"{{"model":"m",{members}}}"#);
     let reject = read_request(body.as_bytes(), &mut Losses::new(Format::Chat)).unwrap_err();
-    reject.field.map(|field| field.into_owned())
+    reject.field.map(std::borrow::Cow::into_owned)
 }
 
 fn words(text: &str) -> Part {

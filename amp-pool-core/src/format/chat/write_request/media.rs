@@ -3,7 +3,7 @@
 use super::{Body, is_openai, tools::typed};
 use crate::format::{
     Field, Losses, Reject,
-    canonical::{CacheMark, Document, Image, Json, Part, SearchResult, Source},
+    canonical::{CacheMark, Document, HostedPart, Image, Json, Part, SearchResult, Source},
     transcode::{Translation, data_url},
 };
 
@@ -40,13 +40,18 @@ impl Pieces<'_> {
                 inner.add("format", &audio.format);
                 out.push(Piece::Media(typed("input_audio", &inner.json())));
             }
-            Part::Hosted(hosted) => {
-                self.losses.adjusted(Field::HostedSteps, "told as text")?;
-                out.extend(hosted.text.clone().map(|text| Piece::Text(text, None)));
-            }
+            Part::Hosted(hosted) => out.extend(self.hosted(hosted)?.map(|text| Piece::Text(text.to_owned(), None))),
             Part::Thought(_) | Part::Call(_) | Part::Result(_) => {}
         }
         Ok(())
+    }
+
+    /// What can be told of a step of a tool that only another provider has.
+    pub(super) fn hosted<'p>(&mut self, hosted: &'p HostedPart) -> Result<Option<&'p str>, Reject> {
+        match hosted.text.as_deref() {
+            Some(text) => self.losses.adjusted(Field::HostedSteps, "told as text").map(|()| Some(text)),
+            None => self.losses.dropped(Field::HostedSteps, "").map(|()| None),
+        }
     }
 
     /// The mark to write, which only some upstreams take, and OpenAI only for some models.

@@ -136,6 +136,22 @@ fn trap_047_stop_is_a_list() {
 }
 
 #[test]
+fn trap_054_details_go_back_unchanged() {
+    let data = r#"[{"type":"reasoning.encrypted","data":"x", "index":0}]"#;
+    let proof = Some(Proof { kind: ProofKind::Details, data: data.into(), issuer: None });
+    let silent = Part::Thought(Thought { paragraphs: Vec::new(), kind: ThoughtKind::Raw, proof });
+    let told = messages(&of(vec![Turn::new(Role::Assistant, vec![silent, words("a")]), user("hi")]), "openrouter");
+
+    assert!(told.contains(&format!(r#""reasoning_details":{data}"#)), "{told}");
+}
+
+#[test]
+fn a_turn_of_which_nothing_is_left_is_not_written() {
+    let told = messages(&of(vec![Turn::new(Role::Assistant, vec![thought()]), user("hi")]), "openai");
+    assert_eq!(told, r#"[{"role":"user","content":"hi"}]"#);
+}
+
+#[test]
 fn trap_055_reasoning_goes_back_to_those_who_need_it() {
     let check = |provider: &str, parts: Vec<Part>, expected: Option<&str>| {
         let told = messages(&of(vec![Turn::new(Role::Assistant, parts), user("hi")]), provider);
