@@ -30,7 +30,7 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
     let mut request = Request {
         model: body.text("model")?.unwrap_or_default(),
         instructions: system(&mut body)?,
-        turns: turns::read(body.need("messages")?, losses)?,
+        turns: turns::read(&body.need("messages")?, losses)?,
         tools: tools::read(&mut body)?,
         max_output: body.count("max_tokens")?,
         stop: stop(&mut body, losses)?,

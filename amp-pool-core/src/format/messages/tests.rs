@@ -13,7 +13,7 @@ use crate::{
             Block, BlockKind, Collected, Delta, Event, Finish, FinishReason, Grammar, Input, Json, Part, Proof,
             ProofKind, Request, Started, ThoughtKind, arbitrary,
         },
-        transcode::{ReadEvents, WayBack, WriteEvents, tests::translation},
+        transcode::{ReadEvents, Transcoder, WayBack, WriteEvents, tests::translation},
     },
     usage::Usage,
 };
@@ -316,6 +316,28 @@ fn trap_100_a_second_start_is_told_again_for_the_transcoder_to_refuse() {
     scanner.feed(stream.as_bytes(), |event| reader.read(&event, &mut events));
 
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Started(_))).count(), 2);
+}
+
+/// What a client sees of a stream that comes in these pieces, with all stages between.
+fn translated(pieces: &[&[u8]]) -> Vec<u8> {
+    let back = WayBack::new(&translation(Format::Messages, Format::Messages, "custom", "m"), &Request::default());
+    let (mut transcoder, mut out) = (Transcoder::new(back), Vec::new());
+    pieces.iter().for_each(|piece| transcoder.feed(piece, &mut out));
+    transcoder.finish(&mut out);
+    out
+}
+
+#[test]
+fn a_translated_stream_is_legal_and_the_same_wherever_it_is_cut() {
+    let stream = include_bytes!("../../../tests/golden/messages/stream.sse");
+    let whole = translated(&[stream]);
+    assert_eq!(wire::check(&whole).unwrap().blocks, 3);
+    for at in (0..stream.len()).step_by(7) {
+        let (left, right) = stream.split_at(at);
+        assert_eq!(translated(&[left, right]), whole, "cut at {at}");
+        let is_cut = at < stream.len() - 60;
+        assert!(!is_cut || at == 0 || wire::check(&translated(&[left])).unwrap().has_failed, "broken off at {at}");
+    }
 }
 
 #[test]

@@ -22,8 +22,6 @@ const EXTRA_PASSES: [&str; 2] = ["compaction", "advisor_message"];
 pub(super) struct Told {
     tokens: Counts,
     extra: Usage,
-    web_searches: Option<u64>,
-    service_tier: Option<String>,
 }
 
 impl Told {
@@ -33,9 +31,6 @@ impl Told {
         let tells_output = newer.output_tokens.0.is_some();
         self.tokens.replace(newer);
         self.extra = extra(raw).unwrap_or(self.extra);
-        let around = serde_json::from_str::<Around<'_>>(raw.get()).unwrap_or_default();
-        self.web_searches = around.web_searches().or(self.web_searches);
-        self.service_tier = around.service_tier.0.map(|tier| tier.0.into_owned()).or(self.service_tier.take());
         Some(tells_output)
     }
 
@@ -43,9 +38,25 @@ impl Told {
     pub(super) fn usage(&self) -> Usage {
         sum(self.tokens.usage(), self.extra)
     }
+}
 
-    pub(super) fn spent(&self) -> Spent {
-        Spent { usage: self.usage(), web_searches: self.web_searches, service_tier: self.service_tier.clone() }
+/// The same, with what stands beside the tokens.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    told: Told,
+    web_searches: Option<u64>,
+    service_tier: Option<String>,
+}
+
+impl Account {
+    /// Takes a `usage` object, and gives what was used by now. `None` when it is none.
+    pub(super) fn take(&mut self, raw: &RawValue) -> Option<Spent> {
+        self.told.take(raw)?;
+        let around = serde_json::from_str::<Around<'_>>(raw.get()).unwrap_or_default();
+        self.web_searches = around.web_searches().or(self.web_searches);
+        self.service_tier = around.service_tier.0.map(|tier| tier.0.into_owned()).or(self.service_tier.take());
+        let service_tier = self.service_tier.clone();
+        Some(Spent { usage: self.told.usage(), web_searches: self.web_searches, service_tier })
     }
 }
 

@@ -77,12 +77,16 @@ enum Block<'a> {
 struct Empty {}
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum BlockDelta<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    Input { partial_json: &'a str },
 }
 
 impl Line<'_> {
@@ -166,7 +170,7 @@ impl Writer {
             (BlockKind::Text { .. } | BlockKind::Refusal, Delta::Text(text)) => {
                 self.hear(text);
                 self.show(Block::Text { text: "" }, out);
-                self.delta(BlockDelta::TextDelta { text }, out);
+                self.delta(BlockDelta::Text { text }, out);
             }
             (BlockKind::Thought(_), Delta::Text(text)) => self.think(text, out),
             (BlockKind::Thought(_), Delta::Paragraph) => self.think("\n\n", out),
@@ -180,12 +184,12 @@ impl Writer {
     fn think(&mut self, thinking: &str, out: &mut Vec<u8>) {
         self.hear(thinking);
         self.show(Block::Thinking { thinking: "", signature: "" }, out);
-        self.delta(BlockDelta::ThinkingDelta { thinking }, out);
+        self.delta(BlockDelta::Thinking { thinking }, out);
     }
 
     fn prove(&mut self, proof: &Proof, out: &mut Vec<u8>) {
         if self.open.as_ref().is_some_and(|open| open.is_shown) {
-            self.delta(BlockDelta::SignatureDelta { signature: &proof.data }, out);
+            self.delta(BlockDelta::Signature { signature: &proof.data }, out);
         } else {
             self.show(Block::RedactedThinking { data: &proof.data }, out);
         }
@@ -194,12 +198,12 @@ impl Writer {
     fn input(&mut self, call: &Call, more: &str, out: &mut Vec<u8>) {
         self.hear(more);
         match call.input {
-            Input::Json(_) => self.delta(BlockDelta::InputJsonDelta { partial_json: more }, out),
+            Input::Json(_) => self.delta(BlockDelta::Input { partial_json: more }, out),
             Input::Text(_) => {
                 let quoted = Json::of(&more);
                 let escaped = quoted.get().trim_start_matches('"');
                 let escaped = escaped.strip_suffix('"').unwrap_or(escaped);
-                self.delta(BlockDelta::InputJsonDelta { partial_json: escaped }, out);
+                self.delta(BlockDelta::Input { partial_json: escaped }, out);
             }
         }
     }
@@ -207,7 +211,7 @@ impl Writer {
     /// Free text stands in an object, of which this is the beginning or the end.
     fn input_around(&self, call: &Call, partial_json: &str, out: &mut Vec<u8>) {
         if matches!(call.input, Input::Text(_)) {
-            self.delta(BlockDelta::InputJsonDelta { partial_json }, out);
+            self.delta(BlockDelta::Input { partial_json }, out);
         }
     }
 

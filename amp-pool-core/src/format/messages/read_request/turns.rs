@@ -7,9 +7,9 @@ use crate::format::{
 };
 
 /// Reads the turns as they stand: results are parts of user turns, and system text between turns is a turn.
-pub(super) fn read(messages: Json, losses: &mut Losses) -> Result<Vec<Turn>, Reject> {
+pub(super) fn read(messages: &Json, losses: &mut Losses) -> Result<Vec<Turn>, Reject> {
     let mut turns = Vec::new();
-    for (_, mut message) in object::objects(&messages, "messages")? {
+    for (_, mut message) in object::objects(messages, "messages")? {
         let path = message.path("content");
         let role = match &*message.need_text("role")? {
             "user" => Role::User,

@@ -26,9 +26,9 @@ fn write_to(request: Request, client: Format, provider: &str, model: &str) -> Re
     Ok((serde_json::from_slice(&body).unwrap(), losses, back))
 }
 
-fn read(body: Value) -> Result<(Request, Losses), Reject> {
+fn read(body: &Value) -> Result<(Request, Losses), Reject> {
     let mut losses = Losses::new(Format::Messages);
-    let request = read_request(&serde_json::to_vec(&body).unwrap(), &mut losses)?;
+    let request = read_request(&serde_json::to_vec(body).unwrap(), &mut losses)?;
     Ok((request, losses))
 }
 
@@ -87,7 +87,7 @@ fn short(body: &Value) -> Vec<String> {
 #[test]
 fn the_request_of_an_agent_is_read_and_written() {
     let golden = include_str!("../../../../tests/golden/messages/agent/in.json");
-    let (request, losses) = read(serde_json::from_str(golden).unwrap()).unwrap();
+    let (request, losses) = read(&serde_json::from_str(golden).unwrap()).unwrap();
     assert_eq!(losses.all(), []);
     assert_eq!(request.extra.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["context_management"]);
 
@@ -103,7 +103,7 @@ fn what_lives_at_anthropic_is_refused_by_its_name() {
     let check = |name: &str, value: Value, field: &str| {
         let mut body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
         body[name] = value;
-        assert_eq!(read(body).unwrap_err().field.as_deref(), Some(field), "{name}");
+        assert_eq!(read(&body).unwrap_err().field.as_deref(), Some(field), "{name}");
     };
     let content = |block: Value| json!([{"role": "user", "content": [block]}]);
     check("max_tokens", json!(0), "max_tokens");
@@ -125,7 +125,7 @@ fn what_lives_at_anthropic_is_refused_by_its_name() {
 fn trap_103_threads_are_refused_with_the_code_sdks_recover_from() {
     let body = json!({"model": "m", "max_tokens": 9, "messages": [], "thread": {"id": "t"}});
 
-    assert_eq!(read(body).unwrap_err().code, Some("thread_unsupported_request"));
+    assert_eq!(read(&body).unwrap_err().code, Some("thread_unsupported_request"));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn trap_087_the_billing_header_is_no_system_text() {
     let read = |text: &str| {
         let system = json!([{"type": "text", "text": text}, {"type": "text", "text": "Be good."}]);
         let body = json!({"model": "m", "max_tokens": 9, "messages": [], "system": system});
-        read(body).unwrap().0.instructions.len()
+        read(&body).unwrap().0.instructions.len()
     };
     assert_eq!(read("x-anthropic-billing-header: cch=00a1b;"), 1);
     assert_eq!(read("About the x-anthropic-billing-header:"), 2);
@@ -144,7 +144,7 @@ fn trap_104_claude_code_may_say_system_text_between_turns_and_have_a_long_name()
     let name = "u".repeat(150);
     let messages = json!([{"role": "user", "content": "hi"}, {"role": "system", "content": "now"}]);
     let body = json!({"model": "m", "max_tokens": 9, "messages": messages, "metadata": {"user_id": name}});
-    let (request, losses) = read(body).unwrap();
+    let (request, losses) = read(&body).unwrap();
 
     assert_eq!((request.user, request.turns[1].role), (Some(name), Role::System));
     assert_eq!(losses.all(), []);
@@ -157,7 +157,7 @@ fn trap_029_steps_of_hosted_tools_are_no_calls() {
         {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"type": "web_search_result", "title": "T", "url": "https://t"}]}
     ]);
     let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": content}]});
-    let parts = read(body).unwrap().0.turns.remove(0).parts;
+    let parts = read(&body).unwrap().0.turns.remove(0).parts;
     let texts = parts.iter().map(|part| match part {
         Part::Hosted(hosted) => hosted.text.as_deref().unwrap(),
         other => panic!("{other:?}"),
@@ -332,7 +332,7 @@ fn trap_056_and_057_thinking_is_asked_for_in_the_words_of_the_model() {
 #[test]
 fn trap_056_adaptive_thinking_without_an_effort_gets_none() {
     let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "thinking": {"type": "adaptive"}});
-    let (request, _) = read(body).unwrap();
+    let (request, _) = read(&body).unwrap();
     assert_eq!(request.reasoning.wanted(), None);
 
     let (body, ..) = write_to(request, Format::Messages, "anthropic", "claude-opus-4-8").unwrap();
