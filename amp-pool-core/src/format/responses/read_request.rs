@@ -14,7 +14,7 @@ mod tools;
 use super::fields::Fields;
 use crate::format::{
     Losses, Reject,
-    canonical::{CacheHints, Effort, Json, Member, Reasoning, Request, Sampling, ServiceTier, Structured, Text},
+    canonical::{CacheHints, Effort, Member, Reasoning, Request, Sampling, ServiceTier, Structured, Text},
 };
 
 /// What an answer repeats of its request, as far as the client said it. `store` is not among them: nothing is stored.
