@@ -14,7 +14,7 @@ mod tools;
 use super::fields::Fields;
 use crate::format::{
     Losses, Reject,
-    canonical::{CacheHints, Effort, Json, Member, Reasoning, Request, Sampling, ServiceTier, Structured, Text},
+    canonical::{CacheHints, Effort, Member, Reasoning, Request, Sampling, ServiceTier, Structured, Text},
 };
 
 /// What an answer repeats of its request, as far as the client said it. `store` is not among them: nothing is stored.
@@ -57,7 +57,7 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
         model: fields.needed("model")?,
         instructions: fields.text("instructions")?.map(Text::new).into_iter().collect(),
         turns: items::turns(&mut fields)?,
-        tools: tools::tools(&mut fields)?,
+        tools: tools::tools(&mut fields, losses)?,
         tool_choice: tools::choice(&mut fields)?,
         parallel_tools: fields.flag("parallel_tool_calls")?,
         max_output: fields.value("max_output_tokens", "number of tokens")?,
@@ -188,9 +188,4 @@ fn tier(name: String) -> ServiceTier {
         "priority" => ServiceTier::Priority,
         _ => ServiceTier::Other(name),
     }
-}
-
-/// The citations in the annotations of a text. Those without a place in the web keep what they are called.
-pub(super) fn citations(annotations: &[Json]) -> Vec<crate::format::canonical::Citation> {
-    annotations.iter().filter_map(super::annotation::read).collect()
 }

@@ -176,8 +176,8 @@ fn slot_for(kind: &str) -> Option<Slot> {
     match family {
         "content_part" | "output_text" | "refusal" => Some(Slot::Message(Message::default())),
         "reasoning_text" | "reasoning_summary_text" => Some(Slot::Thought(Thinking::default())),
-        "function_call_arguments" => Some(Slot::Call(Calling::new(Input::Json(String::new())))),
-        "custom_tool_call_input" => Some(Slot::Call(Calling::new(Input::Text(String::new())))),
+        "function_call_arguments" => Some(Slot::Call(Box::new(Calling::new(Input::Json(String::new()))))),
+        "custom_tool_call_input" => Some(Slot::Call(Box::new(Calling::new(Input::Text(String::new()))))),
         _ => None,
     }
 }

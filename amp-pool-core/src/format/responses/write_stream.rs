@@ -6,6 +6,8 @@
 
 mod item;
 mod lines;
+mod message;
+mod reasoning;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -13,16 +15,14 @@ mod tests;
 use std::time::Duration;
 
 use self::{
-    item::{Item, Kind, Part, Status},
+    item::{Item, Kind, Status},
     lines::Lines,
     response::State,
 };
-use super::{annotation, body::Body};
+use super::body::Body;
 use crate::format::{
     Problem,
-    canonical::{
-        BlockKind, Call, Citation, Delta, Event, Finish, FinishReason, Input, Json, Phase, Spent, ThoughtKind,
-    },
+    canonical::{BlockKind, Call, Delta, Event, Finish, FinishReason, Input, Json, Spent},
     problem::OpenAiError,
     transcode::{WayBack, WriteEvents, comment},
 };
@@ -120,26 +120,6 @@ impl Writer {
         self.lines.write(kind, line, out);
     }
 
-    /// Begins a part, of the message that is open if it may be.
-    fn part(&mut self, phase: Option<Phase>, is_refusal: bool, out: &mut Vec<u8>) -> Place {
-        let fits = |item: &Item| matches!(item.kind, Kind::Message { phase: open, .. } if is_refusal || open == phase);
-        let at = match self.message.filter(|at| fits(&self.items[*at])) {
-            Some(at) => at,
-            None => {
-                self.item("msg_", Kind::Message { phase, parts: Vec::new() }, out);
-                self.items.len() - 1
-            }
-        };
-        self.message = Some(at);
-        let part = Part::new(is_refusal);
-        let json = part.json();
-        let Kind::Message { parts, .. } = &mut self.items[at].kind else { return Place::Hidden };
-        parts.push(part);
-        let index = parts.len() - 1;
-        self.inside("response.content_part.added", at, ("content_index", index), ("part", &json), out);
-        Place::Part(at, index)
-    }
-
     /// Writes an event of a part of an item.
     fn inside(
         &mut self,
@@ -195,63 +175,6 @@ impl Writer {
         }
     }
 
-    fn part_at(&mut self, at: usize, part: usize) -> Option<&mut Part> {
-        match &mut self.items.get_mut(at)?.kind {
-            Kind::Message { parts, .. } => parts.get_mut(part),
-            Kind::Reasoning { .. } | Kind::Call(_) => None,
-        }
-    }
-
-    fn say(&mut self, at: usize, index: usize, text: &str, out: &mut Vec<u8>) {
-        let Some(part) = self.part_at(at, index) else { return };
-        part.text.push_str(text);
-        let is_refusal = part.is_refusal;
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("content_index", &index);
-        line.add("delta", text);
-        if is_refusal {
-            self.lines.write("response.refusal.delta", line, out);
-        } else {
-            line.add("logprobs", &[(); 0]);
-            self.lines.write("response.output_text.delta", line, out);
-        }
-    }
-
-    fn cite(&mut self, at: usize, index: usize, citation: &Citation, out: &mut Vec<u8>) {
-        let Some(part) = self.part_at(at, index) else { return };
-        let length = u64::try_from(part.text.chars().count()).unwrap_or(u64::MAX);
-        let Some(annotation) = annotation::write(citation, length) else { return };
-        let number = part.annotations.len();
-        part.annotations.push(annotation.clone());
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("content_index", &index);
-        line.add("annotation_index", &number);
-        line.add("annotation", &annotation);
-        self.lines.write("response.output_text.annotation.added", line, out);
-    }
-
-    fn end_part(&mut self, at: usize, index: usize, is_complete: bool, out: &mut Vec<u8>) {
-        let Some(part) = self.part_at(at, index) else { return };
-        part.is_open = false;
-        let (json, text, logprobs) = (part.json(), part.text.clone(), Json::of(&part.logprobs));
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("content_index", &index);
-        if matches!(self.part_at(at, index), Some(part) if part.is_refusal) {
-            line.add("refusal", &text);
-            self.lines.write("response.refusal.done", line, out);
-        } else {
-            line.add("text", &text);
-            line.add("logprobs", &logprobs);
-            self.lines.write("response.output_text.done", line, out);
-        }
-        self.inside("response.content_part.done", at, ("content_index", index), ("part", &json), out);
-        if is_complete {
-            self.settle(at, out);
-        } else {
-            self.cut(at, out);
-        }
-    }
-
     /// Ends an item in which the output was cut.
     fn cut(&mut self, at: usize, out: &mut Vec<u8>) {
         self.message = self.message.filter(|message| *message != at);
@@ -303,11 +226,11 @@ impl Writer {
 
     fn finish(&mut self, finish: &Finish, out: &mut Vec<u8>) {
         let is_refused_in_words = self.has_refusal();
-        if let Some(explanation) = finish.explanation.as_ref().filter(|text| !text.is_empty()) {
-            if let Place::Part(at, part) = self.part(None, true, out) {
-                self.say(at, part, explanation, out);
-                self.end_part(at, part, true, out);
-            }
+        if let Some(explanation) = finish.explanation.as_ref().filter(|text| !text.is_empty())
+            && let Place::Part(at, part) = self.part(None, true, out)
+        {
+            self.say(at, part, explanation, out);
+            self.end_part(at, part, true, out);
         }
         self.leave_message(out);
         let (kind, state) = match &finish.reason {
@@ -322,78 +245,6 @@ impl Writer {
         };
         self.end = Some(state);
         self.whole(kind, state, out);
-    }
-
-    fn has_refusal(&self) -> bool {
-        self.items
-            .iter()
-            .any(|item| matches!(&item.kind, Kind::Message { parts, .. } if parts.iter().any(|part| part.is_refusal)))
-    }
-
-    fn think(&mut self, at: usize, text: &str, out: &mut Vec<u8>) {
-        let Kind::Reasoning { kind, paragraphs, is_open, .. } = &mut self.items[at].kind else { return };
-        let names = Names::of(*kind);
-        if !std::mem::replace(is_open, true) {
-            paragraphs.push(String::new());
-            let index = paragraphs.len() - 1;
-            let part = item::paragraph(names.part, "");
-            self.inside(names.added, at, (names.index, index), ("part", &part), out);
-        }
-        let Kind::Reasoning { paragraphs, .. } = &mut self.items[at].kind else { return };
-        let index = paragraphs.len().saturating_sub(1);
-        if let Some(last) = paragraphs.last_mut() {
-            last.push_str(text);
-        }
-        self.inside(names.delta, at, (names.index, index), ("delta", &Json::of(&text)), out);
-    }
-
-    fn end_paragraph(&mut self, at: usize, out: &mut Vec<u8>) {
-        let Kind::Reasoning { kind, paragraphs, is_open, .. } = &mut self.items[at].kind else { return };
-        if !std::mem::take(is_open) {
-            return;
-        }
-        let names = Names::of(*kind);
-        let (index, text) = (paragraphs.len().saturating_sub(1), paragraphs.last().cloned().unwrap_or_default());
-        self.inside(names.done, at, (names.index, index), ("text", &Json::of(&text)), out);
-        let part = item::paragraph(names.part, &text);
-        self.inside(names.part_done, at, (names.index, index), ("part", &part), out);
-    }
-}
-
-/// What the events of reasoning are called.
-#[derive(Debug, Clone, Copy)]
-struct Names {
-    index: &'static str,
-    part: &'static str,
-    added: &'static str,
-    delta: &'static str,
-    done: &'static str,
-    part_done: &'static str,
-}
-
-impl Names {
-    const SUMMARY: Self = Self {
-        index: "summary_index",
-        part: "summary_text",
-        added: "response.reasoning_summary_part.added",
-        delta: "response.reasoning_summary_text.delta",
-        done: "response.reasoning_summary_text.done",
-        part_done: "response.reasoning_summary_part.done",
-    };
-    const RAW: Self = Self {
-        index: "content_index",
-        part: "reasoning_text",
-        added: "response.content_part.added",
-        delta: "response.reasoning_text.delta",
-        done: "response.reasoning_text.done",
-        part_done: "response.content_part.done",
-    };
-
-    fn of(kind: ThoughtKind) -> Self {
-        match kind {
-            ThoughtKind::Summary => Self::SUMMARY,
-            ThoughtKind::Raw => Self::RAW,
-        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Parts of messages and of outputs.
 
-use super::citations;
 use crate::format::{
     Reject,
     canonical::{Audio, CacheMark, Document, Image, Json, Part, Phase, Source, Text},
-    responses::fields::Fields,
+    responses::{annotation, fields::Fields},
     transcode::data_url,
 };
 
@@ -45,7 +44,7 @@ fn read(mut part: Fields) -> Result<Part, Reject> {
 
 fn text(part: &mut Fields) -> Result<Part, Reject> {
     let cache = mark(part);
-    let citations = citations(&part.list("annotations")?);
+    let citations = part.list("annotations")?.iter().filter_map(annotation::read).collect();
     let logprobs = part.take("logprobs").filter(|list| list.compact() != "[]");
     let text = part.text("text")?.unwrap_or_default();
     Ok(Text { text, citations, logprobs, cache, phase: None }.into())

@@ -1,7 +1,8 @@
 //! Tools and the choice among them.
 
+use super::report;
 use crate::format::{
-    Format, Reject,
+    Format, Losses, Reject,
     canonical::{CustomTool, FunctionTool, Json, NativeTool, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
     responses::fields::Fields,
 };
@@ -23,22 +24,28 @@ const HOSTED: [&str; 12] = [
 ];
 
 /// The tools, those of namespaces among them.
-pub(super) fn tools(fields: &mut Fields) -> Result<Vec<Tool>, Reject> {
+pub(super) fn tools(fields: &mut Fields, losses: &mut Losses) -> Result<Vec<Tool>, Reject> {
     let mut tools = Vec::new();
     for (at, json) in fields.list("tools")?.iter().enumerate() {
-        read(Fields::of(format!("tools[{at}]"), json)?, json, None, &mut tools)?;
+        read(Fields::of(format!("tools[{at}]"), json)?, json, None, losses, &mut tools)?;
     }
     Ok(tools)
 }
 
-fn read(mut tool: Fields, raw: &Json, namespace: Option<&str>, out: &mut Vec<Tool>) -> Result<(), Reject> {
+fn read(
+    mut tool: Fields,
+    raw: &Json,
+    namespace: Option<&str>,
+    losses: &mut Losses,
+    out: &mut Vec<Tool>,
+) -> Result<(), Reject> {
     let kind = tool.needed("type")?;
     let namespace = namespace.map(str::to_owned);
     match kind.as_str() {
         "function" => out.push(function(tool, namespace)?),
-        "custom" => out.push(custom(&mut tool, namespace)?),
-        "namespace" => return inner(&mut tool, out),
-        _ if kind.starts_with("web_search") => out.push(web_search(&mut tool)?),
+        "custom" => out.push(custom(tool, namespace, losses)?),
+        "namespace" => return inner(tool, losses, out),
+        _ if kind.starts_with("web_search") => out.push(web_search(tool, losses)?),
         _ if HOSTED.contains(&kind.as_str()) => {
             let name = tool.text("name").ok().flatten();
             out.push(Tool::Hosted(NativeTool { format: Format::Responses, kind, name, raw: raw.clone() }));
@@ -48,13 +55,13 @@ fn read(mut tool: Fields, raw: &Json, namespace: Option<&str>, out: &mut Vec<Too
     Ok(())
 }
 
-/// The tools of a namespace. What is said of the whole has no other place than nowhere.
-fn inner(tool: &mut Fields, out: &mut Vec<Tool>) -> Result<(), Reject> {
+/// The tools of a namespace. What is said of the whole has a place nowhere else.
+fn inner(mut tool: Fields, losses: &mut Losses, out: &mut Vec<Tool>) -> Result<(), Reject> {
     let (name, path) = (tool.needed("name")?, tool.at("tools"));
     for (at, json) in tool.list("tools")?.iter().enumerate() {
-        read(Fields::of(format!("{path}[{at}]"), json)?, json, Some(&name), out)?;
+        read(Fields::of(format!("{path}[{at}]"), json)?, json, Some(&name), losses, out)?;
     }
-    Ok(())
+    report(tool, losses)
 }
 
 fn function(mut tool: Fields, namespace: Option<String>) -> Result<Tool, Reject> {
@@ -69,15 +76,16 @@ fn function(mut tool: Fields, namespace: Option<String>) -> Result<Tool, Reject>
     }))
 }
 
-fn custom(tool: &mut Fields, namespace: Option<String>) -> Result<Tool, Reject> {
+fn custom(mut tool: Fields, namespace: Option<String>, losses: &mut Losses) -> Result<Tool, Reject> {
     let (name, description) = (tool.needed("name")?, tool.text("description")?);
     let mut format = tool.object("format")?;
     let kind = format.as_mut().map(|format| format.needed("type")).transpose()?;
     let grammar = format.filter(|_| kind.as_deref() == Some("grammar")).map(|format| Json::object(format.rest()));
+    report(tool, losses)?;
     Ok(Tool::Custom(CustomTool { name, namespace, description, grammar }))
 }
 
-fn web_search(tool: &mut Fields) -> Result<Tool, Reject> {
+fn web_search(mut tool: Fields, losses: &mut Losses) -> Result<Tool, Reject> {
     let mut search = WebSearch {
         user_location: tool.take("user_location"),
         context_size: tool.text("search_context_size")?,
@@ -87,6 +95,7 @@ fn web_search(tool: &mut Fields) -> Result<Tool, Reject> {
         search.allowed_domains = filters.value("allowed_domains", "list of strings")?.unwrap_or_default();
         search.blocked_domains = filters.value("blocked_domains", "list of strings")?.unwrap_or_default();
     }
+    report(tool, losses)?;
     Ok(Tool::WebSearch(search))
 }
 

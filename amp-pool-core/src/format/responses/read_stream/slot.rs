@@ -19,7 +19,7 @@ use crate::format::{
 pub(super) enum Slot {
     Message(Message),
     Thought(Thinking),
-    Call(Calling),
+    Call(Box<Calling>),
     /// A step of a tool that the provider runs. It is not shown.
     Hosted,
 }
@@ -29,8 +29,8 @@ impl Slot {
         match item.kind() {
             "message" => Self::Message(Message { phase: item.phase(), parts: BTreeMap::new() }),
             "reasoning" => Self::Thought(Thinking::default()),
-            "function_call" => Self::Call(Calling::new(Input::Json(String::new()))),
-            "custom_tool_call" => Self::Call(Calling::new(Input::Text(String::new()))),
+            "function_call" => Self::Call(Box::new(Calling::new(Input::Json(String::new())))),
+            "custom_tool_call" => Self::Call(Box::new(Calling::new(Input::Text(String::new())))),
             _ => Self::Hosted,
         }
     }
@@ -72,7 +72,7 @@ impl Slot {
 
     /// Whether it is a call of the client's that came whole.
     pub(super) fn is_call(&self) -> bool {
-        matches!(self, Self::Call(Calling { is_complete: true, .. }))
+        matches!(self, Self::Call(call) if call.is_complete)
     }
 
     pub(super) fn has_refusal(&self) -> bool {

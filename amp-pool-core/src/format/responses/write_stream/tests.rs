@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::{super::write_answer::write_answer, *};
 use crate::format::{
     Format, Scanner,
-    canonical::{Collected, Part as Said, Proof, ProofKind, Started, arbitrary},
+    canonical::{Collected, Part as Said, Proof, ProofKind, Started, ThoughtKind, arbitrary},
     responses::{read_answer::read_answer, read_stream::Reader},
     transcode::{ReadEvents, tests::way_back},
 };
@@ -346,6 +346,18 @@ fn trap_094_a_refusal_without_words_is_an_empty_answer_and_one_with_an_explanati
     let told = refused(Some("no"));
     assert_eq!(told["output"][0]["content"][0]["refusal"], "no");
     assert_eq!(told["status"], "incomplete");
+}
+
+#[test]
+fn trap_025_ids_are_ours_and_the_same_whenever_they_are_told() {
+    let rotating = |id: &str| {
+        let mut events = answer([start(0, BlockKind::Refusal), end(0, true)], FinishReason::End);
+        events[0] = Event::Started(Started { id: Some(id.into()), model: None });
+        written(&back(), &events)
+    };
+
+    assert_eq!(rotating("a"), rotating("b"));
+    lines(&rotating("a"));
 }
 
 #[test]
