@@ -154,8 +154,6 @@ mod splice;
 mod sse;
 mod tail;
 mod tokens;
-// Parts of it wait for the readers and writers of all formats.
-#[allow(dead_code)]
 mod transcode;
 
 pub use failure::Failure;

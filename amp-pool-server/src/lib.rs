@@ -125,10 +125,12 @@ async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
         echo: settings.db_echo,
     };
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, SystemClock.now())).await;
-    let store: Arc<dyn Store> = Arc::new(opened.map_err(ServeError::other)??);
+    let store = opened.map_err(ServeError::other)??;
+    let thoughts = store.vault().thought_secret();
+    let store: Arc<dyn Store> = Arc::new(store);
     let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
     let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
-    let builder = Pool::builder().store(store).transport(transport).limits(settings.limits.clone());
+    let builder = Pool::builder().store(store).transport(transport).limits(settings.limits.clone()).seal(thoughts);
     Ok(builder.build().await?)
 }
 

@@ -38,8 +38,6 @@ pub use translation::{Policy, Sent, Translation};
 pub use way_back::{WayBack, Whole};
 
 pub(in crate::format) use codec::{ReadEvents, WriteEvents};
-// Not all of them are used before all readers and writers are there.
-#[allow(unused_imports)]
 pub(in crate::format) use {
     frame::{comment, frame},
     media::{data_url, image_type},

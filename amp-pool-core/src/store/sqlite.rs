@@ -91,6 +91,12 @@ impl SqliteStore {
         Ok(Self { writer, readers, vault })
     }
 
+    /// The vault of this database.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// Runs `work` in a transaction of the writer.
     fn write<T: Send + 'static>(
         &self,

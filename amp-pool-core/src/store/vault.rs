@@ -32,6 +32,7 @@ pub struct Vault {
     number: u32,
     sealing: KeyBytes,
     fingerprints: KeyBytes,
+    thoughts: KeyBytes,
 }
 
 impl Vault {
@@ -78,9 +79,20 @@ impl Vault {
         fingerprint(&self.fingerprints, provider, base_url, credential)
     }
 
+    /// What the pool seals reasoning with on its way through clients: `PoolBuilder::seal`.
+    #[must_use]
+    pub fn thought_secret(&self) -> [u8; 32] {
+        *self.thoughts
+    }
+
     fn from_root(root: &[u8; 32], number: u32) -> Self {
         let derive = |purpose: &[u8]| Zeroizing::new(keyed_hash(root, &[purpose]));
-        Self { number, sealing: derive(b"amp-pool seal"), fingerprints: derive(b"amp-pool fingerprint") }
+        Self {
+            number,
+            sealing: derive(b"amp-pool seal"),
+            fingerprints: derive(b"amp-pool fingerprint"),
+            thoughts: derive(b"amp-pool thoughts"),
+        }
     }
 }
 
