@@ -1,6 +1,6 @@
 //! Whole Chat answers, read.
 //!
-//! The same as a stream that came in one piece. Rules 1.2, 2.2, 2.4, 3.2; traps 15, 58, 82, 94.
+//! The same as a stream that came in one piece.
 
 use super::read_stream::Reader;
 use crate::format::{Failure, canonical::Event, transcode::WayBack};

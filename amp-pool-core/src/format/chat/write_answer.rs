@@ -1,7 +1,6 @@
 //! Whole Chat answers, written.
 //!
-//! Text joined by nothing, `null` beside calls, reasoning in `reasoning_content`. Rules 1.2, 2.0.8, 2.1, 2.3, 3.4; traps
-//! 15, 28, 29, 76, 94.
+//! Text joined by nothing, `null` beside calls, reasoning in `reasoning_content`.
 
 use serde::Serialize;
 

@@ -2,8 +2,7 @@
 //!
 //! Writes a settled request. Here is decided what of it Chat and this dialect take: `tool` messages with text only and
 //! their media behind the last of them, one leading system message, the name of the output limit, how thinking is switched
-//! and carried, where `strict` stands. Rules 1.2, 2.0.1, 2.0.3 to 2.0.7, 2.2, 2.4, 5; traps 34, 35, 40, 44 to 46, 51,
-//! 54, 55, 59, 60, 61, 91, 99.
+//! and carried, where `strict` stands.
 
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Chat streams, written.
 //!
 //! One role chunk, calls counted from 0, one finish chunk, usage when asked for, `[DONE]`; an `error` frame and nothing
-//! else when it fails. Rules 1.2, 2.0.8, 2.1, 2.3, 3.4; traps 16 to 20, 28, 29, 30, 62, 76.
+//! else when it fails.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! Whole Responses answers, read.
 //!
-//! The same as a stream of which only the last event came; an incomplete answer is one too. Rules 1.3, 2.3, 2.5, 3.3;
-//! traps 7, 15, 23, 29, 80.
+//! The same as a stream of which only the last event came; an incomplete answer is one too.
 
 use super::read_stream::{Reader, Response};
 use crate::format::{Failure, canonical::Event, transcode::WayBack};

@@ -2,8 +2,7 @@
 //!
 //! Items in their order: reasoning, assistant text and calls that follow one another are one assistant turn; outputs are
 //! user turns with one result; developer and system messages stay where they are. Ids of items are not kept. What needs
-//! state at the provider is refused with `unsupported_parameter`; the request's parameters are kept for the echo. Rules
-//! 1.3, 2.0.3, 2.0.4, 2.4, 2.6; traps 33, 43, 49, 105.
+//! state at the provider is refused with `unsupported_parameter`; the request's parameters are kept for the echo.
 
 mod content;
 mod items;

@@ -1,7 +1,7 @@
 //! Whole Responses answers, written.
 //!
 //! The object of which the terminal event repeats the whole: items, usage with both details, the request's parameters,
-//! and every member that SDKs insist on. Rules 1.3, 2.0.8, 2.4, 2.6, 3.4; traps 15, 21, 23, 24, 43, 94.
+//! and every member that SDKs insist on.
 
 use super::write_stream::Writer;
 use crate::format::{

@@ -1,8 +1,7 @@
 //! Responses requests, written.
 //!
 //! Writes a settled request: items without ids, a thought before what it led to or not at all, explicit `strict`,
-//! `store: false` and `reasoning.encrypted_content`, at least 16 tokens. Rules 1.3, 2.0.1, 2.0.3 to 2.0.7, 2.3, 2.5; traps
-//! 23, 32, 40, 43 to 46, 49 to 51, 55, 91.
+//! `store: false` and `reasoning.encrypted_content`, at least 16 tokens.
 
 mod content;
 mod items;

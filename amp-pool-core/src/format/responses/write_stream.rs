@@ -1,8 +1,7 @@
 //! Responses streams, written.
 //!
 //! `created`, `in_progress`, items with our own ids and indexes, one terminal event. Adjacent texts are parts of one
-//! message item. Sequence numbers have no gaps, also when it fails: `error`, then `response.failed`. Rules 1.3, 2.0.6, 2.0.8,
-//! 2.4, 2.6, 3.4; traps 15, 21, 23, 24, 25, 26, 43, 62, 64.
+//! message item. Sequence numbers have no gaps, also when it fails: `error`, then `response.failed`.
 
 mod item;
 mod lines;
