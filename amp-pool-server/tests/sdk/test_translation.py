@@ -237,6 +237,38 @@ def test_tool_results_find_their_way_back(bridge, stream):
     assert all(sent.count(json.dumps(id_)) == 2 for id_ in first.call_ids)
 
 
+def test_results_stand_where_the_upstream_wants_them(bridge, stream):
+    """Every service refuses results that do not follow their calls at once and one to one."""
+    tools = bridge.speaker.tools
+    first = bridge.ask(stream, tools=tools)
+    bridge.ask(stream, [*first.turn, *bridge.talker.results(first)], tools=tools)
+
+    calls, results = ORDERS[bridge.other.name](bridge.upstream.last().json())
+    assert (calls, results) == (first.call_ids, first.call_ids)
+
+
+def _chat_order(request):
+    *_, assistant, one, two = request["messages"]
+    return [call["id"] for call in assistant["tool_calls"]], [result["tool_call_id"] for result in (one, two)]
+
+
+def _messages_order(request):
+    *_, assistant, user = request["messages"]
+    assert (assistant["role"], user["role"]) == ("assistant", "user")
+    uses = [block["id"] for block in assistant["content"] if block["type"] == "tool_use"]
+    return uses, [block["tool_use_id"] for block in user["content"]]
+
+
+def _responses_order(request):
+    *_, one, two, three, four = request["input"]
+    kinds = ["function_call"] * 2 + ["function_call_output"] * 2
+    assert [item["type"] for item in (one, two, three, four)] == kinds
+    return [item["call_id"] for item in (one, two)], [item["call_id"] for item in (three, four)]
+
+
+ORDERS = {CHAT.name: _chat_order, MESSAGES.name: _messages_order, RESPONSES.name: _responses_order}
+
+
 def test_usage_is_told_as_the_clients_format_counts(bridge, stream):
     said = bridge.ask(stream)
 
@@ -318,6 +350,12 @@ def test_the_callers_mistake_is_told_in_the_upstreams_words(bridge, stream):
     assert bridge.other.wire.fault("bad_request").body["error"]["message"] in raised.response.json()["error"]["message"]
     record = bridge.record()
     assert (record["outcome"], record["http_status_code"], record["attempts"]) == ("failed", 400, 1)
+
+
+def test_an_error_in_place_of_an_answer_is_an_error(bridge):
+    bridge.upstream.on(KEY, FailInside("overloaded"))
+
+    assert isinstance(bridge.fail(stream=False), bridge.speaker.sdk.InternalServerError)
 
 
 @pytest.mark.parametrize("after_opening", [False, True], ids=["at_once", "after_opening"])
