@@ -27,9 +27,9 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 
-## make test-rust  every Rust test and example
+## make test-rust  every Rust test and example; properties on the same cases each time (plain `cargo test` takes new ones)
 test-rust:
-	cargo test --workspace --locked
+	PROPTEST_RNG_SEED=1 cargo test --workspace --locked
 	cargo check --package amp-pool-core --no-default-features --locked
 	cargo check --package amp-pool-core --no-default-features --features pool --locked
 	cargo run --locked --quiet --package amp-pool-examples --bin first_answer

@@ -679,6 +679,16 @@ async fn what_can_not_be_translated_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_translated_call_without_a_word_is_refused() {
+    let bench = only_speaking(&Script::new().on("a", Reply::message("never")), Format::Messages).await;
+
+    let got = bench.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": []})).await;
+
+    assert_eq!((got.status, &got.json()["error"]["param"]), (400, &json!("messages")), "{}", got.text());
+    assert_eq!(bench.upstream.sent().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_lost_is_told_beside_the_answer() {
     let bench = only_speaking(&Script::new().on("a", Reply::message("hello")), Format::Messages).await;
     let turns = json!([{"role": "user", "content": "hi"}]);

@@ -12,7 +12,7 @@ mod tools;
 use super::body::Body;
 use crate::format::{
     Field, Losses, Reject,
-    canonical::{Effort, Request, ServiceTier, Structured},
+    canonical::{Effort, Reasoning, Request, ServiceTier, Structured, Thinking},
     capability::Thinks,
     transcode::{Translation, WayBack, openai, thinks},
 };
@@ -93,16 +93,22 @@ fn shape(request: &Request, losses: &mut Losses) -> Result<Body, Reject> {
     Ok(text)
 }
 
-/// How much to think. A summary is asked for where the model thinks and the client may see it.
+/// How much to think. A summary is asked for where the model thinks, the client spoke of reasoning, and may see it: some
+/// organisations are refused one, and a call that never wanted it must not fail over that.
 fn reasoning(request: &Request, translation: &Translation, losses: &mut Losses) -> Result<Body, Reject> {
     let mut reasoning = Body::default();
     let effort = openai::effort(request, translation, losses)?;
     reasoning.add_some("effort", effort);
     let is_shown = translation.policy.show_reasoning && !request.reasoning.is_hidden;
-    if is_shown && effort != Some(Effort::None) && thinks(request, translation) {
+    if is_shown && is_spoken_of(&request.reasoning) && effort != Some(Effort::None) && thinks(request, translation) {
         reasoning.add("summary", request.reasoning.summary.as_deref().unwrap_or("auto"));
     }
     Ok(reasoning)
+}
+
+fn is_spoken_of(reasoning: &Reasoning) -> bool {
+    let is_on = reasoning.thinking.is_some_and(|thinking| thinking != Thinking::Disabled);
+    reasoning.effort.is_some() || reasoning.summary.is_some() || is_on
 }
 
 /// Encrypted reasoning is all that can be given back where nothing is stored; models that never think refuse the word.

@@ -95,6 +95,7 @@ impl Translation {
         let mut losses = self.losses();
         let mut request = codec::read_request(self.client, body, &mut losses)?;
         let mut back = WayBack::new(self, &request);
+        refuse_silence(self.client, &request)?;
         request.model.clone_from(&self.model);
         self.fit(&mut request, &mut losses, &mut back)?;
         back.expect_input(count::tokens(&request));
@@ -132,6 +133,15 @@ impl Translation {
         call_ids::fit(request, self);
         stops::fit(request, self, losses, back)
     }
+}
+
+/// A request without a word is the client's mistake in every format, and would else be answered and billed.
+fn refuse_silence(client: Format, request: &Request) -> Result<(), Reject> {
+    if !request.turns.is_empty() || !request.instructions.is_empty() {
+        return Ok(());
+    }
+    let field = if client == Format::Responses { "input" } else { "messages" };
+    Err(Reject::field(field, format!("`{field}` is empty: say something")))
 }
 
 fn path(upstream: Format) -> &'static str {

@@ -293,7 +293,10 @@ fn carried(answer: &Collected) -> (String, String, String, Vec<String>, Option<F
     }
     let reason = reason(answer).map(|reason| reason.settled(!calls.is_empty(), !refusal.is_empty()));
     let usage = answer.spent.as_ref().map(|spent| spent.usage);
-    (answer.text(), refusal, thoughts.join("\n\n").replace("\n\n\n\n", "\n\n"), calls, reason, usage)
+    // Blank paragraphs are nothing to anyone who reads them.
+    let thoughts = thoughts.join("\n\n");
+    let paragraphs: Vec<_> = thoughts.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect();
+    (answer.text(), refusal, paragraphs.join("\n\n"), calls, reason, usage)
 }
 
 proptest! {

@@ -56,6 +56,16 @@ fn talk(said: Vec<Part>, answered: Vec<Part>) -> Request {
     Request { model: "m".into(), turns, ..Request::default() }
 }
 
+#[test]
+fn a_summary_is_asked_for_only_where_the_client_spoke_of_reasoning() {
+    let plain = talk(vec![text("a")], vec![text("b")]);
+    assert_eq!(write(&plain)["reasoning"]["summary"], Value::Null);
+
+    let mut asked = plain;
+    asked.reasoning.effort = Some(Effort::High);
+    assert_eq!(write(&asked)["reasoning"]["summary"], "auto");
+}
+
 fn with_tool(tool: Tool) -> Request {
     Request { tools: vec![tool], ..talk(vec![text("a")], vec![text("b")]) }
 }
