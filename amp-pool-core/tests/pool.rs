@@ -459,6 +459,51 @@ async fn a_body_over_the_limit_is_refused() {
     assert_eq!(got.status, 413);
 }
 
+fn gzip(body: &[u8]) -> Bytes {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap().into()
+}
+
+async fn post_encoded(bench: &Bench, encoding: &str, body: Bytes) -> Got {
+    let request = http::Request::post("/v1/chat/completions")
+        .header("x-api-key", TOKEN)
+        .header("content-encoding", encoding)
+        .body(Full::new(body))
+        .unwrap();
+    read(bench.pool.clone().oneshot(request).await.unwrap()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_request_is_sent_on_as_what_was_in_it() {
+    let upstream = Script::new().on("a", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    let body = br#"{"model":"gpt-4o-mini","messages":[]}"#;
+
+    assert_eq!(post_encoded(&bench, "gzip", gzip(body)).await.status, 200);
+    let sent = upstream.sent().remove(0);
+    assert_eq!((sent.body.into_bytes().as_ref(), sent.headers.get("content-encoding")), (&body[..], None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_request_is_refused_when_it_is_none_or_too_large_or_strange() {
+    let limits = {
+        let mut limits = Limits::default();
+        limits.body = 1000;
+        limits
+    };
+    let bench = Bench::with_limits(&Script::new(), &[("a", "openai", 0)], limits).await;
+    for (encoding, body, status) in [
+        ("gzip", Bytes::from_static(b"{}"), 400),
+        ("gzip", gzip(&[b' '; 1001]), 413),
+        ("br", Bytes::from_static(b"{}"), 400),
+    ] {
+        let got = post_encoded(&bench, encoding, body).await;
+        assert_eq!(got.status, status, "{encoding}: {}", got.text());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stranger_is_refused_before_its_body_is_read() {
     let bench = Bench::new(&Script::new(), &[("a", "openai", 0)]).await;

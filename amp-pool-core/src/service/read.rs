@@ -1,6 +1,7 @@
 //! From a body on the wire to one `Bytes`, and to what it asks for.
 
 use std::{
+    io::Read as _,
     pin::pin,
     task::{Context, Poll},
 };
@@ -73,19 +74,50 @@ where
     let Known { caller, arrived } = known;
     let Arrived { id, received, started, endpoint, format, request } = arrived;
     let (head, body) = request.into_parts();
-    refuse_encoded(&head.headers)?;
-    let body = collect(body, limits).await?;
+    let encoding = Encoding::of(&head.headers)?;
+    let body = encoding.decode(collect(body, limits).await?, limits)?;
     let ask = ask(endpoint, format, &head.headers, &body)?;
     Ok(Call { id, received, started, caller, head, body, ask })
 }
 
-fn refuse_encoded(headers: &http::HeaderMap) -> Result<(), Error> {
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Error::bad_request("content-encoding", "request bodies must not be compressed"))
+/// How a body is written. Some agents compress large ones; upstreams are sent what was in them.
+#[derive(Clone, Copy)]
+enum Encoding {
+    Identity,
+    Gzip,
+    Deflate,
+}
+
+impl Encoding {
+    fn of(headers: &http::HeaderMap) -> Result<Self, Error> {
+        match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
+            None | Some(b"" | b"identity") => Ok(Self::Identity),
+            Some(b"gzip" | b"x-gzip") => Ok(Self::Gzip),
+            Some(b"deflate") => Ok(Self::Deflate),
+            Some(_) => {
+                Err(Error::bad_request("content-encoding", "a request body may be compressed by gzip or deflate only"))
+            }
         }
-        _ => Ok(()),
     }
+
+    /// The body itself, within the same limit as one that came plain: a small body can hold a very large one.
+    fn decode(self, body: Bytes, limits: &Limits) -> Result<Bytes, Error> {
+        match self {
+            Self::Identity => Ok(body),
+            Self::Gzip => inflate(flate2::read::MultiGzDecoder::new(&body[..]), limits),
+            Self::Deflate => inflate(flate2::read::ZlibDecoder::new(&body[..]), limits),
+        }
+    }
+}
+
+fn inflate(body: impl std::io::Read, limits: &Limits) -> Result<Bytes, Error> {
+    let mut plain = Vec::new();
+    let read = body.take(limits.body as u64 + 1).read_to_end(&mut plain);
+    read.map_err(|error| {
+        Error::bad_request("content-encoding", "the request body is not what its content-encoding says")
+            .with_source(error)
+    })?;
+    if plain.len() > limits.body { Err(Error::too_large(limits.body)) } else { Ok(plain.into()) }
 }
 
 /// Reads a body to its end. A body that came in one piece is passed on as that piece.
