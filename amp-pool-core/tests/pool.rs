@@ -734,6 +734,35 @@ async fn a_translated_call_without_a_word_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_on_a_translated_answer_is_booked_with_what_came() {
+    let slow = Reply::words(Format::Messages, &["hello", "world"]).cut_after(4).then_hang();
+    let bench = only_speaking(&Script::new().on("a", slow), Format::Messages).await;
+    let (path, body) = asking(Format::Chat, false);
+
+    let call = bench.post(path, &body);
+    assert!(tokio::time::timeout(Duration::from_secs(5), call).await.is_err());
+    let record = bench.only_record().await;
+
+    assert_eq!((record.outcome, record.estimated, record.usage.input()), (Some(Outcome::HungUp), true, 10));
+    assert!(record.usage.output >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_translated_answer_that_breaks_off_is_an_error_and_booked_as_cut() {
+    for (client, upstream_format) in pairs() {
+        let cut = Reply::words(upstream_format, &["hel", "lo"]).cut_after(4).then_break();
+        let bench = only_speaking(&Script::new().on("a", cut), upstream_format).await;
+        let (path, body) = asking(client, false);
+
+        let got = bench.post(path, &body).await;
+        let record = bench.only_record().await;
+
+        assert!(got.status >= 500, "{client} over {upstream_format}: {} {}", got.status, got.text());
+        assert_eq!((record.outcome, record.estimated), (Some(Outcome::Cut), true), "{client} over {upstream_format}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_lost_is_told_beside_the_answer() {
     let bench = only_speaking(&Script::new().on("a", Reply::message("hello")), Format::Messages).await;
     let turns = json!([{"role": "user", "content": "hi"}]);

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tower::Service;
@@ -226,58 +226,22 @@ impl Attempts {
         response
     }
 
-    /// A whole answer in the client's format.
-    async fn serve_whole(&self, routed: &Routed, back: &WayBack, mut recorder: Recorder, come: Come) -> Response {
-        let Come { head, opening, mut body } = come;
-        let mut meter = meter(routed, back.upstream(), &head.headers);
-        let (read, broken) = self.read_whole(opening, &mut body, meter.as_mut()).await;
-        if let Some(meter) = &mut meter {
-            meter.finish();
-            recorder.used(meter.usage(), meter.source());
-        }
-        let whole = back.whole(head.status.as_u16(), &read);
-        recorder.status(whole.status);
-        let outcome = match broken {
-            Some(error) => {
-                recorder.error(error.name(), &error.to_string());
-                Outcome::Cut
-            }
-            None if whole.status != StatusCode::OK.as_u16() => {
-                recorder.error("upstream", &String::from_utf8_lossy(&whole.body));
-                Outcome::Cut
-            }
-            None => Outcome::Done,
+    /// A whole answer in the client's format. It comes in through the same body that others go out by, so that limits,
+    /// hang-ups and the books are the same.
+    async fn serve_whole(&self, routed: &Routed, back: &WayBack, recorder: Recorder, come: Come) -> Response {
+        let Come { head, opening, body: upstream } = come;
+        let is_stream = headers::is_stream(&head.headers);
+        let parts = Parts {
+            format: back.upstream(),
+            shape: if is_stream { Shape::Stream } else { Shape::Whole { left: None } },
+            meter: meter(routed, back.upstream(), &head.headers),
+            ..self.parts(routed, upstream)
         };
-        self.written(recorder, outcome).await;
+        let whole = match Metered::new(parts, recorder, opening).collect(TRANSLATED_MAX).await {
+            Ok(read) => back.whole(head.status.as_u16(), &read),
+            Err(_) => back.error(StatusCode::BAD_GATEWAY.as_u16(), b""),
+        };
         translated(&head.headers, whole)
-    }
-
-    /// Reads an answer to its end. What came before it broke off is kept: it may be billed.
-    async fn read_whole(
-        &self,
-        opening: Vec<Bytes>,
-        body: &mut UpstreamBody,
-        mut meter: Option<&mut Meter>,
-    ) -> (BytesMut, Option<Error>) {
-        let mut read = BytesMut::new();
-        let mut take = |frame: &Bytes, read: &mut BytesMut| {
-            if let Some(meter) = &mut meter {
-                meter.feed(frame);
-            }
-            read.extend_from_slice(frame);
-        };
-        opening.iter().for_each(|frame| take(frame, &mut read));
-        loop {
-            match tokio::time::timeout(self.limits.idle, next(body)).await {
-                Err(_) => return (read, Some(Error::timeout("the upstream fell silent"))),
-                Ok(Err(error)) => return (read, Some(Error::upstream(error.to_string()).with_source(error))),
-                Ok(Ok(None)) => return (read, None),
-                Ok(Ok(Some(_))) if read.len() > TRANSLATED_MAX => {
-                    return (read, Some(Error::upstream("the upstream's answer is too long to be translated")));
-                }
-                Ok(Ok(Some(frame))) => take(&frame, &mut read),
-            }
-        }
     }
 
     fn parts(&self, routed: &Routed, upstream: UpstreamBody) -> Parts {

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
@@ -159,6 +159,24 @@ impl Metered {
         if let (Phase::Settling(_, After::Over), Shape::Whole { .. }) = (&self.phase, self.parts.shape) {
             std::future::poll_fn(|cx| self.poll_settled(cx)).await;
         }
+    }
+
+    /// Reads everything, for an answer that can only be passed on as a whole. Ready when the books have it.
+    ///
+    /// # Errors
+    /// When it breaks off, or is longer than `most` bytes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is a client that hangs up: what came is booked.
+    pub(super) async fn collect(mut self, most: usize) -> Result<BytesMut, BoxError> {
+        let mut read = BytesMut::new();
+        while let Some(bytes) = std::future::poll_fn(|cx| self.poll_bytes(cx)).await {
+            read.extend_from_slice(&bytes?);
+            if read.len() > most && self.recorder.is_some() {
+                self.cut(Error::upstream("the upstream's answer is too long to be translated"));
+            }
+        }
+        Ok(read)
     }
 
     fn is_over(&self) -> bool {
