@@ -93,7 +93,7 @@ impl Peek<'_> {
         if self.model.as_deref() == Some(model) {
             return None;
         }
-        Some(Splice { range, with: serde_json::to_vec(model).ok()?.into() })
+        Some(Splice::string(range, model))
     }
 }
 

@@ -15,7 +15,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt as _;
 use tower::Service;
 
 use self::{
@@ -24,7 +23,7 @@ use self::{
 };
 use super::{
     Admitted, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
-    body::{Metered, Parts, Shape},
+    body::{Metered, Parts, Shape, poll_data},
     headers,
     recorder::Recorder,
 };
@@ -333,13 +332,7 @@ fn respond(status: StatusCode, upstream: &HeaderMap, body: PoolBody) -> Response
     response
 }
 
-/// The next bytes of a body. Trailers say nothing that we could use.
+/// The next bytes of an upstream's answer.
 async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
-    loop {
-        match body.frame().await.transpose()?.map(http_body::Frame::into_data) {
-            None => return Ok(None),
-            Some(Ok(data)) if !data.is_empty() => return Ok(Some(data)),
-            Some(_) => {}
-        }
-    }
+    std::future::poll_fn(|cx| poll_data(body, cx)).await.transpose()
 }

@@ -22,7 +22,7 @@ use crate::{
     id::CallId,
     ledger::Durable,
     store::Outcome,
-    transport::UpstreamBody,
+    transport::{TransportError, UpstreamBody},
 };
 
 /// How long the rest of a stream may take after its last event.
@@ -206,7 +206,7 @@ impl Metered {
 
     /// Takes what the upstream has; ready when there is something to do about it.
     fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.poll_upstream(cx) {
+        match poll_data(&mut self.parts.upstream, cx) {
             Poll::Ready(Some(Ok(frame))) => self.take(frame),
             Poll::Ready(Some(Err(error))) => self.cut(Error::upstream(error.to_string()).with_source(error)),
             Poll::Ready(None) => self.end(),
@@ -216,20 +216,6 @@ impl Metered {
             }
         }
         Poll::Ready(())
-    }
-
-    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
-        loop {
-            match ready!(Pin::new(&mut self.parts.upstream).poll_frame(cx)) {
-                None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                // Trailers say nothing that our clients could use.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
-                    _ => {}
-                },
-            }
-        }
     }
 
     /// Ready when the upstream has been silent for too long. The timer is only touched when nothing comes, and set anew
@@ -414,7 +400,7 @@ impl Metered {
     }
 
     fn poll_trail(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.poll_upstream(cx) {
+        match poll_data(&mut self.parts.upstream, cx) {
             Poll::Ready(Some(Ok(frame))) => self.release(frame),
             Poll::Ready(_) => self.finish_trail(),
             Poll::Pending => {
@@ -436,6 +422,21 @@ impl Metered {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Breaking(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+/// The next bytes of an upstream's answer. Trailers say nothing that our clients could use.
+pub(super) fn poll_data(
+    upstream: &mut UpstreamBody,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, TransportError>>> {
+    loop {
+        match ready!(Pin::new(&mut *upstream).poll_frame(cx)).map(|frame| frame.map(Frame::into_data)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(Ok(data))) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+            Some(Ok(_)) => {}
         }
     }
 }

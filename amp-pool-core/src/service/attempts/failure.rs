@@ -84,7 +84,7 @@ impl Attempts {
         let (body, whole) = self.error_body(body).await;
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
         let verdict = failed(seat.key.provider.classify(&signal));
-        if verdict == Verdict::CallerFault && whole {
+        if !verdict.retries_on_another_key() && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }
         let message = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));

@@ -11,7 +11,7 @@ use super::{
     next,
 };
 use crate::{
-    classify::{Signal, Verdict},
+    classify::Signal,
     format::{self, Endpoint, Format, Opened, Opening},
     route::Seat,
     service::{Routed, headers::is_stream, recorder::Recorder},
@@ -93,10 +93,11 @@ impl Attempts {
     fn judge(&self, seat: &Seat, error: format::Failure) -> Result<(), Failure> {
         let format::Failure { kind, code, message, .. } = error;
         let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
-        match failed(seat.key.provider.classify(&signal)) {
-            Verdict::CallerFault => Ok(()),
-            verdict => Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false }),
+        let verdict = failed(seat.key.provider.classify(&signal));
+        if verdict.retries_on_another_key() {
+            return Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false });
         }
+        Ok(())
     }
 }
 
