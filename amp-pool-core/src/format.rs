@@ -139,6 +139,9 @@ pub mod canonical;
 pub mod capability;
 
 mod chat;
+#[cfg(test)]
+#[path = "../tests/checker/mod.rs"]
+mod checker;
 mod failure;
 mod glance;
 mod hidden_usage;

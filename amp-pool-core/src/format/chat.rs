@@ -1,7 +1,5 @@
 //! OpenAI Chat Completions.
 
-#[cfg(test)]
-mod checker;
 mod finish;
 #[cfg(test)]
 mod golden;

@@ -1,7 +1,6 @@
 //! Messages answers against what SDKs insist on, and the traps of streams by their numbers.
 
 mod requests;
-mod wire;
 
 use proptest::prelude::*;
 
@@ -13,6 +12,7 @@ use crate::{
             Block, BlockKind, Collected, Delta, Event, Finish, FinishReason, Grammar, Input, Json, Part, Proof,
             ProofKind, Request, Started, ThoughtKind, arbitrary,
         },
+        checker::messages as wire,
         transcode::{ReadEvents, Transcoder, WayBack, WriteEvents, tests::translation},
     },
     usage::Usage,
@@ -203,7 +203,7 @@ fn trap_010_a_stream_that_fails_ends_in_an_error_and_nothing_follows() {
     let problem =
         crate::format::Problem { status: 529, kind: "overloaded", message: "m", field: None, code: None, call: "c" };
     writer.fail(&problem, &mut out);
-    assert!(wire::check(&out).unwrap().has_failed);
+    assert!(wire::check(&out).unwrap().told.has_failed);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_translated_stream_is_legal_and_the_same_wherever_it_is_cut() {
         let (left, right) = stream.split_at(at);
         assert_eq!(translated(&[left, right]), whole, "cut at {at}");
         let is_cut = at < stream.len() - 60;
-        assert!(!is_cut || at == 0 || wire::check(&translated(&[left])).unwrap().has_failed, "broken off at {at}");
+        assert!(!is_cut || at == 0 || wire::check(&translated(&[left])).unwrap().told.has_failed, "broken off at {at}");
     }
 }
 

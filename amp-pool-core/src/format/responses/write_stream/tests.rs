@@ -5,6 +5,7 @@ use super::{super::write_answer::write_answer, *};
 use crate::format::{
     Format, Scanner,
     canonical::{Collected, Part as Said, Proof, ProofKind, Started, ThoughtKind, arbitrary},
+    checker::{frames, responses as checker},
     responses::{read_answer::read_answer, read_stream::Reader},
     transcode::{ReadEvents, tests::way_back},
 };
@@ -23,104 +24,8 @@ fn written(back: &WayBack, events: &[Event]) -> Vec<u8> {
 
 /// The events of a stream, held to the grammar of the format.
 fn lines(stream: &[u8]) -> Vec<Value> {
-    let mut lines = Vec::new();
-    Scanner::new().feed(stream, |event| {
-        let line: Value = serde_json::from_slice(&event.data).unwrap();
-        assert_eq!(event.name, line["type"].as_str().map(str::as_bytes), "{line}");
-        lines.push(line);
-    });
-    check_grammar(&lines);
-    lines
-}
-
-/// As strict as the strictest SDK: numbers without gaps, one response, items and parts by index and of the right kind,
-/// done events that repeat what was said, one terminal event that repeats the items.
-fn check_grammar(lines: &[Value]) {
-    let mut items: Vec<Value> = Vec::new();
-    let mut done: Vec<Option<Value>> = Vec::new();
-    let mut said: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    for (number, line) in lines.iter().enumerate() {
-        let kind = line["type"].as_str().unwrap();
-        assert_eq!(line["sequence_number"], number, "{line}");
-        let text = |name: &str| line[name].as_str().unwrap_or_else(|| panic!("{name} in {line}")).to_owned();
-        let at = line["output_index"].as_u64().map(|at| usize::try_from(at).unwrap());
-        let part = line["content_index"].as_u64().or(line["summary_index"].as_u64()).unwrap_or(0);
-        let key = format!("{at:?} {part}");
-        if let (Some(at), true) = (at, line["item_id"].is_string()) {
-            assert_eq!(line["item_id"], items[at]["id"], "{line}");
-            assert!(done[at].is_none(), "behind the end of its item: {line}");
-        }
-        match kind {
-            "response.created" | "response.in_progress" => {
-                assert_eq!(number, usize::from(kind == "response.in_progress"));
-                assert_eq!(line["response"]["status"], "in_progress");
-            }
-            "response.output_item.added" => {
-                assert_eq!(at, Some(items.len()));
-                let item = line["item"].clone();
-                assert!(items.iter().all(|other| other["id"] != item["id"]));
-                assert_eq!(item["status"], "in_progress");
-                items.push(item);
-                done.push(None);
-            }
-            "response.content_part.added" | "response.reasoning_summary_part.added" => {
-                assert!(said.insert(key, String::new()).is_none(), "{line}");
-                assert!(part == 0 || said.contains_key(&format!("{at:?} {}", part - 1)), "{line}");
-            }
-            "response.output_text.delta"
-            | "response.refusal.delta"
-            | "response.reasoning_summary_text.delta"
-            | "response.reasoning_text.delta" => said.get_mut(&key).unwrap().push_str(&text("delta")),
-            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                said.entry(key).or_default().push_str(&text("delta"));
-            }
-            "response.output_text.done" | "response.reasoning_summary_text.done" | "response.reasoning_text.done" => {
-                assert_eq!(text("text"), said[&key]);
-            }
-            "response.refusal.done" => assert_eq!(text("refusal"), said[&key]),
-            "response.custom_tool_call_input.done" => assert_eq!(Some(&text("input")), said.get(&key)),
-            "response.function_call_arguments.done" => {
-                assert_eq!(&text("arguments"), said.get(&key).unwrap_or(&"{}".to_owned()));
-            }
-            "response.content_part.done"
-            | "response.reasoning_summary_part.done"
-            | "response.output_text.annotation.added" => assert!(said.contains_key(&key)),
-            "response.output_item.done" => {
-                let at = at.unwrap();
-                assert_eq!((&line["item"]["id"], &line["item"]["type"]), (&items[at]["id"], &items[at]["type"]));
-                assert_ne!(line["item"]["status"], "in_progress");
-                assert!(done[at].replace(line["item"].clone()).is_none(), "done twice: {line}");
-            }
-            "response.completed" | "response.incomplete" => {
-                assert_eq!(number + 1, lines.len(), "something behind the end");
-                let output: Vec<Value> = done.iter().map(|item| item.clone().expect("an open item")).collect();
-                assert_eq!(line["response"]["output"], Value::Array(output));
-                assert_eq!(format!("response.{}", line["response"]["status"].as_str().unwrap()), kind);
-            }
-            "error" => assert_eq!(number + 2, lines.len()),
-            "response.failed" => assert_eq!(number + 1, lines.len()),
-            "keepalive" => {}
-            other => panic!("unknown event {other}"),
-        }
-        if let Some(response) = line.get("response") {
-            assert_eq!(response["id"], lines[0]["response"]["id"]);
-            for name in [
-                "instructions",
-                "metadata",
-                "parallel_tool_calls",
-                "temperature",
-                "tool_choice",
-                "tools",
-                "top_p",
-                "error",
-                "incomplete_details",
-                "usage",
-                "output",
-            ] {
-                assert!(response.get(name).is_some(), "{name} is missing in {response}");
-            }
-        }
-    }
+    checker::check_beginning(stream).unwrap();
+    frames(stream).unwrap().iter().map(|(_, data)| serde_json::from_str(data).unwrap()).collect()
 }
 
 fn read(stream: &[u8]) -> Vec<Event> {

@@ -1,18 +1,22 @@
-//! Holds a stream to what the strictest SDKs and agents want of Messages.
+//! The grammar of Messages streams.
+//!
+//! The SDKs dispatch on the name of an event and throw on a second start; `content_block_stop` acts on the last block, so
+//! blocks must not overlap; Claude Code refuses a delta that does not fit its block, and runs a tool twice that is closed
+//! twice.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::format::Scanner;
+use super::{Told, ensure as must, frames};
 
 /// What a legal stream told.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Stream {
-    pub(super) blocks: u64,
-    pub(super) signatures: Vec<String>,
-    pub(super) first_input: u64,
-    pub(super) has_failed: bool,
+pub(crate) struct Stream {
+    pub(crate) blocks: u64,
+    pub(crate) signatures: Vec<String>,
+    pub(crate) first_input: u64,
+    pub(crate) told: Told,
     open: Option<Open>,
     ids: HashSet<String>,
     stop_reason: Option<String>,
@@ -30,29 +34,16 @@ struct Open {
     has_signature: bool,
 }
 
-/// Reads a stream that has ended.
-pub(super) fn check(bytes: &[u8]) -> Result<Stream, String> {
-    let mut events = Vec::new();
-    let mut scanner = Scanner::new();
-    scanner.feed(bytes, |event| {
-        events.push((String::from_utf8(event.name.unwrap_or_default().to_vec()).unwrap(), event.data.to_vec()));
-    });
-    if scanner.is_open() {
-        return Err("the last event is not whole".into());
+/// Holds a whole stream to the grammar.
+pub(crate) fn check(stream: &[u8]) -> Result<Stream, String> {
+    let mut checked = Stream::default();
+    for (name, data) in frames(stream)? {
+        let json: Value = serde_json::from_str(&data).map_err(|error| error.to_string())?;
+        let name = name.unwrap_or_default();
+        must(json["type"] == *name, "a name that is not the type")?;
+        checked.event(&name, &json).map_err(|why| format!("{why}: {json}"))?;
     }
-    let mut stream = Stream::default();
-    for (name, data) in events {
-        let json: Value = serde_json::from_slice(&data).map_err(|err| err.to_string())?;
-        if json["type"] != *name {
-            return Err(format!("event `{name}` holds {json}"));
-        }
-        stream.event(&name, &json).map_err(|why| format!("{why}: {json}"))?;
-    }
-    if stream.is_over { Ok(stream) } else { Err("no end".into()) }
-}
-
-fn must(is: bool, why: &str) -> Result<(), String> {
-    if is { Ok(()) } else { Err(why.into()) }
+    if checked.is_over { Ok(checked) } else { Err("no end".into()) }
 }
 
 impl Stream {
@@ -71,7 +62,7 @@ impl Stream {
                 must(self.stop_reason.is_some(), "no message_delta")
             }
             "error" => {
-                (self.is_over, self.has_failed) = (true, true);
+                (self.is_over, self.told.has_failed) = (true, true);
                 must(json["error"]["type"].is_string() && json["error"]["message"].is_string(), "shape of the error")
             }
             _ => Err("unknown event".into()),
@@ -87,6 +78,7 @@ impl Stream {
         )?;
         must(message["content"] == Value::Array(Vec::new()) && message["stop_reason"].is_null(), "content")?;
         self.first_input = message["usage"]["input_tokens"].as_u64().ok_or("usage")?;
+        must(self.first_input > 0, "no input")?;
         must(message["usage"]["output_tokens"].is_u64(), "usage")
     }
 
@@ -119,7 +111,10 @@ impl Stream {
         let text = |name: &str| delta[name].as_str().ok_or_else(|| name.to_owned());
         must(!open.has_signature, "behind the signature")?;
         match (&*open.kind, delta["type"].as_str().ok_or("type")?) {
-            ("text", "text_delta") => open.has_words |= !text("text")?.is_empty(),
+            ("text", "text_delta") => {
+                open.has_words |= !text("text")?.is_empty();
+                self.told.text.push_str(text("text")?);
+            }
             ("thinking", "thinking_delta") => open.has_words |= !text("thinking")?.is_empty(),
             ("thinking", "signature_delta") => {
                 open.has_signature = true;
@@ -138,10 +133,19 @@ impl Stream {
         self.blocks += 1;
         let is_said = matches!(&*open.kind, "tool_use" | "redacted_thinking") || open.has_words;
         must(is_said, "an empty block")?;
-        let is_whole =
-            open.input.is_empty() || serde_json::from_str::<Value>(&open.input).is_ok_and(|it| it.is_object());
-        self.half += u64::from(!is_whole);
+        if open.kind == "tool_use" {
+            self.call(open.input);
+        }
         Ok(())
+    }
+
+    fn call(&mut self, input: String) {
+        let input = if input.is_empty() { "{}".to_owned() } else { input };
+        if serde_json::from_str::<Value>(&input).is_ok_and(|it| it.is_object()) {
+            self.told.calls.push(input);
+        } else {
+            self.half += 1;
+        }
     }
 
     fn end(&mut self, json: &Value) -> Result<(), String> {

@@ -1,27 +1,21 @@
-//! The grammar of Chat streams, as strict as the strictest SDK.
+//! The grammar of Chat streams.
 //!
 //! Python's helper adds up repeated texts and can not join lists whose members have no index; Node's throws on a missing
 //! role or finish, and on calls that are not numbered from 0 without gaps.
 
 use serde_json::Value;
 
-use crate::format::Scanner;
+use super::{Told, ensure, frames};
 
-/// Holds a whole stream to the grammar. Says what breaks it.
-pub(super) fn check(stream: &[u8], include_usage: bool) -> Result<(), String> {
+/// Holds a whole stream to the grammar.
+pub(crate) fn check(stream: &[u8], include_usage: bool) -> Result<Told, String> {
     let mut checker = Checker { include_usage, ..Checker::default() };
-    let mut result = Ok(());
-    let mut scanner = Scanner::new();
-    scanner.feed(stream, |event| {
-        if result.is_ok() {
-            result = if event.name.is_some() { Err("a named event".into()) } else { checker.event(&event.data) };
-        }
-    });
-    if scanner.is_open() {
-        return Err("an event without its blank line".into());
+    for (name, data) in frames(stream)? {
+        ensure(name.is_none(), "a named event")?;
+        checker.event(&data).map_err(|why| format!("{why}: {data}"))?;
     }
-    result?;
-    if checker.is_over { Ok(()) } else { Err("no end".into()) }
+    ensure(checker.is_over, "no end")?;
+    Ok(checker.told)
 }
 
 #[derive(Default)]
@@ -34,18 +28,19 @@ struct Checker {
     is_finished: bool,
     has_usage: bool,
     is_over: bool,
+    told: Told,
 }
 
 impl Checker {
-    fn event(&mut self, data: &[u8]) -> Result<(), String> {
+    fn event(&mut self, data: &str) -> Result<(), String> {
         ensure(!self.is_over, "something behind the end")?;
-        if data == b"[DONE]" {
+        if data == "[DONE]" {
             self.is_over = true;
             return ensure(self.is_finished, "done without a finish");
         }
-        let chunk: Value = serde_json::from_slice(data).map_err(|error| error.to_string())?;
+        let chunk: Value = serde_json::from_str(data).map_err(|error| error.to_string())?;
         if chunk.get("error").is_some() {
-            self.is_over = true;
+            (self.is_over, self.told.has_failed) = (true, true);
             return ensure(chunk["error"]["message"].is_string() && !self.is_finished, "an odd error");
         }
         self.chunk(&chunk)
@@ -82,6 +77,7 @@ impl Checker {
             let is_right = value.is_none_or(|value| value.as_str().is_some_and(|text| !text.is_empty()));
             ensure(is_right || delta.contains_key("role"), "an empty text")?;
         }
+        self.told.text.push_str(choice["delta"]["content"].as_str().unwrap_or_default());
         if delta.contains_key("annotations") {
             ensure(!self.has_annotations, "annotations in two pieces")?;
             self.has_annotations = true;
@@ -102,19 +98,21 @@ impl Checker {
         let [call] = calls.as_array().map(Vec::as_slice).unwrap_or_default() else { return Err("not one call".into()) };
         let index = call["index"].as_u64().and_then(|index| usize::try_from(index).ok()).ok_or("no index")?;
         let kind = if call.get("custom").is_some() { "custom" } else { "function" };
-        if index == self.calls {
+        let input = if kind == "custom" { &call["custom"]["input"] } else { &call["function"]["arguments"] };
+        let is_first = index == self.calls;
+        ensure(index <= self.calls, "a gap in the calls")?;
+        if is_first {
             self.calls += 1;
+            self.told.calls.push(String::new());
+        }
+        self.told.calls[index].push_str(input.as_str().unwrap_or_default());
+        if is_first {
             let is_named = [&call["id"], &call[kind]["name"]]
                 .iter()
                 .all(|text| text.as_str().is_some_and(|text| !text.is_empty()));
             return ensure(is_named && call["type"] == kind, "a call that begins without id, type or name");
         }
-        ensure(index < self.calls, "a gap in the calls")?;
         let is_bare = call.get("id").is_none() && call.get("type").is_none() && call[kind].get("name").is_none();
         ensure(is_bare, "a call that begins again")
     }
-}
-
-fn ensure(is_right: bool, what: &str) -> Result<(), String> {
-    if is_right { Ok(()) } else { Err(what.to_owned()) }
 }
