@@ -1,8 +1,6 @@
 //! OpenAI Chat Completions.
 
 mod finish;
-#[cfg(test)]
-mod golden;
 pub(super) mod meter;
 pub(super) mod read_answer;
 pub(super) mod read_request;

@@ -72,7 +72,7 @@ fn calls(answer: &Collected) -> (Vec<&str>, FinishReason) {
 
 #[test]
 fn a_stream_is_the_same_wherever_it_is_cut() {
-    let stream = include_bytes!("../../../tests/golden/messages/stream.sse");
+    let stream = include_bytes!("../../../tests/data/messages_stream.sse");
     let whole = read_pieces(&[stream]);
     for at in 0..=stream.len() {
         let (left, right) = stream.split_at(at);
@@ -84,9 +84,9 @@ fn a_stream_is_the_same_wherever_it_is_cut() {
 
 #[test]
 fn a_stream_and_the_whole_answer_say_the_same() {
-    let stream = Collected::of(read_pieces(&[include_bytes!("../../../tests/golden/messages/stream.sse")]));
+    let stream = Collected::of(read_pieces(&[include_bytes!("../../../tests/data/messages_stream.sse")]));
     let whole =
-        Collected::of(read_answer(include_bytes!("../../../tests/golden/messages/answer.json"), &back()).unwrap());
+        Collected::of(read_answer(include_bytes!("../../../tests/data/messages_answer.json"), &back()).unwrap());
 
     assert_eq!(stream, whole);
     assert_eq!(stream.text(), "Let me look. Künstliche 漢字");
@@ -329,7 +329,7 @@ fn translated(pieces: &[&[u8]]) -> Vec<u8> {
 
 #[test]
 fn a_translated_stream_is_legal_and_the_same_wherever_it_is_cut() {
-    let stream = include_bytes!("../../../tests/golden/messages/stream.sse");
+    let stream = include_bytes!("../../../tests/data/messages_stream.sse");
     let whole = translated(&[stream]);
     assert_eq!(wire::check(&whole).unwrap().blocks, 3);
     for at in (0..stream.len()).step_by(7) {

@@ -86,14 +86,13 @@ fn short(body: &Value) -> Vec<String> {
 
 #[test]
 fn the_request_of_an_agent_is_read_and_written() {
-    let golden = include_str!("../../../../tests/golden/messages/agent/in.json");
+    let golden = include_str!("../../../../tests/data/messages_agent_in.json");
     let (request, losses) = read(&serde_json::from_str(golden).unwrap()).unwrap();
     assert_eq!(losses.all(), []);
     assert_eq!(request.extra.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["context_management"]);
 
     let (body, losses, _) = write_to(request, Format::Messages, "anthropic", "claude-opus-4-8").unwrap();
-    let expected: Value =
-        serde_json::from_str(include_str!("../../../../tests/golden/messages/agent/out.json")).unwrap();
+    let expected: Value = serde_json::from_str(include_str!("../../../../tests/data/messages_agent_out.json")).unwrap();
     assert_eq!(body, expected);
     assert_eq!(losses.all(), []);
 }
