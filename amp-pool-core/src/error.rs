@@ -24,6 +24,7 @@ struct Inner {
     kind: Kind,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
+    code: Option<&'static str>,
     retry_after: Option<Duration>,
     source: Option<Source>,
 }
@@ -169,13 +170,20 @@ impl Error {
 
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, field: None, retry_after: None, source: None }))
+        Self(Box::new(Inner { kind, message, field: None, code: None, retry_after: None, source: None }))
     }
 
     /// Adds what caused the error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Adds a code by which programs know the error.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<Option<&'static str>>) -> Self {
+        self.0.code = code.into();
         self
     }
 
@@ -225,6 +233,12 @@ impl Error {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
+    }
+
+    /// A code by which programs know the error, such as `unsupported_parameter`.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
     }
 
     /// How long to wait before another try, when that is known.
@@ -283,9 +297,9 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, field, retry_after, source } = &*self.0;
+        let Inner { kind, message, field, code, retry_after, source } = &*self.0;
         let mut shown = f.debug_struct("Error");
-        shown.field("kind", kind).field("message", message).field("field", field);
+        shown.field("kind", kind).field("message", message).field("field", field).field("code", code);
         shown.field("retry_after", retry_after).field("source", source).finish()
     }
 }

@@ -724,6 +724,20 @@ async fn what_can_not_be_translated_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_code_of_a_refusal_reaches_the_client() {
+    let bench = only_speaking(&Script::new().on("a", Reply::message("never")), Format::Chat).await;
+
+    let stored = json!({"model": "gpt-4o-mini", "input": "hi", "previous_response_id": "resp_1"});
+    let got = bench.post("/v1/responses", &stored).await;
+    assert_eq!(got.json()["error"]["code"], "unsupported_parameter", "{}", got.text());
+
+    let hi = json!([{"role": "user", "content": "hi"}]);
+    let threaded = json!({"model": "gpt-4o-mini", "max_tokens": 9, "messages": hi, "thread": {"id": "t"}});
+    let got = bench.post("/v1/messages", &threaded).await;
+    assert_eq!(got.json()["error"]["details"]["error_code"], "thread_unsupported_request", "{}", got.text());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_translated_call_without_a_word_is_refused() {
     let bench = only_speaking(&Script::new().on("a", Reply::message("never")), Format::Messages).await;
 

@@ -2,6 +2,8 @@
 //!
 //! What the error is has been decided before: this gives it the words and the shape that the client's SDK understands.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::Format;
@@ -17,7 +19,7 @@ pub struct Problem<'a> {
     pub message: &'a str,
     /// The field of the request that is wrong.
     pub field: Option<&'a str>,
-    /// A code of the upstream, which goes before the one made of `kind` and `status`.
+    /// A code of the upstream or of the refusal, which goes before the one made of `kind` and `status`.
     pub code: Option<&'a str>,
     /// The id of the call.
     pub call: &'a str,
@@ -97,13 +99,33 @@ struct MessagesError<'a> {
 #[derive(Serialize)]
 struct MessagesInner<'a> {
     r#type: &'static str,
-    message: &'a str,
+    message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<MessagesDetails<'a>>,
+}
+
+#[derive(Serialize)]
+struct MessagesDetails<'a> {
+    error_code: &'a str,
 }
 
 impl<'a> MessagesError<'a> {
     fn of(problem: &Problem<'a>) -> Self {
-        let error = MessagesInner { r#type: messages_type(problem.status), message: problem.message };
+        let details = problem.code.filter(|code| MESSAGES_CODES.contains(code));
+        let details = details.map(|error_code| MessagesDetails { error_code });
+        let error = MessagesInner { r#type: messages_type(problem.status), message: named(problem), details };
         Self { r#type: "error", error, request_id: problem.call }
+    }
+}
+
+/// Codes that SDKs of Messages look for.
+const MESSAGES_CODES: [&str; 1] = ["thread_unsupported_request"];
+
+/// The message with the field in it: an error of Messages has no other place to say which one is wrong.
+fn named<'a>(problem: &Problem<'a>) -> Cow<'a, str> {
+    match problem.field {
+        Some(field) if !problem.message.contains(field) => format!("{field}: {}", problem.message).into(),
+        _ => problem.message.into(),
     }
 }
 
@@ -269,6 +291,18 @@ mod tests {
         let failure = Failure::read(&error_body(Format::Chat, &problem)).unwrap();
 
         assert_eq!(failure.code.as_deref(), Some("context_length_exceeded"));
+    }
+
+    #[test]
+    fn messages_name_the_field_in_words_and_a_code_in_the_details() {
+        let refused = Problem { field: Some("thread"), code: Some("thread_unsupported_request"), ..problem(400, "x") };
+        let body: serde_json::Value = serde_json::from_slice(&error_body(Format::Messages, &refused)).unwrap();
+        assert_eq!(body["error"]["message"], "thread: said \"so\"\nand so");
+        assert_eq!(body["error"]["details"]["error_code"], "thread_unsupported_request");
+
+        let named = Problem { message: "`thread` is wrong", ..refused };
+        let body: serde_json::Value = serde_json::from_slice(&error_body(Format::Messages, &named)).unwrap();
+        assert_eq!(body["error"]["message"], "`thread` is wrong");
     }
 
     #[test]

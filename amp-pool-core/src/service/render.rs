@@ -117,7 +117,7 @@ fn answer(error: &Error, format: Format, id: CallId) -> Response {
 }
 
 pub(super) fn problem<'a>(error: &'a Error, message: &'a str, status: StatusCode, call: &'a str) -> Problem<'a> {
-    Problem { status: status.as_u16(), kind: error.name(), message, field: error.field(), code: None, call }
+    Problem { status: status.as_u16(), kind: error.name(), message, field: error.field(), code: error.code(), call }
 }
 
 /// The status a caller of `format` sees for an error.

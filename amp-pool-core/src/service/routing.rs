@@ -116,7 +116,7 @@ fn count(call: &Call) -> Result<Response, Error> {
 
 /// A request that can not be translated, before anything was sent.
 pub(super) fn rejected(reject: &Reject) -> Error {
-    Error::bad_request(reject.field.clone().unwrap_or_default(), reject.message.clone())
+    Error::bad_request(reject.field.clone().unwrap_or_default(), reject.message.clone()).with_code(reject.code)
 }
 
 fn models(call: &Call, catalog: &Catalog) -> Result<Response, Error> {
