@@ -19,7 +19,8 @@ pub(super) struct Open {
 
 #[derive(Debug)]
 enum Kind {
-    Text,
+    /// With what it cites: a citation is of the whole text, and may come before it.
+    Text(Vec<Citation>),
     /// With the proof, of which the last one counts.
     Thought(Option<Proof>),
     Call {
@@ -28,11 +29,7 @@ enum Kind {
         at_start: Option<String>,
     },
     /// Is told at its end, whole.
-    Hosted {
-        kind: String,
-        raw: Json,
-        input: String,
-    },
+    Hosted { kind: String, raw: Json, input: String },
 }
 
 /// A content block, whole or at its start.
@@ -95,7 +92,7 @@ struct Cited<'a> {
 fn begun(block: &Block<'_>, raw: &RawValue) -> Option<(Kind, Option<BlockKind>)> {
     let kind = &*block.kind.0.as_ref()?.0;
     Some(match kind {
-        "text" => (Kind::Text, Some(BlockKind::Text { phase: None })),
+        "text" => (Kind::Text(Vec::new()), Some(BlockKind::Text { phase: None })),
         "thinking" => (Kind::Thought(None), Some(BlockKind::Thought(ThoughtKind::Summary))),
         "redacted_thinking" => {
             let data = block.data.0.as_ref()?.0.clone().into_owned();
@@ -147,10 +144,9 @@ impl Open {
     fn take(&mut self, more: More<'_>, out: &mut Vec<Event>) {
         let index = self.index;
         match &mut self.kind {
-            Kind::Text => {
+            Kind::Text(citations) => {
                 out.extend(owned(more.text).map(|text| Event::Delta { index, delta: Delta::Text(text) }));
-                let citation = more.citation.and_then(cited);
-                out.extend(citation.map(|citation| Event::Delta { index, delta: Delta::Citation(citation) }));
+                citations.extend(more.citation.and_then(cited));
             }
             Kind::Thought(proof) => {
                 out.extend(owned(more.thinking).map(|text| Event::Delta { index, delta: Delta::Text(text) }));
@@ -171,7 +167,7 @@ impl Open {
     /// Whether nothing more could have come, whatever the reason of the end.
     pub(super) fn is_surely_whole(&self) -> bool {
         match &self.kind {
-            Kind::Text => false,
+            Kind::Text(_) => false,
             Kind::Thought(proof) => proof.is_some(),
             Kind::Call { input, at_start } => {
                 // An empty object at the start is only the place for what comes.
@@ -187,7 +183,9 @@ impl Open {
     pub(super) fn last_words(self, is_complete: bool, out: &mut Vec<Event>) {
         let index = self.index;
         match self.kind {
-            Kind::Text => {}
+            Kind::Text(citations) => {
+                out.extend(citations.into_iter().map(|cited| Event::Delta { index, delta: Delta::Citation(cited) }));
+            }
             Kind::Thought(proof) => {
                 out.extend(proof.map(|proof| Event::Delta { index, delta: Delta::Proof(proof) }));
             }
