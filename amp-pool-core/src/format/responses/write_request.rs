@@ -77,8 +77,10 @@ fn shape(request: &Request, losses: &mut Losses) -> Result<Body, Reject> {
         None => {}
         Some(Structured::Object) => text.add_object("format", Body::of("json_object")),
         Some(Structured::Schema { name, description, schema, strict }) => {
-            let is_strict = openai::strict(*strict, schema);
-            if *strict == Some(true) && !is_strict {
+            // A schema without a name is of a format that guarantees every schema it takes.
+            let asked = strict.or(name.is_none().then_some(true));
+            let is_strict = openai::strict(asked, schema);
+            if asked == Some(true) && !is_strict {
                 losses.adjusted(Field::Structured, "not within the strict subset, so it is not enforced")?;
             }
             let mut format = Body::of("json_schema");
