@@ -71,6 +71,10 @@ impl Items<'_> {
 
     fn turn(&mut self, turn: &Turn) -> Result<(), Reject> {
         match turn.role {
+            // Messages has one word for both; whoever speaks it wrote the application.
+            Role::System if self.translation.client == Format::Messages => {
+                self.message(developer(self.translation.dialect), &turn.parts)
+            }
             Role::System => self.message("system", &turn.parts),
             Role::Developer => self.message(developer(self.translation.dialect), &turn.parts),
             Role::User => self.user(&turn.parts),
