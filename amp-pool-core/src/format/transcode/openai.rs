@@ -19,6 +19,8 @@ pub(in crate::format) fn effort(
     losses: &mut Losses,
 ) -> Result<Option<Effort>, Reject> {
     let Some(wanted) = request.reasoning.wanted() else { return Ok(None) };
+    // The client reads of the member that it has sent.
+    let field = if request.reasoning.effort.is_some() { Field::Effort } else { Field::Thinking };
     let by_model = match translation.model_row() {
         Some(row) => row.nearest(wanted),
         None => Some(wanted),
@@ -26,10 +28,16 @@ pub(in crate::format) fn effort(
     let taken = by_model.and_then(|effort| translation.dialect.nearest(effort));
     match taken {
         Some(taken) if taken == wanted => Ok(Some(taken)),
-        Some(taken) => losses.adjusted(Field::Effort, format!("sent as {}", taken.as_str())).map(|()| Some(taken)),
+        // Thinking that can only be switched on is better left as it is than asked for.
+        Some(Effort::Low | Effort::Medium | Effort::High | Effort::Xhigh | Effort::Max)
+            if wanted == Effort::None && field == Field::Thinking =>
+        {
+            losses.dropped(field, "the model can not be kept from thinking").map(|()| None)
+        }
+        Some(taken) => losses.adjusted(field, format!("sent as {}", taken.as_str())).map(|()| Some(taken)),
         // A model that does not think does what was asked.
         None if wanted == Effort::None && !thinks(request, translation) => Ok(None),
-        None => losses.dropped(Field::Effort, "the model takes none").map(|()| None),
+        None => losses.dropped(field, "the model takes none").map(|()| None),
     }
 }
 
