@@ -1,4 +1,4 @@
-//! Base64 for addresses (RFC 4648 §5), without padding.
+//! Base64 for addresses (RFC 4648 §5), without padding; and what others wrote with it.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -30,6 +30,16 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     (encode(&bytes) == text).then_some(bytes)
 }
 
+/// Reads what others wrote in either alphabet, padded or not. `None` when it is neither.
+pub(super) fn decode_padded(text: &str) -> Option<Vec<u8>> {
+    let plain = |c| match c {
+        '+' => '-',
+        '/' => '_',
+        c => c,
+    };
+    decode(&text.trim_end_matches('=').chars().map(plain).collect::<String>())
+}
+
 fn value(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),
@@ -58,6 +68,7 @@ mod tests {
         check(b"foo", "Zm9v");
         check(b"foob", "Zm9vYg");
         check(b"\xfb\xff", "-_8");
+        assert_eq!(decode_padded("+/8="), Some(b"\xfb\xff".to_vec()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Images and documents inside addresses.
 
+use super::base64;
 use crate::format::canonical::Source;
 
 /// A `data:` address, taken apart.
@@ -30,6 +31,22 @@ impl Source {
             Some(DataUrl { media_type, data }) => Self::Base64 { media_type, data },
             None => Self::Url(address.to_owned()),
         }
+    }
+
+    /// Where a file is. One that is a text is taken as such: every format can carry it.
+    pub(in crate::format) fn of_file(address: &str) -> Self {
+        match DataUrl::parse(address).and_then(|file| file.text()) {
+            Some(text) => Self::Text(text),
+            None => Self::of_address(address),
+        }
+    }
+}
+
+impl DataUrl {
+    /// What it says, if it is a text.
+    fn text(&self) -> Option<String> {
+        let is_text = self.media_type.starts_with("text/");
+        String::from_utf8(base64::decode_padded(&self.data).filter(|_| is_text)?).ok()
     }
 }
 
@@ -69,6 +86,18 @@ mod tests {
         check("https://example.com/a,b;base64,c", None);
         check("", None);
         check("漢字漢", None);
+    }
+
+    #[test]
+    fn a_file_that_is_a_text_is_one() {
+        let check = |address: &str, expected: Source| assert_eq!(Source::of_file(address), expected, "{address}");
+        check("data:text/plain;base64,aMOpIQ==", Source::Text("hé!".into()));
+        check("data:text/csv;charset=utf-8;base64,YSxi", Source::Text("a,b".into()));
+        let pdf = Source::Base64 { media_type: "application/pdf".into(), data: "JVBE".into() };
+        check("data:application/pdf;base64,JVBE", pdf);
+        let broken = Source::Base64 { media_type: "text/plain".into(), data: "/w==".into() };
+        check("data:text/plain;base64,/w==", broken);
+        check("https://example.com/a.txt", Source::Url("https://example.com/a.txt".into()));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn image(part: &mut Fields) -> Result<Part, Reject> {
 fn file(part: &mut Fields) -> Result<Part, Reject> {
     let source = match (part.text("file_data")?, part.text("file_url")?, part.text("file_id")?) {
         (Some(data), ..) => of_data(&data),
-        (None, Some(address), _) => Source::of_address(&address),
+        (None, Some(address), _) => Source::of_file(&address),
         (None, None, Some(id)) => Source::File(id),
         (None, None, None) => return Err(part.wrong("file_data", "is missing")),
     };
@@ -78,8 +78,8 @@ fn file(part: &mut Fields) -> Result<Part, Reject> {
 
 /// Data without a `data:` before it is taken for a PDF, as the provider does.
 fn of_data(data: &str) -> Source {
-    match Source::of_address(data) {
-        Source::Url(data) => Source::of_address(&data_url("application/pdf", &data)),
+    match Source::of_file(data) {
+        Source::Url(data) => Source::of_file(&data_url("application/pdf", &data)),
         source => source,
     }
 }

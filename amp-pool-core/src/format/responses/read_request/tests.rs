@@ -117,7 +117,10 @@ fn media_is_read_wherever_it_is() {
     check(r#"{"type":"input_image","image_url":"data:image/png;base64,AA"}"#, base64("image/png"));
     check(r#"{"type":"input_image","image_url":"https://a"}"#, Source::Url("https://a".into()));
     check(r#"{"type":"input_image","file_id":"f"}"#, Source::File("f".into()));
-    check(r#"{"type":"input_file","filename":"a","file_data":"data:text/plain;base64,AA"}"#, base64("text/plain"));
+    check(
+        r#"{"type":"input_file","filename":"a","file_data":"data:text/plain;base64,aGk="}"#,
+        Source::Text("hi".into()),
+    );
     check(r#"{"type":"input_file","file_data":"AA"}"#, base64("application/pdf"));
     check(r#"{"type":"input_file","file_url":"https://a"}"#, Source::Url("https://a".into()));
 }
