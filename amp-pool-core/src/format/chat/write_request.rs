@@ -206,13 +206,6 @@ impl Writer<'_> {
         if self.request.store == Some(true) {
             self.losses.dropped(Field::Store, "a pool keeps no answers")?;
         }
-        // These ask for what the answer carries anyway, or what `logprobs` has said.
-        let is_said = |include: &String| {
-            matches!(include.as_str(), "reasoning.encrypted_content" | "message.output_text.logprobs")
-        };
-        if !self.request.include.iter().all(is_said) {
-            self.losses.dropped("include", "")?;
-        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use self::{
     turns::Message,
 };
 use crate::format::{
-    Field, Losses, Reject,
+    Field, Losses, Place, Reject,
     canonical::{Request, Sampling, ServiceTier},
     transcode::{Translation, WayBack},
 };
@@ -114,14 +114,13 @@ fn unsayable(request: &Request, losses: &mut Losses) -> Result<(), Reject> {
         return Err(losses.reject(Field::Logprobs, "the upstream tells no probabilities of tokens"));
     }
     let hints = &request.cache;
-    let has_include = request.include.iter().any(|include| include != "reasoning.encrypted_content");
-    let lost = [
+    let lost: [(bool, Place); 6] = [
         (request.verbosity.is_some(), Field::Verbosity.into()),
         (request.metadata.is_some(), Field::Metadata.into()),
         (request.store == Some(true), Field::Store.into()),
         (hints.key.is_some(), Field::CacheKey.into()),
-        (hints.retention.is_some() || hints.options.is_some(), Field::CacheHints.into()),
-        (has_include, crate::format::Place::from("include")),
+        (hints.retention.is_some(), "prompt_cache_retention".into()),
+        (hints.options.is_some(), Field::CacheHints.into()),
     ];
     for (_, place) in lost.into_iter().filter(|(is_there, _)| *is_there) {
         losses.dropped(place, "")?;

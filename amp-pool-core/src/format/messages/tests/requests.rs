@@ -445,9 +445,9 @@ fn what_messages_can_not_say_is_refused_or_told() {
     let refused = sent(Request { logprobs: Some(0), ..hi() }, "claude-opus-5").unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("logprobs"));
 
-    let request = Request { verbosity: Some("low".into()), store: Some(true), include: vec!["x".into()], ..hi() };
+    let request = Request { verbosity: Some("low".into()), store: Some(true), ..hi() };
     let (_, losses, _) = sent(request, "claude-opus-5").unwrap();
-    assert_eq!(losses.dropped_header().as_deref(), Some("verbosity, store, include"));
+    assert_eq!(losses.dropped_header().as_deref(), Some("verbosity, store"));
 }
 
 #[test]

@@ -38,16 +38,18 @@ impl Shape {
         plan: &Plan,
         losses: &mut Losses,
     ) -> Result<Self, Reject> {
-        let (name, schema) = match &request.structured {
+        let (words, schema) = match &request.structured {
             None => return Ok(Self::Free),
             Some(Structured::Object) => {
                 losses.adjusted(Field::Structured, "asked for in words")?;
                 return Ok(Self::Asked);
             }
-            Some(Structured::Schema { name, schema, .. }) => (name, schema),
+            Some(Structured::Schema { name, description, schema, .. }) => ([name, description], schema),
         };
-        if name.is_some() {
-            losses.dropped(Field::Structured, "name")?;
+        let named = ["name", "description"].into_iter().zip(words).filter(|(_, word)| word.is_some());
+        let said: Vec<&str> = named.map(|(what, _)| what).collect();
+        if !said.is_empty() {
+            losses.dropped(Field::Structured, said.join(" and "))?;
         }
         let is_guaranteed = translation.model_row().map_or(translation.dialect.json_schema_ok, |row| row.structured);
         if !is_guaranteed {

@@ -182,7 +182,7 @@ impl<'a> Content<'a> {
     }
 
     fn search_result(&mut self, result: &SearchResult) -> Result<Json, Reject> {
-        self.losses.adjusted("search_result", "told as text")?;
+        self.losses.adjusted("messages[].content[].search_result", "told as text")?;
         let texts: Vec<&str> = result.content.iter().map(|text| &*text.text).collect();
         let text = format!("{}\n{}\n\n{}", result.title, result.source, texts.join("\n"));
         self.marked(worded("input_text", "text", &text), result.cache)
