@@ -258,6 +258,8 @@ fields! {
     System: "messages", "system", "instructions";
     /// Images.
     Images: "messages[].content[].image_url", "messages[].content[].image", "input[].content[].input_image";
+    /// How closely an image is looked at.
+    Detail: "messages[].content[].image_url.detail", "messages[].content[].image", "input[].content[].detail";
     /// Documents.
     Documents: "messages[].content[].file", "messages[].content[].document", "input[].content[].input_file";
     /// Sounds.
@@ -274,6 +276,10 @@ fields! {
     Tools: "tools", "tools", "tools";
     /// Strictness of tools.
     StrictTools: "tools[].function.strict", "tools[].strict", "tools[].strict";
+    /// The search of the web.
+    WebSearch: "web_search_options", "tools", "tools";
+    /// How much of what is found is read.
+    SearchContext: "web_search_options.search_context_size", "tools[]", "tools[].search_context_size";
     /// The choice among tools.
     ToolChoice: "tool_choice", "tool_choice", "tool_choice";
     /// Whether calls may be parallel.

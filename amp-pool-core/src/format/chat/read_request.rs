@@ -168,13 +168,13 @@ fn says_nothing(name: &str, value: &Json) -> bool {
     }
 }
 
-/// One text or a list of them. Blank ones are refused by some and mean nothing to any.
+/// One text or a list of them. Empty ones mean nothing; ones of space do: an answer of one line ends at its line end.
 fn stop(value: &Json) -> Result<Vec<String>, Reject> {
     let mut stop = match value.as_text() {
         Some(one) => vec![one],
         None => read("stop", value)?,
     };
-    stop.retain(|text: &String| !text.trim().is_empty());
+    stop.retain(|text: &String| !text.is_empty());
     Ok(stop)
 }
 

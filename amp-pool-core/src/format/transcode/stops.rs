@@ -20,12 +20,16 @@ pub(super) fn fit(
     back: &mut WayBack,
 ) -> Result<(), Reject> {
     let takes = match translation.upstream {
-        Format::Messages => return Ok(()),
+        Format::Messages => usize::MAX,
         Format::Responses => 0,
         Format::Chat if translation.model_row().is_some_and(|row| !row.stop) => 0,
         Format::Chat => translation.dialect.stop_max,
     };
     back.stops = request.stop.split_off(takes.min(request.stop.len()));
+    if translation.upstream == Format::Messages {
+        // Those of space alone are refused there.
+        back.stops.extend(request.stop.extract_if(.., |stop| stop.trim().is_empty()));
+    }
     if back.stops.is_empty() { Ok(()) } else { losses.adjusted(Field::Stop, "looked for by the gateway") }
 }
 

@@ -40,7 +40,7 @@ fn hosted(request: &mut Request, translation: &Translation, losses: &mut Losses)
     let is_only = request.tools.len() == 1;
     let mut kept = Vec::with_capacity(request.tools.len());
     for tool in std::mem::take(&mut request.tools) {
-        let kind = match tool {
+        let (field, kind) = match tool {
             Tool::Typed(tool) => {
                 losses.adjusted(format!("tools.{}", tool.kind), "sent as a function")?;
                 kept.push(Tool::Function(known(&tool).ok_or_else(|| unknown(&tool))?));
@@ -50,8 +50,8 @@ fn hosted(request: &mut Request, translation: &Translation, losses: &mut Losses)
                 kept.push(tool);
                 continue;
             }
-            Tool::WebSearch(_) => "web_search".to_owned(),
-            Tool::Hosted(tool) => tool.kind,
+            Tool::WebSearch(_) => (Field::WebSearch, "web_search".to_owned()),
+            Tool::Hosted(tool) => (Field::Tools, tool.kind),
             tool => {
                 kept.push(tool);
                 continue;
@@ -59,7 +59,7 @@ fn hosted(request: &mut Request, translation: &Translation, losses: &mut Losses)
         };
         // Chat has no list of hosted tools: there the search is what the whole call is for.
         if is_only || is_forced || translation.client == Format::Chat {
-            return Err(losses.reject(Field::Tools, format!("the upstream has no tool `{kind}`")));
+            return Err(losses.reject(field, format!("the upstream has no tool `{kind}`")));
         }
         losses.dropped(format!("tools.{kind}"), "")?;
     }

@@ -151,7 +151,7 @@ pub(super) fn parts<'a>(
 
 fn image<'a>(image: &'a Image, translation: &Translation, losses: &mut Losses) -> Result<Block<'a>, Reject> {
     if image.detail.as_deref().is_some_and(|detail| detail != "auto") {
-        losses.dropped("detail", "")?;
+        losses.dropped(Field::Detail, "")?;
     }
     let source = match &image.source {
         Source::Base64 { media_type, data } => {

@@ -169,7 +169,7 @@ fn is_strict(
 
 fn web_search<'a>(search: &'a WebSearch, losses: &mut Losses) -> Result<Search<'a>, Reject> {
     if search.context_size.is_some() {
-        losses.dropped("tools[].search_context_size", "")?;
+        losses.dropped(Field::SearchContext, "")?;
     }
     Ok(Search {
         r#type: "web_search_20250305",
