@@ -26,6 +26,7 @@ pub mod format;
 
 // Decisions.
 pub mod classify;
+pub mod balance;
 pub mod provider;
 pub mod keys;
 pub mod price;

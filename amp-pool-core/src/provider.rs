@@ -8,6 +8,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    balance::Probe,
     classify::{Rule, Signal, Verdict, classify},
     format::Format,
     secret::Secret,
@@ -55,6 +56,9 @@ pub struct Provider {
     /// What its errors mean, where that is its own.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// How it is asked for the balance of a key, the best way first. Without any, what is left is for us to count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub balance: Vec<Probe>,
 }
 
 fn yes() -> bool {
@@ -152,6 +156,23 @@ impl Provider {
             own.models.unwrap_or_else(|| self.models.clone()),
             headers,
         ))
+    }
+
+    /// The address in front of all its roots: what `{base}` stands for in a [`Probe`].
+    ///
+    /// ```
+    /// use amp_pool_core::provider::Presets;
+    ///
+    /// let custom = Presets::builtin().get("custom").ok_or("no preset")?;
+    /// assert_eq!(custom.base(Some("https://relay.example/pool/v1/"))?, "https://relay.example/pool");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`upstream`](Self::upstream).
+    pub fn base(&self, base_url: Option<&str>) -> Result<String, BaseUrlError> {
+        let own_roots: Vec<_> = self.formats.surfaces().map(|surface| surface.root.as_str()).collect();
+        base::root(base_url.or(self.base_url.as_deref()).ok_or(BaseUrlError::Missing)?, &own_roots, "")
     }
 
     /// Whether `credential` can be sent to this provider at all. To be asked when a key is entered.
