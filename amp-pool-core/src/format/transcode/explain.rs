@@ -37,6 +37,11 @@ impl Explained {
         Self::of(502, "upstream", "the upstream closed the connection before its answer was complete")
     }
 
+    /// What came can not be said in the client's format.
+    pub(super) fn broken(failure: Failure) -> Self {
+        Self::of(502, "upstream", failure.message)
+    }
+
     /// A second answer began inside the first.
     pub(super) fn spliced() -> Self {
         Self::of(502, "upstream", "the upstream began a second answer inside the first")
@@ -52,6 +57,7 @@ impl Explained {
             (status, Format::Messages) => status,
             (529, _) => 503,
             (402, _) => 429,
+            (500, _) => 502,
             (status, _) => status,
         }
     }
@@ -88,7 +94,7 @@ pub(super) fn explain(status: Option<u16>, failure: &Failure) -> Explained {
         408 | 504 => Explained::of(504, "timeout", message),
         498 | 503 | 529 => Explained::of(529, "overloaded", message),
         400..500 => Explained::of(400, "bad_request", message),
-        _ => Explained::of(502, "upstream", message),
+        _ => Explained::of(500, "upstream", message),
     }
 }
 
@@ -103,7 +109,7 @@ fn overflow(message: String) -> Explained {
 fn limited(failure: &Failure) -> Explained {
     let message = failure.message.clone();
     if failure.code.as_deref() == Some("insufficient_quota") {
-        return Explained::of(429, "out_of_budget", message);
+        return Explained::of(402, "out_of_budget", message);
     }
     Explained::of(429, "rate_limited", message)
 }
@@ -114,13 +120,18 @@ fn is_overflow(failure: &Failure) -> bool {
     OVERFLOW_CODES.contains(&code) || OVERFLOW_WORDS.iter().any(|words| message.contains(words))
 }
 
-/// The status that an error would have come under.
+/// The status that an error would have come under. Its code says more than its type, which at OpenAI may be `tokens`.
 fn status_of(failure: &Failure) -> u16 {
     let code = failure.code.as_deref().unwrap_or_default();
     if let Ok(status @ 400..600) = code.parse() {
         return status;
     }
-    match failure.kind.as_deref().filter(|kind| *kind != "error").unwrap_or(code) {
+    let kind = failure.kind.as_deref().unwrap_or_default();
+    [code, kind].into_iter().find_map(status_called).unwrap_or(500)
+}
+
+fn status_called(name: &str) -> Option<u16> {
+    Some(match name {
         "invalid_request_error" | "invalid_prompt" => 400,
         "authentication_error" | "invalid_api_key" => 401,
         "billing_error" => 402,
@@ -130,8 +141,8 @@ fn status_of(failure: &Failure) -> u16 {
         "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" => 429,
         "timeout_error" => 504,
         "overloaded_error" | "server_is_overloaded" | "slow_down" | "insufficient_system_resource" => 529,
-        _ => 500,
-    }
+        _ => return None,
+    })
 }
 
 /// An error that is no JSON says its status, and its text if that is meant to be read.
@@ -157,12 +168,13 @@ mod tests {
             };
             assert_eq!((said.status, said.kind, said.code), expected, "{body}");
         };
+        let limited = (429, "rate_limited", None);
         let overflow = (400, "bad_request", Some("context_length_exceeded"));
         check(400, r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, overflow);
         check(500, r#"{"error":{"message":"This model's maximum context length is 9 tokens"}}"#, overflow);
         check(0, r#"{"error":{"message":"prompt is too long: 9 tokens > 8 maximum"}}"#, overflow);
         check(401, r#"{"error":{"message":"bad key sk-1"}}"#, (502, "upstream", None));
-        check(429, r#"{"error":{"message":"m","code":"insufficient_quota"}}"#, (429, "out_of_budget", None));
+        check(429, r#"{"error":{"message":"m","code":"insufficient_quota"}}"#, (402, "out_of_budget", None));
         check(429, r#"{"error":{"message":"m"}}"#, (429, "rate_limited", None));
         check(498, "", (529, "overloaded", None));
         check(529, r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#, (529, "overloaded", None));
@@ -173,9 +185,10 @@ mod tests {
             r#"{"error":{"type":"error","code":"rate_limit_exceeded","message":"m"}}"#,
             (429, "rate_limited", None),
         );
-        check(200, r#"{"error":"m"}"#, (502, "upstream", None));
+        check(200, r#"{"error":"m"}"#, (500, "upstream", None));
+        check(0, r#"{"error":{"type":"tokens","code":"rate_limit_exceeded","message":"m"}}"#, limited);
         check(422, r#"{"detail":"m"}"#, (400, "bad_request", None));
-        check(500, "<html>", (502, "upstream", None));
+        check(500, "<html>", (500, "upstream", None));
     }
 
     #[test]

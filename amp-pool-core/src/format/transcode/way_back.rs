@@ -123,7 +123,7 @@ impl WayBack {
     fn written(&self, answer: &Collected) -> Whole {
         match codec::write_answer(answer, self) {
             Ok(body) => Whole { status: 200, body },
-            Err(failure) => self.refusal(&explain::explain(None, &failure)),
+            Err(failure) => self.refusal(&explain::Explained::broken(failure)),
         }
     }
 
