@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: run test test-rust test-sdk lint wasm bench deps help
+.PHONY: run test test-rust test-sdk lint wasm bench fuzz deps help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -47,3 +47,14 @@ test-sdk:
 ## make bench      the pool beside a bare reverse proxy, over loopback
 bench:
 	cargo bench --locked --package amp-pool-server --bench loopback
+
+FUZZ_SECONDS ?= 60
+# The sanitizer needs a nightly compiler or leave to act as one, and finds only what unsafe code does, of which there is none.
+FUZZ := RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none --target-dir $(abspath $(CARGO_TARGET_DIR))/fuzz
+## make fuzz       each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz
+fuzz:
+	cd amp-pool-core && for target in fuzz/fuzz_targets/*.rs; do \
+		name=$$(basename $$target .rs); new=$(abspath $(CARGO_TARGET_DIR))/fuzz/corpus/$$name; mkdir -p $$new; \
+		$(FUZZ) $$name $$new fuzz/corpus/$$name -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -dict=fuzz/formats.dict || exit 1; \
+	done

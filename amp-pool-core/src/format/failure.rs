@@ -56,6 +56,12 @@ impl Failure {
         Self::read(&event.data).or_else(|| (event.name == Some(b"error")).then(|| Self::unread(&event.data)))
     }
 
+    /// A call that the upstream told as whole, and whose arguments are no object. It must not be presented as finished to
+    /// a client that would read them as one.
+    pub(super) fn broken_call(name: &str) -> Self {
+        Self::unread(format!("the upstream called `{name}` with arguments that are no JSON object").as_bytes())
+    }
+
     /// An error of no known shape.
     pub(super) fn unread(data: &[u8]) -> Self {
         let message = String::from_utf8_lossy(data).trim().to_owned();

@@ -152,13 +152,16 @@ impl Scanner {
     /// Ends the open event with `frame[start..end]`, the whole of it if nothing was carried.
     fn close(&mut self, frame: &[u8], start: usize, end: usize, each: &mut impl FnMut(Event<'_>)) {
         let is_first = std::mem::take(&mut self.at_stream_start);
+        // The last `\n` of a `\r\n` that is cut in two comes when the event is over, so it never counts.
+        let bytes = &frame[start..end];
+        let bytes = if bytes.ends_with(b"\r\n") { &bytes[..bytes.len() - 1] } else { bytes };
         if !self.is_open() {
-            if end - start <= self.limit {
-                show(&frame[start..end], is_first, Some(start), end, each);
+            if bytes.len() <= self.limit {
+                show(bytes, is_first, Some(start), end, each);
             }
             return;
         }
-        self.keep(&frame[start..end]);
+        self.keep(bytes);
         if self.carried <= self.limit {
             show(&self.carry, is_first, None, end, each);
         }
@@ -266,6 +269,17 @@ mod tests {
         check("data: a\n\ndata: [DONE]", &[(None, "a"), (None, "[DONE]")]);
         check("data: [DONE]\n", &[(None, "[DONE]")]);
         check("data: [DONE]\r", &[(None, "[DONE]")]);
+    }
+
+    #[test]
+    fn a_line_end_that_is_cut_in_two_counts_as_one_that_is_not() {
+        let stream = b"data: abc\r\n\r\n";
+        for limit in 0..=stream.len() {
+            let whole = scan([&stream[..]], limit);
+            for at in 0..stream.len() {
+                assert_eq!(scan([&stream[..at], &stream[at..]], limit), whole, "cut at {at}, limit {limit}");
+            }
+        }
     }
 
     #[test]

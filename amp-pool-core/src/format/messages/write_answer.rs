@@ -39,7 +39,7 @@ enum Written<'a> {
 /// [`Failure`] when a call is whole and yet has no object as its input.
 pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Result<Vec<u8>, Failure> {
     if let Some(call) = answer.calls().find(|call| input(call).is_none()) {
-        return Err(broken(call));
+        return Err(Failure::broken_call(&call.name));
     }
     let unknown = Finish::new(FinishReason::End);
     let message = Message {
@@ -53,10 +53,6 @@ pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Res
     };
     // Strings and numbers under fixed names: writing them to memory has no way to fail.
     Ok(serde_json::to_vec(&message).unwrap_or_default())
-}
-
-fn broken(call: &Call) -> Failure {
-    Failure::unread(format!("the upstream called `{}` with arguments that are no JSON object", call.name).as_bytes())
 }
 
 fn written(block: &Block) -> Option<Written<'_>> {

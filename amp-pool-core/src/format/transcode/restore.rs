@@ -3,7 +3,7 @@
 //! Gives calls their names and namespaces back, makes the input of a custom tool free text again, and turns a forced
 //! call that only stood for the shape of the answer back into the text of it. Blocks are numbered anew, because some go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WayBack, answer::Stage, call_ids, names::Names};
 use crate::format::canonical::{BlockKind, Call, Delta, Event, FinishReason, Input};
@@ -15,6 +15,8 @@ pub(super) struct Restore {
     open: BTreeMap<u32, Block>,
     /// The next index of ours.
     next: u32,
+    /// The ids of calls that the client has seen.
+    ids: BTreeSet<String>,
 }
 
 struct Block {
@@ -35,7 +37,7 @@ enum Kind {
 
 impl Restore {
     pub(super) fn new(back: &WayBack) -> Self {
-        Self { back: back.clone(), open: BTreeMap::new(), next: 0 }
+        Self { back: back.clone(), open: BTreeMap::new(), next: 0, ids: BTreeSet::new() }
     }
 
     fn start(&mut self, index: u32, kind: BlockKind, out: &mut Vec<Event>) {
@@ -48,7 +50,7 @@ impl Restore {
         self.open.insert(index, Block { index: own, kind });
     }
 
-    fn restored(&self, kind: BlockKind) -> (Kind, Option<BlockKind>) {
+    fn restored(&mut self, kind: BlockKind) -> (Kind, Option<BlockKind>) {
         match kind {
             BlockKind::Call(call) if self.back.text_tool.as_ref() == Some(&call.name) => {
                 (Kind::Answer, Some(BlockKind::Text { phase: None }))
@@ -64,15 +66,23 @@ impl Restore {
         }
     }
 
-    fn call(&self, call: Call, is_wrapped: bool) -> Call {
+    fn call(&mut self, call: Call, is_wrapped: bool) -> Call {
         let names: &Names = &self.back.names;
         let (namespace, name) = names.restored(&call.name);
-        let id = match call.id.as_str() {
-            "" => self.back.ids.item("call_", self.next),
-            id => call_ids::shown(id, self.back.client),
-        };
+        let id = self.id(&call.id);
         let input = if is_wrapped { Input::Text(String::new()) } else { call.input };
         Call { id, name, namespace: namespace.or(call.namespace), input, ..call }
+    }
+
+    /// The id that the client sees. Results find their calls by it, so one that is missing or comes again is ours.
+    fn id(&mut self, id: &str) -> String {
+        let shown = call_ids::shown(id, self.back.client);
+        if !id.is_empty() && self.ids.insert(shown.clone()) {
+            return shown;
+        }
+        let own = self.back.ids.item("call_", self.next);
+        self.ids.insert(own.clone());
+        own
     }
 
     fn extend(&mut self, index: u32, delta: Delta, out: &mut Vec<Event>) {

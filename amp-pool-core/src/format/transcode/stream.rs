@@ -156,6 +156,15 @@ pub(super) fn events(back: &WayBack, status: u16, body: &[u8]) -> Result<Vec<Eve
     Ok(events)
 }
 
+/// The events up to the first end. Refuses what a proxy that tried again has spliced together, as a stream does.
+pub(super) fn one_answer(mut events: Vec<Event>) -> Result<Vec<Event>, Explained> {
+    let is_end = |event: &Event| matches!(event, Event::Finished(_) | Event::Failed(_));
+    let length = events.iter().position(is_end).map_or(events.len(), |end| end + 1);
+    events.truncate(length);
+    let starts = events.iter().filter(|event| matches!(event, Event::Started(_))).count();
+    if starts > 1 { Err(Explained::spliced()) } else { Ok(events) }
+}
+
 fn whole(back: &WayBack, body: &[u8]) -> Vec<Event> {
     let read = match Failure::read(body) {
         Some(failure) => Err(failure),

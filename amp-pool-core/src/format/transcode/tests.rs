@@ -121,6 +121,21 @@ fn a_call_is_shown_as_the_client_knows_it() {
 }
 
 #[test]
+fn calls_with_one_id_are_told_apart() {
+    let called = |index| {
+        let kind = BlockKind::function("same", "f");
+        [Event::BlockStarted { index, kind }, Event::BlockEnded { index, is_complete: true }]
+    };
+    let events = [Event::Started(Started::default())].into_iter().chain([0, 1, 2].into_iter().flat_map(called));
+    let back = way_back(Format::Responses, Format::Messages);
+    let answer = Collected::of(passed(&back, events.collect()));
+    let ids: Vec<&str> = answer.calls().map(|call| call.id.as_str()).collect();
+
+    assert_eq!(ids[0], "same");
+    assert!(ids[1] != ids[2] && ids[1].starts_with("call_") && ids[2].starts_with("call_"), "{ids:?}");
+}
+
+#[test]
 fn a_forced_shape_is_the_text_of_the_answer() {
     let mut back = way_back(Format::Chat, Format::Messages);
     back.text_tool = Some("json_response".into());
@@ -158,6 +173,17 @@ fn a_stream_that_breaks_off_ends_once_and_in_an_error() {
         assert!(!messages.is_empty());
         assert!(messages.iter().all(|failure| failure.message.contains("closed the connection")), "{messages:?}");
     }
+}
+
+#[test]
+fn trap_100_two_answers_in_one_stream_are_an_error_to_a_client_that_wants_it_whole() {
+    let start = r#"{"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{}}}"#;
+    let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    let lines = [start, start, end, r#"{"type":"message_stop"}"#].map(|line| format!("data: {line}\n\n"));
+    let back = way_back(Format::Chat, Format::Messages);
+
+    assert_eq!(back.whole(200, lines.concat().as_bytes()).status, 502);
+    assert_eq!(back.whole(200, lines[1..].concat().as_bytes()).status, 200);
 }
 
 #[test]

@@ -112,7 +112,10 @@ impl WayBack {
         };
         let mut settled = Vec::new();
         events.into_iter().for_each(|event| stages.pass(event, &mut settled));
-        let answer = Collected::of(settled);
+        let answer = match stream::one_answer(settled) {
+            Ok(events) => Collected::of(events),
+            Err(said) => return self.refusal(&said),
+        };
         match &answer.failure {
             Some(failure) => self.refusal(&explain::explain(None, failure)),
             None if answer.finish.is_none() => self.refusal(&explain::Explained::cut()),
