@@ -1,8 +1,9 @@
 //! Responses requests, read.
 //!
 //! Items in their order: reasoning, assistant text and calls that follow one another are one assistant turn; outputs are
-//! user turns with one result; developer and system messages stay where they are. Ids of items are not kept. What needs
-//! state at the provider is refused with `unsupported_parameter`; the request's parameters are kept for the echo.
+//! user turns with one result; developer and system messages stay where they are. Tools that are offered inside of the
+//! conversation join those beside it. Ids of items are not kept. What needs state at the provider is refused with
+//! `unsupported_parameter`; the request's parameters are kept for the echo.
 
 mod content;
 mod items;
@@ -52,11 +53,16 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
     refuse_state(&mut fields)?;
     let include = include(&mut fields, losses)?;
     let (structured, verbosity) = shape(&mut fields, losses)?;
+    let mut tools = Vec::new();
+    tools::list(&mut fields, losses, &mut tools)?;
+    let conversation = items::conversation(&mut fields, losses)?;
+    // Agents send theirs inside of the conversation. Other formats know one place for tools.
+    tools.extend(conversation.tools);
     Ok(Request {
         model: fields.needed("model")?,
         instructions: fields.text("instructions")?.map(Text::new).into_iter().collect(),
-        turns: items::turns(&mut fields)?,
-        tools: tools::tools(&mut fields, losses)?,
+        turns: conversation.turns,
+        tools,
         tool_choice: tools::choice(&mut fields)?,
         parallel_tools: fields.flag("parallel_tool_calls")?,
         max_output: fields.value("max_output_tokens", "number of tokens")?,

@@ -1,16 +1,16 @@
-//! Items of a conversation, as turns.
+//! Items of a conversation, as turns, and the tools that come up in it.
 
-use super::content;
+use super::{content, tools};
 use crate::format::{
-    Reject,
+    Losses, Reject,
     canonical::{
-        Call, HostedPart, Input, Json, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, ToolResult, Turn,
+        Call, HostedPart, Input, Json, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, Tool, ToolResult, Turn,
     },
     responses::fields::Fields,
 };
 
 /// Steps of tools that the provider ran. They need no answer, so an answer can be given without knowing them.
-const HOSTED: [&str; 11] = [
+const HOSTED: [&str; 10] = [
     "web_search_call",
     "file_search_call",
     "code_interpreter_call",
@@ -21,29 +21,39 @@ const HOSTED: [&str; 11] = [
     "mcp_approval_response",
     "tool_search_call",
     "tool_search_output",
-    "additional_tools",
 ];
 
+/// What has been said, and with what.
+#[derive(Default)]
+pub(super) struct Conversation {
+    pub(super) turns: Vec<Turn>,
+    /// Tools that the client offers here and not beside the conversation.
+    pub(super) tools: Vec<Tool>,
+}
+
 /// The conversation.
-pub(super) fn turns(fields: &mut Fields) -> Result<Vec<Turn>, Reject> {
+pub(super) fn conversation(fields: &mut Fields, losses: &mut Losses) -> Result<Conversation, Reject> {
+    let mut read = Conversation::default();
     let input = fields.take("input").ok_or_else(|| fields.wrong("input", "is missing"))?;
     if let Some(text) = input.as_text() {
-        return Ok(vec![Turn::new(Role::User, vec![Text::new(text).into()])]);
+        read.turns.push(Turn::new(Role::User, vec![Text::new(text).into()]));
+        return Ok(read);
     }
     let items: Vec<Json> =
         serde_json::from_str(input.get()).map_err(|_| fields.wrong("input", "is neither text nor a list of items"))?;
-    let mut turns = Vec::new();
     for (at, item) in items.iter().enumerate() {
-        take(Fields::of(format!("input[{at}]"), item)?, item, &mut turns)?;
+        take(Fields::of(format!("input[{at}]"), item)?, item, losses, &mut read)?;
     }
-    if turns.is_empty() { Err(fields.wrong("input", "is empty")) } else { Ok(turns) }
+    if read.turns.is_empty() { Err(fields.wrong("input", "is empty")) } else { Ok(read) }
 }
 
 /// Takes the next item. Its `id` is left behind: nobody but its maker could resolve it.
-fn take(mut item: Fields, raw: &Json, turns: &mut Vec<Turn>) -> Result<(), Reject> {
+fn take(mut item: Fields, raw: &Json, losses: &mut Losses, read: &mut Conversation) -> Result<(), Reject> {
     let kind = item.text("type")?.unwrap_or_else(|| "message".to_owned());
+    let turns = &mut read.turns;
     match kind.as_str() {
         "message" => message(&mut item, turns)?,
+        "additional_tools" => tools::list(&mut item, losses, &mut read.tools)?,
         "reasoning" => said(turns, Part::Thought(thought(&mut item)?)),
         "function_call" => said(turns, Part::Call(function(&mut item)?)),
         "custom_tool_call" => said(turns, Part::Call(custom(&mut item)?)),

@@ -46,6 +46,31 @@ fn what_follows_one_another_in_the_model_is_one_turn() {
 }
 
 #[test]
+fn tools_that_stand_in_the_conversation_are_offered() {
+    let (request, losses) = read(
+        r#"{"model":"m","tools":[{"type":"function","name":"first"}],"input":[
+        {"type":"additional_tools","id":"at_1","role":"developer","tools":[
+            {"type":"namespace","name":"functions","tools":[{"type":"custom","name":"exec"}]},
+            {"type":"function","name":"wait"}]},
+        {"role":"user","content":"go"}]}"#,
+    );
+
+    let names: Vec<_> = request.tools.iter().filter_map(Tool::name).collect();
+    assert_eq!(names, ["first", "exec", "wait"]);
+    assert!(matches!(&request.tools[1], Tool::Custom(tool) if tool.namespace.as_deref() == Some("functions")));
+    assert_eq!(request.turns.len(), 1, "an offer is no turn");
+    assert!(losses.all().is_empty(), "{losses:?}");
+}
+
+#[test]
+fn a_broken_tool_in_the_conversation_is_named() {
+    let body = r#"{"model":"m","input":[{"role":"user","content":"go"},
+        {"type":"additional_tools","tools":[{"type":"teleport"}]}]}"#;
+
+    assert_eq!(refused(body).0.as_deref(), Some("input[1].tools[0].type"));
+}
+
+#[test]
 fn trap_033_results_without_calls_are_read_as_they_came() {
     let turns =
         turns(r#"{"type":"function_call_output","call_id":"gone","output":[{"type":"input_text","text":"r"}]}"#);

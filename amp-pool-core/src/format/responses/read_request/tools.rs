@@ -23,13 +23,13 @@ const HOSTED: [&str; 12] = [
     "computer-preview",
 ];
 
-/// The tools, those of namespaces among them.
-pub(super) fn tools(fields: &mut Fields, losses: &mut Losses) -> Result<Vec<Tool>, Reject> {
-    let mut tools = Vec::new();
-    for (at, json) in fields.list("tools")?.iter().enumerate() {
-        read(Fields::of(format!("tools[{at}]"), json)?, json, None, losses, &mut tools)?;
+/// Adds the tools that `holder` lists, those of namespaces among them.
+pub(super) fn list(holder: &mut Fields, losses: &mut Losses, out: &mut Vec<Tool>) -> Result<(), Reject> {
+    let path = holder.at("tools");
+    for (at, json) in holder.list("tools")?.iter().enumerate() {
+        read(Fields::of(format!("{path}[{at}]"), json)?, json, None, losses, out)?;
     }
-    Ok(tools)
+    Ok(())
 }
 
 fn read(
