@@ -13,6 +13,10 @@ const TO_UPSTREAM: &[&str] = &[
     "openai-beta",
 ];
 
+/// What is left of it when the body was translated. Versions and betas speak of the format that the client wrote: an
+/// upstream of another one refuses them, or believes them.
+const TO_OTHER_FORMAT: &[&str] = &["accept", "content-type", "idempotency-key"];
+
 /// What clients get to see of an upstream's answer.
 const TO_CLIENT: &[&str] = &[
     "cache-control",
@@ -38,11 +42,13 @@ pub(super) const OUR_USER_AGENT: HeaderValue =
 /// The headers of a request to an upstream, without the credential.
 pub(super) fn to_upstream(
     client: &HeaderMap,
+    is_translated: bool,
     complete: impl FnOnce(&mut HeaderMap),
     egress: &crate::keys::Egress,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
-    copy(client, &mut headers, |name| TO_UPSTREAM.contains(&name));
+    let passing = if is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
+    copy(client, &mut headers, |name| passing.contains(&name));
     complete(&mut headers);
     // What we read we must be able to read, and what passes must pass unchanged.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -111,10 +117,26 @@ mod tests {
             ("connection", "x-secret"),
             ("anthropic-beta", "a"),
         ]);
-        let sent = to_upstream(&client, |_| (), &Egress::default());
+        let sent = to_upstream(&client, false, |_| (), &Egress::default());
         let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
 
         assert_eq!(names, ["anthropic-beta", "accept-encoding", "user-agent"]);
+    }
+
+    #[test]
+    fn what_speaks_of_the_clients_format_is_not_told_to_another() {
+        let client = map(&[
+            ("accept", "text/event-stream"),
+            ("anthropic-beta", "a"),
+            ("anthropic-dangerous-direct-browser-access", "true"),
+            ("anthropic-version", "2023-06-01"),
+            ("content-type", "application/json"),
+            ("openai-beta", "b"),
+        ]);
+        let sent = to_upstream(&client, true, |_| (), &Egress::default());
+        let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+
+        assert_eq!(names, ["accept", "content-type", "accept-encoding", "user-agent"]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn outgoing(
     let mut request = http::Request::new(body);
     *request.method_mut() = routed.call.head.method.clone();
     *request.uri_mut() = destination(upstream, path)?;
-    *request.headers_mut() = signed(routed, key, upstream)?;
+    *request.headers_mut() = signed(routed, key, upstream, format != routed.call.ask.format)?;
     Ok(Outgoing { request, egress: key.egress.clone() })
 }
 
@@ -92,9 +92,9 @@ fn destination(upstream: &Upstream, path: &str) -> Result<Uri, Error> {
     url.ok_or_else(|| Error::bad_request("", "the path does not make a URL at the upstream"))
 }
 
-fn signed(routed: &Routed, key: &LiveKey, upstream: &Upstream) -> Result<HeaderMap, Error> {
+fn signed(routed: &Routed, key: &LiveKey, upstream: &Upstream, is_translated: bool) -> Result<HeaderMap, Error> {
     let complete = |headers: &mut HeaderMap| upstream.complete(headers);
-    let mut headers = headers::to_upstream(&routed.call.head.headers, complete, &key.egress);
+    let mut headers = headers::to_upstream(&routed.call.head.headers, is_translated, complete, &key.egress);
     let signed = upstream.auth().apply(&key.key.spec.api_key, &mut headers);
     signed.map(|()| headers).map_err(|error| Error::internal("the key's credential can not be sent").with_source(error))
 }
