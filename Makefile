@@ -1,5 +1,5 @@
 # The two commands are `make run` and `make test`. Everything they need beyond a Rust toolchain, Python 3 and (for the
-# UI's own tests) Node they install themselves.
+# tests of clients and of the UI) Node they install themselves.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
@@ -38,9 +38,10 @@ test-rust:
 wasm:
 	.ci/wasm
 
-## make test-sdk   the official Python SDKs against the real server
+## make test-sdk   real clients against the real server: SDKs of Python, and the agents Claude Code and Codex
 test-sdk:
 	.ci/python
+	.ci/node
 	cargo build --locked --package amp-pool-server
 	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
 

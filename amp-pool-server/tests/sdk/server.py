@@ -39,6 +39,11 @@ class Pool:
         assert answer.is_success, answer.text
         return answer.json()["id"]
 
+    def add_route(self, model: str, upstream_model: str) -> None:
+        """Lets clients ask for `upstream_model` as `model`."""
+        answer = self.admin.post("/api/routes", json={"model": model, "candidates": [{"model": upstream_model}]})
+        assert answer.is_success, answer.text
+
     def keys(self) -> list[dict]:
         return self._get("/api/keys")["items"]
 

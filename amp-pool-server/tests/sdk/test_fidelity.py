@@ -77,7 +77,8 @@ def test_a_body_is_not_written_anew(fit, upstream, speaker):
 def test_the_bytes_of_an_answer_are_the_upstreams(fit, upstream, speaker, stream):
     request = speaker.arguments(**({} if not stream else STREAMED_WITH_USAGE if speaker is CHAT else {"stream": True}))
     wire = speaker.wire
-    expected = b"".join(wire.stream(request).events()) if stream else wire.answer(request)
+    say = wire.says(request)
+    expected = b"".join(wire.stream(request, say).events()) if stream else wire.answer(request, say)
 
     answer = raw_client(fit.url, headers=speaker.shows(fit.client_token)).post(wire.PATH, json=request)
 

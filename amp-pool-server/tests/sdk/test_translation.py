@@ -176,8 +176,7 @@ class Bridge:
         self.client = speaker.connect(pool.url, pool.client_token)
         upstream.on(KEY)
         pool.add_key("custom", upstream.url, KEY, formats=[other.name])
-        route = {"model": MODEL, "candidates": [{"model": other.model}]}
-        assert pool.admin.post("/api/routes", json=route).is_success
+        pool.add_route(MODEL, other.model)
 
     def ask(self, stream: bool, turns: list = (), **more) -> Said:
         return self.talker.ask(self.client, stream, turns, **more)

@@ -17,7 +17,8 @@ import socket
 import struct
 import threading
 
-from wire import Fault, chat, compact, messages, others, responses
+from wire import Fault, Stream, chat, compact, messages, others, responses
+from wire.talk import Plot, Say
 
 # Nothing in a test waits longer than this.
 PATIENCE = 5.0
@@ -31,6 +32,8 @@ class Request:
     body: bytes
     closed: threading.Event = field(default_factory=threading.Event)
     """Set when the peer closed while the answer was still going on."""
+    refused: str | None = None
+    """What the service said instead of an answer, because of the request itself."""
 
     @property
     def method(self) -> str:
@@ -70,11 +73,23 @@ class Exchange:
         self.request = request
         self.wire = _wire(request)
         self.headers = self.wire.headers(number)
+        self.plot: Plot | None = None
         self._reader, self._writer = reader, writer
 
     @property
     def asks_stream(self) -> bool:
         return self.wire.PATH == self.request.path and self.request.json().get("stream") is True
+
+    def say(self) -> Say:
+        """What the model says to this request."""
+        given = self.request.json()
+        return self.plot(self.wire.asked(given)) if self.plot else self.wire.says(given)
+
+    def answer(self) -> bytes:
+        return self.wire.answer(self.request.json(), self.say())
+
+    def stream(self) -> Stream:
+        return self.wire.stream(self.request.json(), self.say())
 
     async def plain(self, status: int, body: bytes, more: list[tuple[str, str]] = (), sent: int | None = None) -> None:
         """A whole answer; of a body of which less is `sent` than the head announces, the rest never comes."""
@@ -129,13 +144,18 @@ class Answer:
 
     piece: int = 0
     """Bytes per HTTP chunk of a stream, wherever events end. 0: one event per chunk."""
+    plot: Plot | None = None
+    """What the model does, if not what it always does."""
 
     async def play(self, exchange: Exchange) -> None:
+        exchange.plot = self.plot
         status, body = _reply(exchange)
+        if status != 200:
+            exchange.request.refused = body.decode()
         if status != 200 or not exchange.asks_stream:
             return await exchange.plain(status, body)
         await exchange.open_stream()
-        for data in self._chunks(exchange.wire.stream(exchange.request.json()).events()):
+        for data in self._chunks(exchange.stream().events()):
             await exchange.send(data)
         await exchange.end_stream()
 
@@ -187,9 +207,9 @@ class FailInside:
     async def play(self, exchange: Exchange) -> None:
         if not exchange.asks_stream:
             return await exchange.plain(200, compact(exchange.wire.fault(self.kind).body))
-        opening = exchange.wire.stream(exchange.request.json()).opening if self.after_opening else []
+        opening = exchange.stream().opening if self.after_opening else []
         await exchange.open_stream()
-        for event in opening + exchange.wire.fault_events(self.kind, len(opening)):
+        for event in opening + exchange.wire.fault_events(exchange.request.json(), self.kind, len(opening)):
             await exchange.send(event)
         await exchange.end_stream()
 
@@ -275,6 +295,10 @@ class Upstream:
         """The calls made with `key`. Looks at the model list are not calls."""
         return [request for request in self.requests if request.key == key and request.method == "POST"]
 
+    def refused(self) -> list[str]:
+        """What the service had to say against requests that it was to answer."""
+        return [f"{request.path}: {request.refused}" for request in self.requests if request.refused]
+
     def last(self) -> Request:
         return self.requests[-1]
 
@@ -358,10 +382,10 @@ def _reply(exchange: Exchange) -> tuple[int, bytes]:
     match request.path:
         case wire.PATH:
             refusal = wire.refusal(given)
-            return _error(refusal) if refusal else (200, wire.answer(given))
+            return _error(refusal) if refusal else (200, b"" if exchange.asks_stream else exchange.answer())
         case messages.COUNT_PATH:
             refusal = messages.refusal(given, counting=True)
-            return _error(refusal) if refusal else (200, messages.count())
+            return _error(refusal) if refusal else (200, messages.counted())
         case others.EMBEDDINGS:
             return 200, others.embeddings(given)
         case others.MODERATIONS:
@@ -381,5 +405,5 @@ def _error(fault: Fault) -> tuple[int, bytes]:
 
 def _halves(exchange: Exchange) -> tuple[list[bytes], int]:
     """The events of the answer, and how many of them are the opening and half of the content."""
-    stream = exchange.wire.stream(exchange.request.json())
+    stream = exchange.stream()
     return stream.events(), len(stream.opening) + len(stream.content) // 2

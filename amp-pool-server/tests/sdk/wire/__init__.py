@@ -7,6 +7,7 @@ compared. Sockets, credentials and misbehaviour are the business of `upstream`.
 """
 
 from dataclasses import dataclass
+import hashlib
 import json
 
 # Letters of one, two, three and four bytes: a stream may be torn anywhere, also inside of these.
@@ -44,6 +45,26 @@ class Fault:
 
 def compact(value) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def mark(turns: list | str) -> str:
+    """What ids are made of: the same for the same conversation, and another as it goes on.
+
+    Clients that keep a history by id take two answers with one id for one.
+    """
+    return hashlib.sha256(repr((len(turns), _tip(turns))).encode()).hexdigest()[:20]
+
+
+def _tip(value):
+    """The last of it, in short: a turn may be many megabytes."""
+    match value:
+        case str():
+            return value[-64:]
+        case list():
+            return [_tip(item) for item in value[-2:]]
+        case dict():
+            return {name: _tip(item) for name, item in value.items()}
+    return value
 
 
 def pretty(value) -> bytes:

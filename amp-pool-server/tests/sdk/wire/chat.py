@@ -1,6 +1,7 @@
 """OpenAI Chat Completions as the service writes them."""
 
-from . import TEXT, TOOL_CALLS, WORDS, Fault, Stream, compact, openai_fault, openai_headers, pretty
+from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark, openai_fault, openai_headers, pretty
+from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/chat/completions"
 MODELS = {"gpt-5-mini": "gpt-5-mini-2025-08-07", "gpt-4o-mini": "gpt-4o-mini-2024-07-18"}
@@ -37,10 +38,33 @@ def usage(request: dict) -> dict:
     }
 
 
-def answer(request: dict) -> bytes:
-    said = {"content": None, "tool_calls": _tool_calls()} if _calls_tools(request) else {"content": TEXT}
+def asked(request: dict) -> Asked:
+    """What `request` has in it for a plot."""
+    turns = request["messages"]
+    calls = [call for turn in turns for call in turn.get("tool_calls") or []]
+    wanted = request.get("response_format") or {}
+    return Asked(
+        tools=[Tool(tool["name"], tool.get("parameters")) for _, tool in _offered(request)],
+        calls=[(call["id"], call[call["type"]]["name"]) for call in calls],
+        results={turn["tool_call_id"]: _text(turn["content"]) for turn in turns if turn["role"] == "tool"},
+        schema=wanted["json_schema"]["schema"] if wanted.get("type") == "json_schema" else None,
+    )
+
+
+def says(request: dict) -> Say:
+    """What the model says where no plot decides it: calls if it may, and text once it has their results."""
+    if request.get("tools") and request["messages"][-1]["role"] != "tool":
+        return Say(calls=TOOL_CALLS)
+    schema = asked(request).schema
+    return conforming(schema) if schema else Say(words=WORDS)
+
+
+def answer(request: dict, say: Say) -> bytes:
+    said = {"content": say.text or None}
+    if say.calls:
+        said["tool_calls"] = _tool_calls(request, say)
     message = {"role": "assistant", **said, "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(request)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(say)}
     return pretty({
         **_envelope(request, "chat.completion"),
         "choices": [choice],
@@ -50,10 +74,10 @@ def answer(request: dict) -> bytes:
     })
 
 
-def stream(request: dict) -> Stream:
-    deltas = _tool_deltas() if _calls_tools(request) else [{"content": word} for word in WORDS]
-    first = {"role": "assistant", "content": None if _calls_tools(request) else "", "refusal": None}
-    ending = [_chunk(request, {}, _finish(request))]
+def stream(request: dict, say: Say) -> Stream:
+    deltas = [{"content": word} for word in say.words] + _tool_deltas(request, say)
+    first = {"role": "assistant", "content": "" if say.words else None, "refusal": None}
+    ending = [_chunk(request, {}, _finish(say))]
     if _wants_usage(request):
         ending.append(_usage_chunk(request))
     return Stream(
@@ -63,7 +87,7 @@ def stream(request: dict) -> Stream:
     )
 
 
-def fault_events(kind: str, sequence_number: int) -> list[bytes]:
+def fault_events(request: dict, kind: str, sequence_number: int) -> list[bytes]:
     """The last frames of a stream that fails. Frames of this format carry no number."""
     return [_data(fault(kind).body)]
 
@@ -74,43 +98,60 @@ def _invalid(message: str, param: str, code: str | None = None) -> Fault:
 
 def _envelope(request: dict, object_: str) -> dict:
     return {
-        "id": "chatcmpl-CdOqLfGnx7oHTQ2HmYTuMMfmLXm5a",
+        "id": f"chatcmpl-CdOqLfGn{mark(request['messages'])}",
         "object": object_,
         "created": 1763510401,
         "model": MODELS[request["model"]],
     }
 
 
-def _calls_tools(request: dict) -> bool:
-    return bool(request.get("tools")) and request["messages"][-1]["role"] != "tool"
+def _offered(request: dict) -> list[tuple[str, dict]]:
+    """The kind of each tool, and the tool."""
+    return [(tool["type"], tool[tool["type"]]) for tool in request.get("tools") or []]
 
 
-def _finish(request: dict) -> str:
-    return "tool_calls" if _calls_tools(request) else "stop"
+def _text(content) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+def _finish(say: Say) -> str:
+    return "tool_calls" if say.calls else "stop"
 
 
 def _wants_usage(request: dict) -> bool:
     return bool((request.get("stream_options") or {}).get("include_usage"))
 
 
-def _tool_calls() -> list[dict]:
+# What holds the arguments of each kind of call.
+_HOLDERS = {"function": "arguments", "custom": "input"}
+
+
+def _calls(request: dict, say: Say) -> list[tuple[str, str, str, list[str]]]:
+    """Id, kind, name and arguments of each call."""
+    kinds = {tool["name"]: kind for kind, tool in _offered(request)}
+    calls = zip(_call_ids(request, say), say.calls)
+    return [(id_, kinds.get(name, "function"), name, pieces) for id_, (name, pieces) in calls]
+
+
+def _tool_calls(request: dict, say: Say) -> list[dict]:
     return [
-        {"id": _call_id(at), "type": "function", "function": {"name": name, "arguments": "".join(pieces)}}
-        for at, (name, pieces) in enumerate(TOOL_CALLS)
+        {"id": id_, "type": kind, kind: {"name": name, _HOLDERS[kind]: "".join(pieces)}}
+        for id_, kind, name, pieces in _calls(request, say)
     ]
 
 
-def _tool_deltas() -> list[dict]:
+def _tool_deltas(request: dict, say: Say) -> list[dict]:
     deltas = []
-    for at, (name, pieces) in enumerate(TOOL_CALLS):
-        head = {"index": at, "id": _call_id(at), "type": "function", "function": {"name": name, "arguments": ""}}
-        rest = [{"index": at, "function": {"arguments": piece}} for piece in pieces]
+    for at, (id_, kind, name, pieces) in enumerate(_calls(request, say)):
+        holder = _HOLDERS[kind]
+        head = {"index": at, "id": id_, "type": kind, kind: {"name": name, holder: ""}}
+        rest = [{"index": at, kind: {holder: piece}} for piece in pieces]
         deltas += [{"tool_calls": [call]} for call in [head, *rest]]
     return deltas
 
 
-def _call_id(at: int) -> str:
-    return f"call_x8mJ2bVqA0c{at}TnRk5W"
+def _call_ids(request: dict, say: Say) -> list[str]:
+    return [f"call_{mark(request['messages'])}{at:04}" for at in range(len(say.calls))]
 
 
 def _chunk(request: dict, delta: dict, finish: str | None = None) -> bytes:

@@ -2,11 +2,15 @@
 
 import json
 
-from . import TEXT, TOOL_CALLS, WORDS, Fault, Stream, compact
+from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark
+from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
-MODELS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929"}
+MODELS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929", "claude-opus-5": "claude-opus-5"}
+
+# The only thought there is, and the only signature that the service takes back.
+THOUGHT, SIGNATURE = "The user wants a greeting.", "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pk="
 
 _FAULTS = {
     "bad_request": (400, "invalid_request_error", "prompt is too long: 200059 tokens > 200000 maximum"),
@@ -72,25 +76,46 @@ def usage(request: dict) -> dict:
     }
 
 
-def answer(request: dict) -> bytes:
+def asked(request: dict) -> Asked:
+    """What `request` has in it for a plot."""
+    blocks = [block for turn in request["messages"] for block in _content(turn)]
+    wanted = (request.get("output_config") or {}).get("format") or {}
+    return Asked(
+        tools=[Tool(tool["name"], tool.get("input_schema")) for tool in request.get("tools") or []],
+        calls=[(block["id"], block["name"]) for block in blocks if block["type"] == "tool_use"],
+        results={block["tool_use_id"]: _text(block) for block in blocks if block["type"] == "tool_result"},
+        schema=wanted.get("schema"),
+    )
+
+
+def says(request: dict) -> Say:
+    """What the model says where no plot decides it: text, and calls if it may and has not their results."""
+    answered = _content(request["messages"][-1])[0]["type"] == "tool_result"
+    if request.get("tools") and not answered:
+        return Say(WORDS, TOOL_CALLS)
+    schema = asked(request).schema
+    return conforming(schema) if schema else Say(WORDS)
+
+
+def answer(request: dict, say: Say) -> bytes:
     return compact({
         **_envelope(request),
-        "content": [block for block, _ in _blocks(request)],
-        "stop_reason": _stop_reason(request),
+        "content": [block for block, _ in _blocks(request, say)],
+        "stop_reason": _stop_reason(say),
         "stop_sequence": None,
         "usage": usage(request),
     })
 
 
-def count() -> bytes:
+def counted() -> bytes:
     return compact({"input_tokens": 3605})
 
 
-def stream(request: dict) -> Stream:
-    blocks = [event for at, block in enumerate(_blocks(request)) for event in _block_events(at, *block)]
+def stream(request: dict, say: Say) -> Stream:
+    blocks = [event for at, block in enumerate(_blocks(request, say)) for event in _block_events(at, *block)]
     final = usage(request)
     del final["cache_creation"], final["service_tier"]
-    delta = {"stop_reason": _stop_reason(request), "stop_sequence": None}
+    delta = {"stop_reason": _stop_reason(say), "stop_sequence": None}
     start = {**_envelope(request), "content": [], "stop_reason": None, "stop_sequence": None}
     start["usage"] = {**usage(request), "output_tokens": 1}
     start["usage"].pop("output_tokens_details", None)
@@ -102,7 +127,7 @@ def stream(request: dict) -> Stream:
     )
 
 
-def fault_events(kind: str, sequence_number: int) -> list[bytes]:
+def fault_events(request: dict, kind: str, sequence_number: int) -> list[bytes]:
     """The last event of a stream that fails. Events of this format carry no number."""
     body = fault(kind).body
     return [_event("error", error=body["error"], request_id=body["request_id"])]
@@ -118,42 +143,48 @@ def _request_id(number: int) -> str:
 
 def _envelope(request: dict) -> dict:
     model = MODELS[request["model"]]
-    return {"model": model, "id": "msg_01GbqVZwRFMRiWUHsJvyGqPV", "type": "message", "role": "assistant"}
+    return {"model": model, "id": f"msg_01Gb{mark(request['messages'])}", "type": "message", "role": "assistant"}
 
 
 def _thinks(request: dict) -> bool:
-    return (request.get("thinking") or {}).get("type") == "enabled"
+    return (request.get("thinking") or {}).get("type") in ("enabled", "adaptive")
 
 
-def _calls_tools(request: dict) -> bool:
-    content = request["messages"][-1]["content"]
-    answered = isinstance(content, list) and content[0]["type"] == "tool_result"
-    return bool(request.get("tools")) and not answered
+def _content(turn: dict) -> list[dict]:
+    content = turn["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _stop_reason(request: dict) -> str:
-    return "tool_use" if _calls_tools(request) else "end_turn"
+def _text(result: dict) -> str:
+    content = result.get("content") or ""
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
 
 
-def _blocks(request: dict) -> list[tuple[dict, list[dict]]]:
+def _stop_reason(say: Say) -> str:
+    return "tool_use" if say.calls else "end_turn"
+
+
+def _blocks(request: dict, say: Say) -> list[tuple[dict, list[dict]]]:
     """The blocks of the answer, each whole and as deltas."""
     blocks = [_thinking()] if _thinks(request) else []
-    blocks.append(({"type": "text", "text": TEXT}, [{"type": "text_delta", "text": word} for word in WORDS]))
-    if _calls_tools(request):
-        blocks += [_tool_use(at, name, pieces) for at, (name, pieces) in enumerate(TOOL_CALLS)]
-    return blocks
+    if say.words:
+        blocks.append(({"type": "text", "text": say.text}, [{"type": "text_delta", "text": word} for word in say.words]))
+    return blocks + [_tool_use(id_, *call) for id_, call in zip(_call_ids(request, say), say.calls)]
+
+
+def _call_ids(request: dict, say: Say) -> list[str]:
+    return [f"toolu_01{mark(request['messages'])}{at:02}" for at in range(len(say.calls))]
 
 
 def _thinking() -> tuple[dict, list[dict]]:
-    thought, signature = "The user wants a greeting.", "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pk="
-    deltas = [{"type": "thinking_delta", "thinking": thought}, {"type": "signature_delta", "signature": signature}]
-    return {"type": "thinking", "thinking": thought, "signature": signature}, deltas
+    deltas = [{"type": "thinking_delta", "thinking": THOUGHT}, {"type": "signature_delta", "signature": SIGNATURE}]
+    return {"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE}, deltas
 
 
-def _tool_use(at: int, name: str, pieces: list[str]) -> tuple[dict, list[dict]]:
+def _tool_use(id_: str, name: str, pieces: list[str]) -> tuple[dict, list[dict]]:
     # The service always begins the arguments with an empty piece.
     deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ["", *pieces]]
-    block = {"type": "tool_use", "id": f"toolu_01T1x1fJ34qAmk2tNTrN7U{at}", "name": name}
+    block = {"type": "tool_use", "id": id_, "name": name}
     return {**block, "input": json.loads("".join(pieces))}, deltas
 
 
