@@ -70,6 +70,7 @@ fn record(n: u64) -> Record {
         latency_ms: 1_510,
         first_byte_ms: Some(410),
         attempts: vec![attempt],
+        losses: Vec::new(),
     }
 }
 

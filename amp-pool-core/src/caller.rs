@@ -22,13 +22,15 @@ pub struct Caller {
     pub name: String,
     /// Models it may use. Empty: all.
     pub models: Vec<ModelPattern>,
+    /// Whether its calls are refused rather than translated with a loss.
+    pub strict_translation: bool,
 }
 
 impl Caller {
     /// A caller that may use every model.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        Self { token: None, name: name.into(), models: Vec::new() }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// Whether it may use `model`.
@@ -49,6 +51,8 @@ pub struct TokenSpec {
     pub expires_at: Option<Timestamp>,
     /// Models it may use. Empty: all.
     pub models: Vec<ModelPattern>,
+    /// Whether its calls are refused rather than translated with a loss.
+    pub strict_translation: bool,
     /// Free text.
     pub memo: String,
 }
@@ -57,7 +61,14 @@ impl TokenSpec {
     /// A token that may use every model and never ends.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), enabled: true, expires_at: None, models: Vec::new(), memo: String::new() }
+        Self {
+            name: name.into(),
+            enabled: true,
+            expires_at: None,
+            models: Vec::new(),
+            strict_translation: false,
+            memo: String::new(),
+        }
     }
 }
 
@@ -88,7 +99,8 @@ impl ClientToken {
     /// The caller that shows it.
     #[must_use]
     pub fn caller(&self) -> Caller {
-        Caller { token: Some(self.id), name: self.spec.name.clone(), models: self.spec.models.clone() }
+        let TokenSpec { name, models, strict_translation, .. } = self.spec.clone();
+        Caller { token: Some(self.id), name, models, strict_translation }
     }
 }
 

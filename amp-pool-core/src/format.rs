@@ -168,4 +168,4 @@ pub use peek::{Peek, PeekError, peek};
 pub use problem::{Problem, error_body, error_event};
 pub use splice::{Chain, Splice, splice};
 pub use sse::{EVENT_MAX, Event, Scanner};
-pub use transcode::{Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens};
+pub use transcode::{Gatherer, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens};

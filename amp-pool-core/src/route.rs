@@ -10,15 +10,17 @@ mod plan;
 pub use catalog::{Catalog, KnownModel};
 pub use plan::{Choice, Plan, Seat, Want};
 
-use crate::{id::RouteId, time::Timestamp};
+use crate::{format::Policy, id::RouteId, time::Timestamp};
 
 /// A route as its operator wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteSpec {
     /// The name clients use.
     pub model: String,
     /// What stands behind it.
     pub candidates: Vec<RouteCandidate>,
+    /// How its calls are translated where they have to be.
+    pub translation: Policy,
 }
 
 /// One thing that can stand behind a name.

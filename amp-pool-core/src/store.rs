@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     caller::{ClientToken, TokenDigest, TokenSpec},
-    format::Format,
+    format::{Format, Loss, LossKind},
     id::{AttemptId, CallId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec},
     money::NanoUsd,
@@ -107,7 +107,7 @@ pub trait RecordStore: Send + Sync + 'static {
     /// A page of records, newest first.
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>>;
 
-    /// One record with its attempts.
+    /// One record with its attempts and losses.
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
 
     /// Sums of settled calls by the hour (UTC) they were admitted in, one row per value of `by`, in the order of those
@@ -173,6 +173,52 @@ pub struct Record {
     pub first_byte_ms: Option<u64>,
     /// Every try, in order. The last one with `served` gave the answer.
     pub attempts: Vec<Attempt>,
+    /// What translation could not carry, the request's losses first. Empty for a call that was not translated.
+    pub losses: Vec<RecordedLoss>,
+}
+
+/// Something that translation could not carry, as the books keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedLoss {
+    /// Where it was lost.
+    pub side: Side,
+    /// What became of it.
+    pub kind: LossKind,
+    /// The member, by the name that the client's format has for it.
+    pub field: String,
+    /// What was done, or why; may be empty.
+    pub note: String,
+}
+
+impl RecordedLoss {
+    /// `loss`, which happened on `side`.
+    #[must_use]
+    pub fn of(side: Side, loss: &Loss) -> Self {
+        Self { side, kind: loss.kind, field: loss.field.to_string(), note: loss.note.to_string() }
+    }
+}
+
+/// A direction of translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// From the client to the upstream.
+    Request,
+    /// Back.
+    Answer,
+}
+
+impl Side {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Request, Self::Answer];
+
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 impl Record {
@@ -191,7 +237,7 @@ impl Record {
     /// What all attempts used together.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.attempts.iter().fold(Usage::default(), |sum, attempt| add(sum, attempt.usage))
+        self.attempts.iter().fold(Usage::default(), |sum, attempt| sum.plus(attempt.usage))
     }
 
     /// What all attempts cost together. `None` when one of them used tokens without a known price.
@@ -204,17 +250,6 @@ impl Record {
     #[must_use]
     pub fn estimated(&self) -> bool {
         self.attempts.iter().any(Attempt::estimated)
-    }
-}
-
-fn add(a: Usage, b: Usage) -> Usage {
-    Usage {
-        uncached_input: a.uncached_input.saturating_add(b.uncached_input),
-        cache_read: a.cache_read.saturating_add(b.cache_read),
-        cache_write_5m: a.cache_write_5m.saturating_add(b.cache_write_5m),
-        cache_write_1h: a.cache_write_1h.saturating_add(b.cache_write_1h),
-        output: a.output.saturating_add(b.output),
-        reasoning: a.reasoning.map_or(b.reasoning, |r| Some(r.saturating_add(b.reasoning.unwrap_or(0)))),
     }
 }
 
@@ -300,7 +335,8 @@ impl Attempt {
 
 /// A record read back.
 ///
-/// `attempts` is filled by [`RecordStore::get`] alone; in pages it is empty and the columns of the row hold.
+/// `attempts` and `losses` are filled by [`RecordStore::get`] alone; in pages they are empty and the columns of the row
+/// hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// The row in `api_request_log`.
@@ -351,6 +387,8 @@ pub struct StoredRecord {
     pub attempt_count: u32,
     /// The tries, in order.
     pub attempts: Vec<StoredAttempt>,
+    /// What translation could not carry.
+    pub losses: Vec<RecordedLoss>,
 }
 
 /// An attempt read back.

@@ -29,6 +29,21 @@ impl Usage {
         self.uncached_input.saturating_add(self.cache_read).saturating_add(self.cache_write())
     }
 
+    /// What both used together. Reasoning that only one told is told.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            uncached_input: self.uncached_input.saturating_add(other.uncached_input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self
+                .reasoning
+                .map_or(other.reasoning, |told| Some(told.saturating_add(other.reasoning.unwrap_or(0)))),
+        }
+    }
+
     /// Input written to any cache.
     #[must_use]
     pub fn cache_write(&self) -> u64 {

@@ -7,13 +7,13 @@ use std::{sync::Arc, time::Duration};
 use amp_pool_core::{
     Handle, Pool,
     caller::TokenSpec,
-    format::Format,
+    format::{Format, LossKind, Policy},
     keys::{KeySpec, KeyState},
     money::NanoUsd,
     route::{RouteCandidate, RouteSpec},
     secret::Secret,
     service::{Limits, PoolBody},
-    store::{ConfigStore as _, GroupBy, Outcome, Page, RecordFilter, StoredRecord, memory::MemoryStore},
+    store::{ConfigStore as _, GroupBy, Outcome, Page, RecordFilter, Side, StoredRecord, memory::MemoryStore},
     testkit::{Reply, Script},
     time::Timestamp,
 };
@@ -242,7 +242,7 @@ async fn an_alias_is_replaced_in_place_and_nothing_else() {
     let upstream = Script::new().on("a", Reply::chat("hello"));
     let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
     let candidates = vec![RouteCandidate { model: "gpt-4o-mini".into(), provider: None, tier: 0, weight: 1 }];
-    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates }).await.unwrap();
+    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates, ..RouteSpec::default() }).await.unwrap();
 
     let body = br#"{"temperature": 1.0, "model": "fast", "messages": [ ]}"#;
     read(bench.start("POST", "/v1/chat/completions", body).await).await;
@@ -788,6 +788,169 @@ async fn what_is_lost_is_told_beside_the_answer() {
     assert!(got.headers["x-amp-dropped"].to_str().unwrap().contains("seed"));
 }
 
+/// Words that Messages has no place for.
+fn seeded(stream: bool) -> Value {
+    json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "seed": 7, "stream": stream})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_token_refuses_what_would_be_lost_before_anything_is_sent() {
+    let upstream = Script::new().on("a", Reply::message("hello"));
+    let bench = only_speaking(&upstream, Format::Messages).await;
+    let token = bench.handle().tokens().remove(0);
+    let strict = TokenSpec { strict_translation: true, ..token.spec };
+    bench.handle().change_token(token.id, strict).await.unwrap();
+
+    let got = bench.post("/v1/chat/completions", &seeded(false)).await;
+    assert_eq!(got.status, 400);
+    assert_eq!(got.json()["error"]["param"], "seed");
+    assert!(upstream.sent().is_empty());
+    let record = bench.only_record().await;
+    assert_eq!((record.outcome, record.http_status), (Some(Outcome::Failed), Some(400)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_route_refuses_what_would_be_lost_and_others_do_not() {
+    let upstream = Script::new().on("a", Reply::message("hello"));
+    let bench = only_speaking(&upstream, Format::Messages).await;
+    let mut route = RouteSpec { model: "m".into(), candidates: vec![candidate("m", None, 0)], ..RouteSpec::default() };
+    route.translation.strict = true;
+    let route = bench.handle().add_route(route).await.unwrap();
+    let body = json!({"model": "m", "max_output_tokens": 50, "input": "hi", "truncation": "auto"});
+
+    let got = bench.post("/v1/responses", &body).await;
+    assert_eq!((got.status, &got.json()["error"]["param"]), (400, &json!("truncation")));
+    bench.handle().change_route(route.id, RouteSpec { translation: Policy::default(), ..route.spec }).await.unwrap();
+    let got = bench.post("/v1/responses", &body).await;
+    assert_eq!(got.status, 200);
+    assert_eq!(got.headers["x-amp-dropped"], "truncation");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_translated_goes_to_a_key_that_needs_no_translation() {
+    let upstream = Script::new().on("a", Reply::message("hello")).on("b", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[]).await;
+    for (name, format, priority) in [("a", Format::Messages, 1), ("b", Format::Chat, 0)] {
+        let mut spec = KeySpec::new(name, "custom", Secret::new(name));
+        spec.base_url = Some("https://upstream.example".into());
+        (spec.formats, spec.priority) = (Some(vec![format]), priority);
+        bench.handle().add_key(spec).await.unwrap();
+    }
+    let mut body = seeded(false);
+    body["n"] = json!(2);
+
+    assert_eq!(bench.post("/v1/chat/completions", &body).await.status, 200);
+    assert_eq!(upstream.keys_tried(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn losses_of_both_ways_are_in_the_books_and_beside_a_whole_answer() {
+    let cited = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+        "content": [{"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
+                    {"type": "text", "text": "hello"}],
+        "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 10, "output_tokens": 5},
+    });
+    let upstream = Script::new().on("a", Reply::json(200, &cited));
+    let bench = only_speaking(&upstream, Format::Messages).await;
+    let got = bench.post("/v1/chat/completions", &seeded(false)).await;
+
+    let dropped = got.headers["x-amp-dropped"].to_str().unwrap();
+    assert!(dropped.starts_with("seed") && dropped.contains("answer: server_tool_use"), "{dropped}");
+    let losses = bench.only_record().await.losses;
+    let told: Vec<_> = losses.iter().map(|loss| (loss.side, loss.kind, loss.field.as_str())).collect();
+    assert!(told.contains(&(Side::Request, LossKind::Dropped, "seed")), "{told:?}");
+    assert!(told.contains(&(Side::Answer, LossKind::Dropped, "answer: server_tool_use")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn losses_of_a_stream_are_in_the_books() {
+    let step = json!({"type": "web_search_call", "id": "ws_1", "status": "completed"});
+    let done = json!({"type": "response.output_item.done", "output_index": 1, "item": step});
+    let mut pieces = Reply::words(Format::Responses, &["a"]).bytes().to_vec();
+    let at = pieces.windows(8).rposition(|part| part == b"event: r").unwrap();
+    pieces.splice(at..at, format!("data: {done}\n\n").into_bytes());
+    let upstream = Script::new().on("a", Reply::stream([pieces]));
+    let bench = only_speaking(&upstream, Format::Responses).await;
+
+    assert!(bench.post("/v1/chat/completions", &seeded(true)).await.text().ends_with("data: [DONE]\n\n"));
+    let losses = bench.only_record().await.losses;
+    assert!(
+        losses.iter().any(|loss| loss.side == Side::Answer && loss.field == "answer: web_search_call"),
+        "{losses:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_not_translated_loses_nothing() {
+    let upstream = Script::new().on("a", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
+    bench.chat().await;
+
+    assert_eq!(bench.only_record().await.losses, []);
+}
+
+/// A stream that is silent for `silence` in the middle.
+fn with_silence(format: Format, silence: Duration) -> Reply {
+    let words = Reply::words(format, &["a", "b"]);
+    let text = String::from_utf8(words.bytes().to_vec()).unwrap();
+    let events: Vec<String> = text.split_inclusive("\n\n").map(str::to_owned).collect();
+    let (before, after) = events.split_at(events.len() / 2);
+    let reply = Reply::stream([before.concat()]).pause(silence);
+    reply.piece(after.concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_translated_stream_says_that_it_is_there_when_the_upstream_is_silent() {
+    for (client, upstream_format) in pairs() {
+        let upstream = Script::new().on("a", with_silence(upstream_format, Duration::from_secs(50)));
+        let bench = only_speaking(&upstream, upstream_format).await;
+        let (path, body) = asking(client, true);
+        let got = bench.post(path, &body).await;
+
+        let sign = if client == Format::Messages { "event: ping\n" } else { ": ka\n\n" };
+        // A Messages stream has one ping of its own behind its beginning.
+        let signs = got.text().matches(sign).count() - usize::from(client == Format::Messages);
+        assert_eq!(signs, 3, "{client:?} over {upstream_format:?}: {}", got.text());
+        assert!(!got.text().contains("fell silent"), "{}", got.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_062_a_long_silence_is_broken_by_an_event_that_codex_sees() {
+    let upstream = Script::new().on("a", with_silence(Format::Chat, Duration::from_secs(80)));
+    let bench = only_speaking(&upstream, Format::Chat).await;
+    let (path, body) = asking(Format::Responses, true);
+    let got = bench.post(path, &body).await;
+
+    assert_eq!(got.text().matches(": ka\n\n").count(), 5);
+    assert_eq!(got.text().matches("event: keepalive\n").count(), 2, "{}", got.text());
+    assert!(got.text().contains("response.completed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_go_as_they_came_get_no_signs_of_life() {
+    let reply = with_silence(Format::Messages, Duration::from_secs(80));
+    let upstream = Script::new().on("a", reply.clone());
+    let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+    let (path, body) = body_of(Format::Messages, true);
+
+    assert_eq!(bench.post(path, &body).await.body, reply.bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signs_of_life_do_not_keep_a_dead_upstream_alive() {
+    let stream = Reply::words(Format::Messages, &["a"]).cut_after(3).then_hang();
+    let upstream = Script::new().on("a", stream);
+    let bench = only_speaking(&upstream, Format::Messages).await;
+    let (path, body) = asking(Format::Chat, true);
+    let started = tokio::time::Instant::now();
+    let got = bench.post(path, &body).await;
+
+    assert!(got.text().contains("fell silent"), "{}", got.text());
+    assert_eq!(started.elapsed().as_secs(), Limits::default().idle.as_secs());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upstreams_refusal_of_a_translated_call_comes_in_the_clients_format() {
     let refusal = Reply::error(400, "invalid_request_error", "context_length_exceeded", "maximum context length is 9");
@@ -838,7 +1001,11 @@ async fn a_later_tier_is_tried_when_nobody_is_left_before_it() {
     let bench = Bench::new(&upstream, &[("second", "openrouter", 9), ("first", "openai", 0)]).await;
     let tiers =
         vec![candidate("gpt-4o-mini", Some("openai"), 0), candidate("openai/gpt-4o-mini", Some("openrouter"), 1)];
-    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates: tiers }).await.unwrap();
+    bench
+        .handle()
+        .add_route(RouteSpec { model: "fast".into(), candidates: tiers, ..RouteSpec::default() })
+        .await
+        .unwrap();
 
     let got = bench.post("/v1/chat/completions", &json!({"model": "fast", "messages": []})).await;
 

@@ -82,7 +82,8 @@ async fn a_wrong_field_of_a_token_or_a_route_is_named() {
         (json!({"name": "ci", "expires_at": "tomorrow"}), "expires_at"),
         (json!({"name": "ci", "budget": {"limit": "5.00", "window": "day"}}), "budget"),
         (json!({"name": "ci", "ip_allow": ["10.0.0.0/8"]}), "ip_allow"),
-        (json!({"name": "ci", "strict_translation": true}), "strict_translation"),
+        (json!({"name": "ci", "strict_translation": null}), "strict_translation"),
+        (json!({"name": "ci", "strict_translation": "yes"}), "strict_translation"),
         (json!({"name": "ci", "limits": {"tpm": 1}}), "limits"),
     ] {
         check(&server, "/api/tokens", &body, field).await;
@@ -95,6 +96,8 @@ async fn a_wrong_field_of_a_token_or_a_route_is_named() {
         (json!({"model": "fast", "candidates": [{"model": "gpt-5", "weight": 0}]}), "candidates"),
         (json!({"model": "fast", "candidates": [{"model": "gpt-5", "colour": 1}]}), "colour"),
         (json!({"model": "fast", "candidates": [candidate], "strategy": "most_balance"}), "strategy"),
+        (json!({"model": "fast", "candidates": [candidate], "strict_translation": 1}), "strict_translation"),
+        (json!({"model": "fast", "candidates": [candidate], "translation": {"strict": true}}), "strict"),
     ] {
         check(&server, "/api/routes", &body, field).await;
     }

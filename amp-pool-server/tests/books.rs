@@ -35,6 +35,43 @@ async fn get(server: &Server, path: &str) -> Value {
     answer.json()
 }
 
+/// A Messages call to `server` with a field that Chat has no place for.
+async fn message(server: &Server) -> common::Answer {
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "top_k": 3});
+    server.client().post("/v1/messages", &body).await
+}
+
+#[tokio::test]
+async fn what_a_translation_lost_is_shown_with_the_call_and_refused_where_that_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    let key = server.add_key("good", &upstream).await;
+    server.admin().put(&format!("/api/keys/{key}"), &json!({"formats": ["chat"]})).await;
+    let answer = message(&server).await;
+    assert_eq!((answer.status, answer.header("x-amp-dropped")), (200, "top_k"), "{}", answer.text());
+    let row = get(&server, &format!("/api/requests/{}", answer.header("x-request-id"))).await;
+    assert_eq!(row["losses"], json!([{"side": "request", "kind": "dropped", "field": "top_k", "note": ""}]));
+
+    let route = json!({"model": "m", "candidates": [{"model": "m"}], "strict_translation": true});
+    let route = server.admin().post("/api/routes", &route).await.json();
+    assert_eq!(message(&server).await.status, 400);
+    let path = format!("/api/routes/{}", route["id"]);
+    let changed = json!({"strict_translation": false, "translation": {"web_search": true}});
+    let changed = server.admin().put(&path, &changed).await.json();
+    assert_eq!(
+        (&changed["strict_translation"], &changed["translation"]["web_search"]),
+        (&json!(false), &json!(true)),
+        "{changed}"
+    );
+    assert_eq!(message(&server).await.status, 200);
+
+    let token = server.admin().put("/api/tokens/1", &json!({"strict_translation": true})).await.json();
+    assert_eq!(token["strict_translation"], true);
+    let refused = message(&server).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("top_k"), "{}", refused.text());
+}
+
 /// The models of the rows that a filter leaves, newest first.
 async fn check(server: &Server, filter: &str, expected: &[&str]) {
     let list = get(server, &format!("/api/requests?{filter}")).await;

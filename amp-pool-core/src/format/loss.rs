@@ -30,6 +30,20 @@ pub enum LossKind {
     Adjusted,
 }
 
+impl LossKind {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Dropped, Self::Adjusted];
+
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Adjusted => "adjusted",
+        }
+    }
+}
+
 /// A refusal to translate: HTTP 400, before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -123,6 +137,13 @@ impl Losses {
         &self.all
     }
 
+    /// Adds what was lost elsewhere, such as on the way back.
+    pub fn join(&mut self, other: &Self) {
+        for loss in &other.all {
+            self.note(loss.clone());
+        }
+    }
+
     /// Reports that `field` is not sent.
     ///
     /// # Errors
@@ -164,11 +185,15 @@ impl Losses {
             let why = if note.is_empty() { String::new() } else { format!(": {note}") };
             return Err(Reject::field(field.clone(), format!("`{field}` would be {done} on a strict route{why}")));
         }
-        let is_known = self.all.iter().any(|loss| loss.kind == kind && loss.field == field);
-        if !is_known {
-            self.all.push(Loss { field, kind, note });
-        }
+        self.note(Loss { field, kind, note });
         Ok(())
+    }
+
+    fn note(&mut self, loss: Loss) {
+        let is_known = self.all.iter().any(|known| known.kind == loss.kind && known.field == loss.field);
+        if !is_known {
+            self.all.push(loss);
+        }
     }
 
     /// Cut between fields when it grows too long, with the number of those that are left out.

@@ -14,9 +14,12 @@ mod codec;
 mod count;
 mod explain;
 mod frame;
+mod gather;
 mod media;
 mod names;
 pub(in crate::format) mod openai;
+mod passes;
+mod reading;
 mod restore;
 pub(in crate::format) mod schema;
 mod seal;
@@ -27,11 +30,13 @@ mod thoughts;
 mod tools;
 mod translation;
 mod turns;
+mod unsaid;
 mod way_back;
 #[cfg(test)]
 pub(in crate::format) mod tests;
 
 pub use count::count_tokens;
+pub use gather::Gatherer;
 pub use seal::SealKey;
 pub use stream::Transcoder;
 pub use translation::{Policy, Sent, Translation};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Plan, Route, RouteCandidate, Seat};
-use crate::{keys::LiveKey, price::PriceBook, provider::ModelPattern};
+use crate::{format::Policy, keys::LiveKey, price::PriceBook, provider::ModelPattern};
 
 /// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
 const PLANS_KEPT: usize = 4096;
@@ -65,14 +65,17 @@ impl Catalog {
     }
 
     fn make_plan(&self, model: &str) -> Option<Arc<Plan>> {
-        let seats = match self.routes.get(model) {
-            Some(route) => route.spec.candidates.iter().flat_map(|candidate| self.behind(candidate)).collect(),
-            None => self.by_name(model),
+        let (seats, translation) = match self.routes.get(model) {
+            Some(Route { spec, .. }) => {
+                let seats = spec.candidates.iter().flat_map(|candidate| self.behind(candidate)).collect();
+                (seats, spec.translation.clone())
+            }
+            None => (self.by_name(model), Policy::default()),
         };
         if seats.is_empty() {
             return None;
         }
-        let plan = Arc::new(Plan::new(seats));
+        let plan = Arc::new(Plan::new(seats).translating(translation));
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= PLANS_KEPT {
             plans.clear();

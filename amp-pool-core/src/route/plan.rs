@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    format::Format,
+    format::{Format, Policy},
     keys::{Condition, LiveKey, Wheel},
 };
 
@@ -61,6 +61,7 @@ pub enum Choice {
 pub struct Plan {
     seats: Vec<Seat>,
     formats: Vec<Format>,
+    translation: Policy,
     wheel: Mutex<Wheel>,
 }
 
@@ -73,7 +74,19 @@ impl Plan {
         formats.sort_unstable();
         formats.dedup();
         let wheel = Mutex::new(Wheel::new(seats.len()));
-        Self { seats, formats, wheel }
+        Self { seats, formats, translation: Policy::default(), wheel }
+    }
+
+    /// The same plan, with its route's word on translations.
+    #[must_use]
+    pub fn translating(self, translation: Policy) -> Self {
+        Self { translation, ..self }
+    }
+
+    /// How its calls are translated where they have to be.
+    #[must_use]
+    pub fn translation(&self) -> &Policy {
+        &self.translation
     }
 
     /// Its seats, by rank.

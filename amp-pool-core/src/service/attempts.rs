@@ -23,17 +23,17 @@ use self::{
 };
 use super::{
     Admitted, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
-    body::{Metered, Parts, Shape, poll_data},
+    body::{Metered, Parts, Rewrite, Shape, poll_data},
     headers,
     recorder::Recorder,
 };
 use crate::{
     Error,
     classify::Verdict,
-    format::{Format, HiddenUsage, Losses, Meter, Transcoder, WayBack, Whole},
+    format::{Format, Gatherer, HiddenUsage, Losses, Meter, Transcoder, WayBack, Whole},
     keys::Lesson,
     route::{Choice, Seat, Want},
-    store::Outcome,
+    store::{Outcome, Side},
     time::Clock,
     transport::{Outgoing, Transport, TransportError, UpstreamBody},
 };
@@ -90,9 +90,15 @@ impl Attempts {
     async fn run(&self, Admitted { routed, mut recorder }: Admitted) -> Result<Response, Error> {
         let mut tried = Vec::new();
         let mut last: Option<Failure> = None;
+        let mut refused: Option<Error> = None;
         loop {
-            let choice = routed.plan.choose(want(&routed, &tried));
-            let Choice::Seat(at) = choice else { return Err(self.give_up(&routed, recorder, last, choice).await) };
+            let choice = routed.plan.choose(want(&routed, &tried, refused.is_none()));
+            let Choice::Seat(at) = choice else {
+                return Err(match refused {
+                    Some(error) => self.reject(&routed, recorder, error).await,
+                    None => self.give_up(&routed, recorder, last, choice).await,
+                });
+            };
             if last.is_some() && ambient::now().saturating_duration_since(routed.call.started) > self.limits.failover {
                 return Err(self.give_up(&routed, recorder, last, Choice::Exhausted).await);
             }
@@ -103,7 +109,11 @@ impl Attempts {
                     recorder = *unfinished;
                     last = Some(failure.beside(last));
                 }
-                Step::Rejected(unfinished, error) => return Err(self.reject(&routed, *unfinished, error).await),
+                // A key that speaks the caller's own format may still take it.
+                Step::Rejected(untouched, error) => {
+                    recorder = *untouched;
+                    refused = Some(error);
+                }
             }
         }
     }
@@ -112,11 +122,11 @@ impl Attempts {
         let ask = &routed.call.ask;
         let model = seat.model(&ask.model);
         let format = seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format);
-        recorder.begin(&seat.key, format, model);
         let Prepared { outgoing, way } = match self.prepare(routed, seat, format) {
             Ok(prepared) => prepared,
             Err(error) => return Step::Rejected(Box::new(recorder), error),
         };
+        recorder.begin(&seat.key, format, model);
         let failure = match self.send(routed, outgoing).await {
             Err(failure) => failure,
             Ok(answer) if answer.status().is_success() => {
@@ -143,9 +153,9 @@ impl Attempts {
 }
 
 /// Selecting.
-fn want<'a>(routed: &'a Routed, tried: &'a [usize]) -> Want<'a> {
+fn want<'a>(routed: &'a Routed, tried: &'a [usize], translates: bool) -> Want<'a> {
     let ask = &routed.call.ask;
-    let translates = ask.endpoint.is_translatable();
+    let translates = translates && ask.endpoint.is_translatable();
     Want { format: ask.format, translates, model: &ask.model, tried, now: ambient::now() }
 }
 
@@ -181,11 +191,12 @@ impl Attempts {
         recorder.status(status.as_u16());
         match way {
             Way::Native => self.serve_native(routed, recorder, come).await,
-            Way::Translated(back, losses) if routed.call.ask.stream => {
-                tell_losses(self.serve_translated(routed, *back, recorder, come), &losses)
-            }
             Way::Translated(back, losses) => {
-                tell_losses(self.serve_whole(routed, &back, recorder, come).await, &losses)
+                recorder.lost(Side::Request, &losses);
+                if routed.call.ask.stream {
+                    return tell_losses(self.serve_translated(routed, *back, recorder, come), &losses);
+                }
+                self.serve_whole(routed, *back, losses, recorder, come).await
             }
         }
     }
@@ -198,7 +209,11 @@ impl Attempts {
         let left = http_body::Body::size_hint(&upstream).exact().filter(|_| length_is_known(&head.headers));
         let parts = Parts {
             shape: if stream { Shape::Stream } else { Shape::Whole { left: left.map(|left| left + arrived) } },
-            hidden_usage: (stream && call.ask.ask_for_usage.is_some()).then(HiddenUsage::new),
+            rewrite: if stream && call.ask.ask_for_usage.is_some() {
+                Rewrite::HiddenUsage(HiddenUsage::new())
+            } else {
+                Rewrite::Nothing
+            },
             meter: meter(routed, call.ask.format, &head.headers),
             ..self.parts(routed, upstream)
         };
@@ -213,7 +228,7 @@ impl Attempts {
         let Come { head, opening, body: upstream } = come;
         let parts = Parts {
             meter: meter(routed, back.upstream(), &head.headers),
-            transcoder: Some(Box::new(Transcoder::new(back))),
+            rewrite: Rewrite::stream(Transcoder::new(back)),
             ..self.parts(routed, upstream)
         };
         let mut response =
@@ -227,20 +242,28 @@ impl Attempts {
 
     /// A whole answer in the client's format. It comes in through the same body that others go out by, so that limits,
     /// hang-ups and the books are the same.
-    async fn serve_whole(&self, routed: &Routed, back: &WayBack, recorder: Recorder, come: Come) -> Response {
+    async fn serve_whole(
+        &self,
+        routed: &Routed,
+        back: WayBack,
+        mut losses: Losses,
+        recorder: Recorder,
+        come: Come,
+    ) -> Response {
         let Come { head, opening, body: upstream } = come;
         let is_stream = headers::is_stream(&head.headers);
         let parts = Parts {
-            format: back.upstream(),
             shape: if is_stream { Shape::Stream } else { Shape::Whole { left: None } },
             meter: meter(routed, back.upstream(), &head.headers),
+            rewrite: Rewrite::whole(Gatherer::new(back.clone())),
+            // Its client waits for all of it anyway: no piece of it has to come soon.
+            idle: self.limits.whole_answer,
             ..self.parts(routed, upstream)
         };
-        let whole = match Metered::new(parts, recorder, opening).collect(TRANSLATED_MAX).await {
-            Ok(read) => back.whole(head.status.as_u16(), &read),
-            Err(_) => back.error(StatusCode::BAD_GATEWAY.as_u16(), b""),
-        };
-        translated(&head.headers, whole)
+        let whole = Metered::new(parts, recorder, opening).whole().await;
+        let whole = whole.unwrap_or_else(|| back.error(StatusCode::BAD_GATEWAY.as_u16(), b""));
+        losses.join(&whole.losses);
+        tell_losses(translated(&head.headers, whole), &losses)
     }
 
     fn parts(&self, routed: &Routed, upstream: UpstreamBody) -> Parts {
@@ -250,9 +273,9 @@ impl Attempts {
             shape: Shape::Stream,
             upstream,
             meter: None,
-            hidden_usage: None,
-            transcoder: None,
+            rewrite: Rewrite::Nothing,
             limits: self.limits.clone(),
+            idle: self.limits.idle,
             deadline: routed.call.started + self.limits.total,
         }
     }
@@ -286,9 +309,6 @@ impl Attempts {
 fn length_is_known(headers: &HeaderMap) -> bool {
     headers.contains_key(header::CONTENT_LENGTH)
 }
-
-/// How long an answer may be that is translated as a whole.
-const TRANSLATED_MAX: usize = 64 << 20;
 
 /// A whole answer in the client's format.
 fn translated(upstream: &HeaderMap, whole: Whole) -> Response {

@@ -11,19 +11,22 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
+pub(super) use self::rewrite::Rewrite;
 use super::{BoxError, Limits, ambient, recorder::Recorder, render};
 use crate::{
     Error,
-    format::{Ending, Format, HiddenUsage, Meter, Transcoder, error_event},
+    format::{Ending, Format, Meter, Whole, error_event},
     id::CallId,
     ledger::Durable,
-    store::Outcome,
+    store::{Outcome, Side},
     transport::{TransportError, UpstreamBody},
 };
+
+mod rewrite;
 
 /// How long the rest of a stream may take after its last event.
 const TRAILING: std::time::Duration = std::time::Duration::from_secs(2);
@@ -93,10 +96,10 @@ pub(super) struct Parts {
     pub(super) shape: Shape,
     pub(super) upstream: UpstreamBody,
     pub(super) meter: Option<Meter>,
-    pub(super) hidden_usage: Option<HiddenUsage>,
-    /// Writes the upstream's events in the client's format.
-    pub(super) transcoder: Option<Box<Transcoder>>,
+    pub(super) rewrite: Rewrite,
     pub(super) limits: Limits,
+    /// How long the upstream may be silent.
+    pub(super) idle: std::time::Duration,
     /// The call ends here, whatever it does.
     pub(super) deadline: Instant,
 }
@@ -133,6 +136,17 @@ enum After {
     Breaking(BoxError),
 }
 
+/// Why the timer went off.
+#[derive(Clone, Copy)]
+enum Rang {
+    /// The client should hear that we are still there.
+    KeepAlive,
+    /// The upstream has been silent for too long.
+    Silent,
+    /// The call has lasted too long.
+    Late,
+}
+
 impl Metered {
     /// A body that begins with `opening`, frames that have come already.
     pub(super) fn new(parts: Parts, recorder: Recorder, opening: Vec<Bytes>) -> Self {
@@ -161,22 +175,16 @@ impl Metered {
         }
     }
 
-    /// Reads everything, for an answer that can only be passed on as a whole. Ready when the books have it.
-    ///
-    /// # Errors
-    /// When it breaks off, or is longer than `most` bytes.
+    /// Reads everything, for an answer that is put together. Ready when the books have it. `None` when they can not be
+    /// written.
     ///
     /// # Cancel safety
     /// Dropping the future is a client that hangs up: what came is booked.
-    pub(super) async fn collect(mut self, most: usize) -> Result<BytesMut, BoxError> {
-        let mut read = BytesMut::new();
-        while let Some(bytes) = std::future::poll_fn(|cx| self.poll_bytes(cx)).await {
-            read.extend_from_slice(&bytes?);
-            if read.len() > most && self.recorder.is_some() {
-                self.cut(Error::upstream("the upstream's answer is too long to be translated"));
-            }
+    pub(super) async fn whole(mut self) -> Option<Whole> {
+        while let Some(nothing) = std::future::poll_fn(|cx| self.poll_bytes(cx)).await {
+            nothing.ok()?;
         }
-        Ok(read)
+        std::mem::replace(&mut self.parts.rewrite, Rewrite::Nothing).into_whole()
     }
 
     fn is_over(&self) -> bool {
@@ -207,31 +215,45 @@ impl Metered {
     /// Takes what the upstream has; ready when there is something to do about it.
     fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match poll_data(&mut self.parts.upstream, cx) {
-            Poll::Ready(Some(Ok(frame))) => self.take(frame),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.take(frame);
+                if self.recorder.is_some() && self.parts.rewrite.is_too_long() {
+                    self.cut(Error::upstream("the upstream's answer is too long to be translated"));
+                }
+            }
             Poll::Ready(Some(Err(error))) => self.cut(Error::upstream(error.to_string()).with_source(error)),
             Poll::Ready(None) => self.end(),
-            Poll::Pending => {
-                let what = ready!(self.poll_timer(cx));
-                self.cut(Error::timeout(what));
-            }
+            Poll::Pending => match ready!(self.poll_timer(cx)) {
+                Rang::KeepAlive => self.parts.rewrite.keep_alive(&mut self.free),
+                Rang::Silent => self.cut(Error::timeout("the upstream fell silent")),
+                Rang::Late => self.cut(Error::timeout("the call took too long")),
+            },
         }
         Poll::Ready(())
     }
 
-    /// Ready when the upstream has been silent for too long. The timer is only touched when nothing comes, and set anew
-    /// only when it goes off: an event costs no more than a look at the clock.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+    /// Ready when the upstream, or what the client hears of it, has been silent for too long. The timer is only touched
+    /// when nothing comes, and set anew only when it goes off: an event costs no more than a look at the clock.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Rang> {
         loop {
-            let idle = self.last_byte + self.parts.limits.idle;
-            let end = idle.min(self.parts.deadline);
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
+            let (at, what) = self.next_ring();
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
             ready!(timer.as_mut().poll(cx));
-            if ambient::now() >= end {
-                let total = end == self.parts.deadline;
-                return Poll::Ready(if total { "the call took too long" } else { "the upstream fell silent" });
+            if ambient::now() >= at {
+                // What went off stays so: the next who waits needs another.
+                self.timer = None;
+                return Poll::Ready(what);
             }
-            timer.as_mut().reset(end.into());
+            timer.as_mut().reset(at.into());
         }
+    }
+
+    fn next_ring(&self) -> (Instant, Rang) {
+        let idle = (self.last_byte + self.parts.idle, Rang::Silent);
+        let late = (self.parts.deadline, Rang::Late);
+        let end = if late.0 <= idle.0 { late } else { idle };
+        let keep_alive = self.parts.rewrite.keep_alive_at().map(|at| (at, Rang::KeepAlive));
+        keep_alive.filter(|(at, _)| *at < end.0).unwrap_or(end)
     }
 
     fn take(&mut self, frame: Bytes) {
@@ -241,6 +263,7 @@ impl Metered {
         }
         match self.parts.shape {
             Shape::Stream => self.take_events(frame),
+            Shape::Whole { .. } if matches!(self.parts.rewrite, Rewrite::Whole(_)) => self.release(frame),
             Shape::Whole { left: Some(left) } => self.take_of_known_length(frame, left),
             Shape::Whole { left: None } => {
                 // Which frame is the last is known only at the end, so one is always kept.
@@ -269,24 +292,11 @@ impl Metered {
     }
 
     fn release(&mut self, frame: Bytes) {
-        if let Some(transcoder) = &mut self.parts.transcoder {
-            return push(&mut self.free, |out| transcoder.feed(&frame, out));
-        }
-        match &mut self.parts.hidden_usage {
-            Some(hidden) => self.free.extend(hidden.feed(frame)),
-            None if frame.is_empty() => {}
-            None => self.free.push_back(frame),
-        }
+        self.parts.rewrite.feed(frame, &mut self.free);
     }
 
     fn hold(&mut self, frame: Bytes) {
-        if let Some(transcoder) = &mut self.parts.transcoder {
-            return push(&mut self.held, |out| transcoder.feed(&frame, out));
-        }
-        match &mut self.parts.hidden_usage {
-            Some(hidden) => self.held.extend(hidden.feed(frame)),
-            None => self.held.push_back(frame),
-        }
+        self.parts.rewrite.feed(frame, &mut self.held);
     }
 
     /// The upstream has nothing more.
@@ -294,9 +304,7 @@ impl Metered {
         if let Some(meter) = &mut self.parts.meter {
             meter.finish();
         }
-        if let Some(hidden) = &mut self.parts.hidden_usage {
-            self.held.extend(hidden.finish());
-        }
+        self.parts.rewrite.release(&mut self.held);
         let open = self.parts.meter.as_ref().is_some_and(|meter| meter.ending() == Ending::Open);
         match self.parts.shape {
             Shape::Stream if open => self.cut(Error::upstream("the upstream ended its stream before its last event")),
@@ -309,9 +317,7 @@ impl Metered {
 
     /// Writes the record of an answer that came to its end.
     fn settle(&mut self, after: After) {
-        if let Some(transcoder) = &mut self.parts.transcoder {
-            push(&mut self.held, |out| transcoder.finish(out));
-        }
+        self.parts.rewrite.finish(&mut self.held);
         let failure = self.parts.meter.as_ref().and_then(Meter::failure).map(|failure| failure.message.clone());
         let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
         let outcome = match failure {
@@ -328,7 +334,9 @@ impl Metered {
     fn cut(&mut self, error: Error) {
         let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
         recorder.error(error.name(), &error.to_string());
+        let is_told = self.translate_error(&error);
         let after = match self.parts.shape {
+            _ if is_told => After::Over,
             Shape::Stream => {
                 let farewell = self.farewell(&error);
                 self.held.push_back(farewell);
@@ -339,7 +347,13 @@ impl Metered {
         self.write(recorder, Outcome::Cut, after);
     }
 
-    fn write(&mut self, recorder: Recorder, outcome: Outcome, after: After) {
+    fn write(&mut self, mut recorder: Recorder, outcome: Outcome, after: After) {
+        if let Some(losses) = self.parts.rewrite.losses() {
+            recorder.lost(Side::Answer, losses);
+        }
+        if let Some(status) = self.parts.rewrite.status() {
+            recorder.status(status);
+        }
         self.timer = None;
         self.last_byte = ambient::now();
         self.phase = match recorder.finish(outcome) {
@@ -348,15 +362,17 @@ impl Metered {
         };
     }
 
-    fn farewell(&mut self, error: &Error) -> Bytes {
+    /// Ends a translated answer in an error of the client's format. False where nothing is translated.
+    fn translate_error(&mut self, error: &Error) -> bool {
+        let status = render::status(error, self.parts.format);
+        let (message, call) = (error.to_string(), self.parts.call.to_string());
+        self.parts.rewrite.fail(&render::problem(error, &message, status, &call), &mut self.held)
+    }
+
+    fn farewell(&self, error: &Error) -> Bytes {
         let status = render::status(error, self.parts.format);
         let (message, call) = (error.to_string(), self.parts.call.to_string());
         let problem = render::problem(error, &message, status, &call);
-        if let Some(transcoder) = &mut self.parts.transcoder {
-            let mut out = Vec::new();
-            transcoder.fail(&problem, &mut out);
-            return out.into();
-        }
         let event = error_event(self.parts.format, &problem);
         // An event that was cut in two must not swallow this one.
         [&b"\n\n"[..], &event].concat().into()
@@ -414,7 +430,7 @@ impl Metered {
     }
 
     fn finish_trail(&mut self) {
-        self.free.extend(self.parts.hidden_usage.as_mut().and_then(HiddenUsage::finish));
+        self.parts.rewrite.release(&mut self.free);
         self.phase = Phase::Over;
     }
 
@@ -438,15 +454,6 @@ pub(super) fn poll_data(
             Some(Ok(Ok(data))) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
             Some(Ok(_)) => {}
         }
-    }
-}
-
-/// Adds what `write` writes, if it writes anything.
-fn push(queue: &mut VecDeque<Bytes>, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut out = Vec::new();
-    write(&mut out);
-    if !out.is_empty() {
-        queue.push_back(out.into());
     }
 }
 

@@ -8,13 +8,13 @@ use std::{sync::Arc, time::Instant};
 use super::ambient;
 use crate::{
     classify::{Verdict, scrub},
-    format::{Endpoint, Format},
+    format::{Endpoint, Format, Losses},
     id::AttemptId,
     keys::LiveKey,
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::PriceBook,
-    store::{Attempt, Opened, Outcome, Record},
+    store::{Attempt, Opened, Outcome, Record, RecordedLoss, Side},
     time::Clock,
     usage::{Usage, UsageSource},
 };
@@ -140,6 +140,11 @@ impl Recorder {
         self.record.error_message = Some(scrub(message));
     }
 
+    /// What the attempt's translation could not carry on one of its ways.
+    pub(super) fn lost(&mut self, side: Side, losses: &Losses) {
+        self.record.losses.extend(losses.all().iter().map(|loss| RecordedLoss::of(side, loss)));
+    }
+
     /// The status the client sees.
     pub(super) fn status(&mut self, status: u16) {
         self.record.http_status = status;
@@ -189,6 +194,7 @@ fn blank(opened: Opened) -> Record {
         latency_ms: 0,
         first_byte_ms: None,
         attempts: Vec::new(),
+        losses: Vec::new(),
     }
 }
 

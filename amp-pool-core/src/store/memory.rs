@@ -180,7 +180,10 @@ impl RecordStore for MemoryStore {
             let rows = state.records.values().rev();
             let rows = rows.filter(|row| page.before.is_none_or(|id| row.id < id)).filter(|row| fits(row, &filter));
             let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-            Ok(rows.take(limit).map(|row| StoredRecord { attempts: Vec::new(), ..row.clone() }).collect())
+            Ok(rows
+                .take(limit)
+                .map(|row| StoredRecord { attempts: Vec::new(), losses: Vec::new(), ..row.clone() })
+                .collect())
         })
     }
 
@@ -250,7 +253,8 @@ impl State {
             Entry::Opened(call) if self.row_of(call.call).is_none() => self.put_record(rows::opened(call)),
             Entry::Settled(record) if self.is_open(record.opened.call) => {
                 let attempts = record.attempts.iter().map(rows::attempt).collect();
-                self.put_record(StoredRecord { attempts, ..rows::settled(record) });
+                let losses = record.losses.clone();
+                self.put_record(StoredRecord { attempts, losses, ..rows::settled(record) });
             }
             Entry::Opened(_) | Entry::Settled(_) => {}
         }

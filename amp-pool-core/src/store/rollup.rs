@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, StoredRecord, Totals, add};
+use super::{Outcome, StoredRecord, Totals};
 use crate::time::Timestamp;
 
 /// Calls that are summed together. `0` and the empty text stand for none.
@@ -73,7 +73,7 @@ impl Totals {
     pub(super) fn count(&mut self, row: &StoredRecord) {
         self.requests += 1;
         self.errors += u64::from(row.outcome != Some(Outcome::Done));
-        self.usage = add(self.usage, row.usage);
+        self.usage = self.usage.plus(row.usage);
         self.cost = self.cost + row.cost.unwrap_or_default();
         self.unpriced += u64::from(row.cost.is_none());
         self.latency_ms = self.latency_ms.saturating_add(row.latency_ms.unwrap_or(0));
@@ -85,7 +85,7 @@ impl Totals {
     pub(super) fn merge(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.errors = self.errors.saturating_add(other.errors);
-        self.usage = add(self.usage, other.usage);
+        self.usage = self.usage.plus(other.usage);
         self.cost = self.cost + other.cost;
         self.unpriced = self.unpriced.saturating_add(other.unpriced);
         self.latency_ms = self.latency_ms.saturating_add(other.latency_ms);

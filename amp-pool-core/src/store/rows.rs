@@ -32,6 +32,7 @@ pub(super) fn opened(call: &Opened) -> StoredRecord {
         first_byte_ms: None,
         attempt_count: 0,
         attempts: Vec::new(),
+        losses: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use amp_pool_core::{
     handle::Handle,
     id::{AttemptId, CallId, KeyId, TokenId},
     money::NanoUsd,
-    store::{Outcome, Page, RecordFilter, StoredAttempt, StoredRecord},
+    store::{Outcome, Page, RecordFilter, RecordedLoss, StoredAttempt, StoredRecord},
     time::Timestamp,
     usage::Usage,
 };
@@ -120,6 +120,16 @@ pub(crate) struct RequestDetail {
     #[serde(flatten)]
     request: RequestOut,
     attempts_detail: Vec<AttemptOut>,
+    losses: Vec<LossOut>,
+}
+
+/// What translation could not carry.
+#[derive(Serialize)]
+struct LossOut {
+    side: &'static str,
+    kind: &'static str,
+    field: String,
+    note: String,
 }
 
 #[derive(Serialize)]
@@ -204,8 +214,15 @@ impl From<StoredRecord> for RequestOut {
 
 impl From<StoredRecord> for RequestDetail {
     fn from(mut record: StoredRecord) -> Self {
-        let attempts = std::mem::take(&mut record.attempts);
-        Self { request: record.into(), attempts_detail: attempts.into_iter().map(AttemptOut::from).collect() }
+        let attempts = std::mem::take(&mut record.attempts).into_iter().map(AttemptOut::from).collect();
+        let losses = std::mem::take(&mut record.losses).into_iter().map(LossOut::from).collect();
+        Self { request: record.into(), attempts_detail: attempts, losses }
+    }
+}
+
+impl From<RecordedLoss> for LossOut {
+    fn from(RecordedLoss { side, kind, field, note }: RecordedLoss) -> Self {
+        Self { side: side.as_str(), kind: kind.as_str(), field, note }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/api/routes`: aliases of models and what stands behind them.
 
 use amp_pool_core::{
+    format::Policy,
     handle::Handle,
     id::RouteId,
     route::{Route, RouteCandidate, RouteSpec},
@@ -27,6 +28,33 @@ pub(crate) struct RouteInput {
     candidates: Option<Vec<Candidate>>,
     #[serde(deserialize_with = "given")]
     strategy: Option<String>,
+    #[serde(deserialize_with = "given")]
+    strict_translation: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    translation: Option<TranslationInput>,
+}
+
+/// Switches of translation besides strictness. One that is not written stays as it was.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TranslationInput {
+    #[serde(deserialize_with = "given")]
+    web_search: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    automatic_cache: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    show_reasoning: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    commentary_as_reasoning: Option<bool>,
+}
+
+impl TranslationInput {
+    fn onto(self, policy: &mut Policy) {
+        policy.web_search = self.web_search.unwrap_or(policy.web_search);
+        policy.automatic_cache = self.automatic_cache.unwrap_or(policy.automatic_cache);
+        policy.show_reasoning = self.show_reasoning.unwrap_or(policy.show_reasoning);
+        policy.commentary_as_reasoning = self.commentary_as_reasoning.unwrap_or(policy.commentary_as_reasoning);
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +81,17 @@ pub(crate) struct RouteOut {
     model: String,
     candidates: Vec<Candidate>,
     strategy: &'static str,
+    strict_translation: bool,
+    translation: TranslationOut,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools)]
+struct TranslationOut {
+    web_search: bool,
+    automatic_cache: bool,
+    show_reasoning: bool,
+    commentary_as_reasoning: bool,
 }
 
 pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<RouteOut>> {
@@ -63,7 +102,7 @@ pub(crate) async fn add(
     State(handle): State<Handle>,
     Input(input): Input<RouteInput>,
 ) -> Result<(StatusCode, Json<RouteOut>), Problem> {
-    let route = handle.add_route(input.onto(RouteSpec { model: String::new(), candidates: Vec::new() })?).await?;
+    let route = handle.add_route(input.onto(RouteSpec::default())?).await?;
     Ok((StatusCode::CREATED, Json(route.into())))
 }
 
@@ -90,6 +129,10 @@ impl RouteInput {
         }
         spec.model = self.model.unwrap_or(spec.model);
         spec.candidates = self.candidates.map_or(spec.candidates, |list| list.into_iter().map(Into::into).collect());
+        if let Some(switches) = self.translation {
+            switches.onto(&mut spec.translation);
+        }
+        spec.translation.strict = self.strict_translation.unwrap_or(spec.translation.strict);
         Ok(spec)
     }
 }
@@ -108,6 +151,8 @@ impl From<RouteCandidate> for Candidate {
 
 impl From<Route> for RouteOut {
     fn from(route: Route) -> Self {
+        let Policy { strict, web_search, automatic_cache, show_reasoning, commentary_as_reasoning, .. } =
+            route.spec.translation;
         Self {
             id: route.id,
             create_time: route.create_time,
@@ -115,6 +160,8 @@ impl From<Route> for RouteOut {
             model: route.spec.model,
             candidates: route.spec.candidates.into_iter().map(Into::into).collect(),
             strategy: WEIGHTED,
+            strict_translation: strict,
+            translation: TranslationOut { web_search, automatic_cache, show_reasoning, commentary_as_reasoning },
         }
     }
 }

@@ -31,12 +31,13 @@ pub(crate) struct TokenInput {
     #[serde(deserialize_with = "given")]
     models: Option<Vec<ModelPattern>>,
     #[serde(deserialize_with = "given")]
+    strict_translation: Option<bool>,
+    #[serde(deserialize_with = "given")]
     memo: Option<String>,
     // Without effect yet: only their defaults are taken.
     limits: Option<Limits>,
     budget: Option<Value>,
     ip_allow: Option<Vec<String>>,
-    strict_translation: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +106,7 @@ impl TokenInput {
         spec.enabled = self.enabled.unwrap_or(spec.enabled);
         spec.expires_at = self.expires_at.unwrap_or(spec.expires_at);
         spec.models = self.models.unwrap_or(spec.models);
+        spec.strict_translation = self.strict_translation.unwrap_or(spec.strict_translation);
         spec.memo = self.memo.unwrap_or(spec.memo);
         Ok(spec)
     }
@@ -115,7 +117,6 @@ impl TokenInput {
             ("limits", self.limits.as_ref().is_some_and(|limits| !limits.is_empty())),
             ("budget", self.budget.is_some()),
             ("ip_allow", self.ip_allow.as_ref().is_some_and(|list| !list.is_empty())),
-            ("strict_translation", self.strict_translation == Some(true)),
         ];
         match fields.into_iter().find(|(_, written)| *written) {
             Some((field, _)) => Err(Problem::unsupported(field)),
@@ -143,7 +144,7 @@ impl From<ClientToken> for TokenOut {
             ip_allow: [],
             limits: Limits::default(),
             budget: None,
-            strict_translation: false,
+            strict_translation: token.spec.strict_translation,
             memo: token.spec.memo,
             token_hint: token.hint,
             token: None,

@@ -141,7 +141,7 @@ impl Reader {
                 let whole = if kind.starts_with("custom") { &line.input } else { &line.arguments };
                 call.say_rest(said(whole), out);
             }
-            Slot::Call(_) | Slot::Hosted => {}
+            Slot::Call(_) | Slot::Hosted(_) => {}
         }
     }
 }

@@ -4,33 +4,23 @@ use std::time::Duration;
 
 use super::{
     WayBack,
-    answer::Answer,
-    codec::{self, ReadEvents, WriteEvents},
+    codec::{self, WriteEvents},
     explain::{self, Explained},
+    reading::Reading,
+    unsaid,
 };
-use crate::format::{Failure, Problem, Scanner, canonical::Event};
+use crate::format::{Losses, Problem, canonical::Event};
 
 /// Translates a stream for a client that wants a stream.
 ///
 /// Frames may be cut anywhere: the bytes that come out are the same. An upstream that answers with one JSON body instead
 /// is understood as well. The stream ends exactly once; whatever comes behind the end is not looked at.
 pub struct Transcoder {
-    source: Source,
-    reader: Box<dyn ReadEvents>,
-    answer: Answer,
+    reading: Reading,
     writer: Box<dyn WriteEvents>,
     back: WayBack,
     place: Place,
-}
-
-/// How the upstream sends.
-enum Source {
-    /// Nothing but space has come.
-    Unknown,
-    /// Events.
-    Stream(Scanner),
-    /// One JSON text, which is kept until it is whole.
-    Whole(Vec<u8>),
+    losses: Losses,
 }
 
 /// Where the client's stream stands.
@@ -46,10 +36,9 @@ impl Transcoder {
     #[must_use]
     pub fn new(back: WayBack) -> Self {
         Self {
-            source: Source::Unknown,
-            reader: codec::reader(&back),
-            answer: Answer::new(&back),
+            reading: Reading::new(&back),
             writer: codec::writer(&back),
+            losses: Losses::new(back.client()),
             back,
             place: Place::Before,
         }
@@ -61,35 +50,39 @@ impl Transcoder {
         self.place == Place::Over
     }
 
+    /// Whether the upstream's turn has only paused: it is to be sent back, and what comes of that is fed after
+    /// [`resume`](Self::resume).
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        !self.is_over() && self.reading.is_paused()
+    }
+
+    /// Begins the next pass of a turn that paused.
+    pub fn resume(&mut self) {
+        self.reading.resume(&self.back);
+    }
+
+    /// What of the answer so far had no place in the client's format.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     /// Takes a frame of the upstream, and appends to `out` what it means for the client.
     pub fn feed(&mut self, frame: &[u8], out: &mut Vec<u8>) {
-        if let Source::Unknown = self.source {
-            match frame.trim_ascii_start().first() {
-                None => return,
-                Some(b'{' | b'[') => self.source = Source::Whole(Vec::new()),
-                Some(_) => self.source = Source::Stream(Scanner::new()),
-            }
-        }
         let mut events = Vec::new();
-        match &mut self.source {
-            Source::Stream(scanner) => scanner.feed(frame, |event| self.reader.read(&event, &mut events)),
-            Source::Whole(body) => body.extend_from_slice(frame),
-            Source::Unknown => {}
-        }
-        self.take(events, out);
+        self.reading.feed(frame, &mut events);
+        self.take(&events, out);
     }
 
     /// The upstream closed the connection. An answer without its last word ends in an error.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let mut events = Vec::new();
-        match std::mem::replace(&mut self.source, Source::Unknown) {
-            Source::Stream(mut scanner) => scanner.finish(|event| self.reader.read(&event, &mut events)),
-            Source::Whole(body) => events = whole(&self.back, &body),
-            Source::Unknown => {}
+        self.reading.finish(&self.back, &mut events);
+        self.take(&events, out);
+        if !self.is_paused() {
+            self.give_up(&Explained::cut(), out);
         }
-        self.reader.end(&mut events);
-        self.take(events, out);
-        self.give_up(&Explained::cut(), out);
     }
 
     /// Ends the stream in an error of ours, if it has not ended.
@@ -107,14 +100,8 @@ impl Transcoder {
         }
     }
 
-    fn take(&mut self, events: Vec<Event>, out: &mut Vec<u8>) {
-        let mut settled = Vec::new();
-        for event in events {
-            self.answer.pass(event, &mut settled);
-        }
-        for event in settled {
-            self.write(&event, out);
-        }
+    fn take(&mut self, events: &[Event], out: &mut Vec<u8>) {
+        events.iter().for_each(|event| self.write(event, out));
     }
 
     /// Writes one event, if it may still come.
@@ -125,6 +112,7 @@ impl Transcoder {
             // A proxy that tried again has spliced another answer into this one.
             (Event::Started(_), Place::Inside) => self.give_up(&Explained::spliced(), out),
             (event, _) => {
+                unsaid::look(event, self.back.client(), &mut self.losses);
                 self.writer.write(event, out);
                 match event {
                     Event::Started(_) => self.place = Place::Inside,
@@ -139,36 +127,4 @@ impl Transcoder {
         let call = self.back.ids.call();
         self.fail(&said.problem(&call), out);
     }
-}
-
-/// The events of a body, whole or a stream, that came under `status`.
-pub(super) fn events(back: &WayBack, status: u16, body: &[u8]) -> Result<Vec<Event>, Explained> {
-    if status >= 400 {
-        return Err(explain::read(status, body));
-    }
-    if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        return Ok(whole(back, body));
-    }
-    let (mut scanner, mut reader, mut events) = (Scanner::new(), codec::reader(back), Vec::new());
-    scanner.feed(body, |event| reader.read(&event, &mut events));
-    scanner.finish(|event| reader.read(&event, &mut events));
-    reader.end(&mut events);
-    Ok(events)
-}
-
-/// The events up to the first end. Refuses what a proxy that tried again has spliced together, as a stream does.
-pub(super) fn one_answer(mut events: Vec<Event>) -> Result<Vec<Event>, Explained> {
-    let is_end = |event: &Event| matches!(event, Event::Finished(_) | Event::Failed(_));
-    let length = events.iter().position(is_end).map_or(events.len(), |end| end + 1);
-    events.truncate(length);
-    let starts = events.iter().filter(|event| matches!(event, Event::Started(_))).count();
-    if starts > 1 { Err(Explained::spliced()) } else { Ok(events) }
-}
-
-fn whole(back: &WayBack, body: &[u8]) -> Vec<Event> {
-    let read = match Failure::read(body) {
-        Some(failure) => Err(failure),
-        None => codec::read_answer(body, back),
-    };
-    read.unwrap_or_else(|failure| vec![Event::Failed(failure)])
 }

@@ -1,5 +1,7 @@
 //! The way there: a client's body becomes the upstream's.
 
+use serde::{Deserialize, Serialize};
+
 use super::{SealKey, WayBack, call_ids, codec, count, stops, thoughts, tools, turns};
 use crate::{
     format::{
@@ -39,7 +41,17 @@ pub struct Translation {
 }
 
 /// What the operator wants of translations on a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use amp_pool_core::format::Policy;
+///
+/// let policy: Policy = serde_json::from_str(r#"{"web_search": true}"#)?;
+/// assert!(policy.web_search && policy.automatic_cache && !policy.strict);
+/// assert!(serde_json::from_str::<Policy>(r#"{"web": true}"#).is_err(), "a name that is none");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Policy {
     /// Refuse what can not be carried whole.

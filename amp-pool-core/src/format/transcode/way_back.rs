@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ids, SealKey, Translation, answer::Answer, codec, explain, names::Names, stream};
+use super::{Ids, SealKey, Translation, codec, explain, gather, names::Names, reading::Reading};
 use crate::{
     format::{
-        Format, Problem,
+        Format, Losses, Problem,
         canonical::{Collected, Issuer, Member, Request},
         capability::Dialect,
         error_body,
@@ -47,6 +47,8 @@ pub struct WayBack {
     pub(in crate::format) text_tool: Option<String>,
     /// Stop sequences that the upstream does not look for.
     pub(in crate::format) stops: Vec<String>,
+    /// Whether a turn that pauses can be sent back to be continued.
+    pub(in crate::format) may_pause: bool,
     pub(in crate::format) seal: SealKey,
     pub(in crate::format) issuer: Issuer,
 }
@@ -58,6 +60,8 @@ pub struct Whole {
     pub status: u16,
     /// The body, in the client's format.
     pub body: Vec<u8>,
+    /// What of the answer had no place in the client's format.
+    pub losses: Losses,
 }
 
 impl WayBack {
@@ -79,6 +83,7 @@ impl WayBack {
             customs: BTreeSet::new(),
             text_tool: None,
             stops: Vec::new(),
+            may_pause: false,
             seal: translation.seal.clone(),
             issuer: translation.issuer.clone(),
         }
@@ -105,27 +110,18 @@ impl WayBack {
     /// An upstream's error, whatever status it came under, becomes an error of the client's format.
     #[must_use]
     pub fn whole(&self, status: u16, body: &[u8]) -> Whole {
-        let mut stages = Answer::new(self);
-        let events = match stream::events(self, status, body) {
-            Ok(events) => events,
-            Err(said) => return self.refusal(&said),
-        };
-        let mut settled = Vec::new();
-        events.into_iter().for_each(|event| stages.pass(event, &mut settled));
-        let answer = match stream::one_answer(settled) {
-            Ok(events) => Collected::of(events),
-            Err(said) => return self.refusal(&said),
-        };
-        match &answer.failure {
-            Some(failure) => self.refusal(&explain::explain(None, failure)),
-            None if answer.finish.is_none() => self.refusal(&explain::Explained::cut()),
-            None => self.written(&answer),
+        if status >= 400 {
+            return self.error(status, body);
         }
+        let (mut reading, mut events) = (Reading::new(self), Vec::new());
+        reading.feed(body, &mut events);
+        reading.finish(self, &mut events);
+        gather::answer(self, events)
     }
 
-    fn written(&self, answer: &Collected) -> Whole {
+    pub(super) fn written(&self, answer: &Collected) -> Whole {
         match codec::write_answer(answer, self) {
-            Ok(body) => Whole { status: 200, body },
+            Ok(body) => Whole { status: 200, body, losses: Losses::new(self.client) },
             Err(failure) => self.refusal(&explain::Explained::broken(failure)),
         }
     }
@@ -136,10 +132,13 @@ impl WayBack {
         self.refusal(&explain::read(status, body))
     }
 
-    fn refusal(&self, said: &explain::Explained) -> Whole {
+    pub(super) fn refusal(&self, said: &explain::Explained) -> Whole {
         let call = self.ids.call();
         let status = said.status_for(self.client);
-        let problem = Problem { status, ..said.problem(&call) };
-        Whole { status, body: error_body(self.client, &problem) }
+        self.refused(&Problem { status, ..said.problem(&call) })
+    }
+
+    pub(super) fn refused(&self, problem: &Problem<'_>) -> Whole {
+        Whole { status: problem.status, body: error_body(self.client, problem), losses: Losses::new(self.client) }
     }
 }

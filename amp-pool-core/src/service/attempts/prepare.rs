@@ -67,9 +67,16 @@ impl Attempts {
             dialect: Dialect::find(&key.provider.id),
             issuer,
             seal,
-            policy: Policy::default(),
+            policy: policy(routed),
         }
     }
+}
+
+/// What the route wants; its caller may want it strict as well.
+fn policy(routed: &Routed) -> Policy {
+    let mut policy = routed.plan.translation().clone();
+    policy.strict |= routed.call.caller.strict_translation;
+    policy
 }
 
 fn outgoing(

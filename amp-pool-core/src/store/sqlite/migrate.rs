@@ -40,6 +40,7 @@ macro_rules! steps {
 /// All steps, in order, without gaps.
 pub(super) const STEPS: &[Step] = steps! {
     1 "0001_first_tables"
+    2 "0002_translation"
 };
 
 impl Step {

@@ -8,8 +8,9 @@ use super::{
     fields::{Fields, collect},
 };
 use crate::{
+    format::LossKind,
     id::{AttemptId, CallId, KeyId, TokenId},
-    store::{Outcome, Page, RecordFilter, StoredAttempt, StoredRecord},
+    store::{Outcome, Page, RecordFilter, RecordedLoss, Side, StoredAttempt, StoredRecord},
     time::Timestamp,
 };
 
@@ -37,6 +38,8 @@ const ATTEMPTS: &str = "
            reasoning_tokens, estimated, cost, price_version
     FROM api_request_attempts WHERE call_id = ?1 ORDER BY n";
 
+const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = ?1 ORDER BY n";
+
 /// A page, newest first.
 pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
     let Query { sql, values } = query(filter, page);
@@ -44,12 +47,13 @@ pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> R
     collect(tx, &sql, &values, read)
 }
 
-/// One record with its attempts.
+/// One record with its attempts and losses.
 pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRecord>, Failure> {
     let mut found = collect(tx, BY_CALL, &[&call.as_bytes()], read)?;
     let Some(row) = found.pop() else { return Ok(None) };
     let attempts = collect(tx, ATTEMPTS, &[&call.as_bytes()], read_attempt)?;
-    Ok(Some(StoredRecord { attempts, ..row }))
+    let losses = collect(tx, LOSSES, &[&call.as_bytes()], read_loss)?;
+    Ok(Some(StoredRecord { attempts, losses, ..row }))
 }
 
 /// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
@@ -137,6 +141,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         first_byte_ms: row.maybe_count()?,
         attempt_count: row.take()?,
         attempts: Vec::new(),
+        losses: Vec::new(),
     })
 }
 
@@ -159,6 +164,16 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         price_version: row.take()?,
     })
+}
+
+fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {
+    let (side, kind) = (row.take::<String>()?, row.take::<String>()?);
+    let (side, kind) = (
+        Side::ALL.into_iter().find(|known| known.as_str() == side),
+        LossKind::ALL.into_iter().find(|known| known.as_str() == kind),
+    );
+    let (Some(side), Some(kind)) = (side, kind) else { return Err(Failure::corrupt("a loss of no known kind")) };
+    Ok(RecordedLoss { side, kind, field: row.take()?, note: row.take()? })
 }
 
 fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {

@@ -51,6 +51,9 @@ const INSERT_ATTEMPT: &str = "
          reasoning_tokens, estimated, cost, price_version)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 
+const INSERT_LOSS: &str =
+    "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
 impl RecordStore for SqliteStore {
     fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()> {
         self.write(move |tx| commit(tx, &batch))
@@ -104,6 +107,7 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
 
 /// The statements of one batch, looked up once: finding one costs as much as binding it.
 struct Books<'tx> {
+    tx: &'tx Transaction<'tx>,
     insert: CachedStatement<'tx>,
     settle: CachedStatement<'tx>,
     insert_attempt: CachedStatement<'tx>,
@@ -112,6 +116,7 @@ struct Books<'tx> {
 impl<'tx> Books<'tx> {
     fn open(tx: &'tx Transaction<'_>) -> Result<Self, Failure> {
         Ok(Self {
+            tx,
             insert: tx.prepare_cached(INSERT)?,
             settle: tx.prepare_cached(SETTLE)?,
             insert_attempt: tx.prepare_cached(INSERT_ATTEMPT)?,
@@ -131,6 +136,7 @@ impl<'tx> Books<'tx> {
         for (n, attempt) in record.attempts.iter().enumerate() {
             insert_attempt(&mut self.insert_attempt, row.call, n, attempt)?;
         }
+        insert_losses(self.tx, record)?;
         Ok(Some(row))
     }
 }
@@ -222,6 +228,17 @@ fn insert_attempt(statement: &mut Statement<'_>, call: CallId, n: usize, attempt
         attempt.cost.map(|usd| usd.0),
         attempt.price_version,
     ])?;
+    Ok(())
+}
+
+/// Few calls lose anything, so the statement is looked up only for them.
+fn insert_losses(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    for (n, loss) in record.losses.iter().enumerate() {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let call = record.opened.call.as_bytes();
+        let values = params![call, n, loss.side.as_str(), loss.kind.as_str(), loss.field, loss.note];
+        tx.prepare_cached(INSERT_LOSS)?.execute(values)?;
+    }
     Ok(())
 }
 

@@ -50,6 +50,7 @@ fn record(n: u8, model: &str) -> Entry {
         latency_ms: 1,
         first_byte_ms: None,
         attempts: Vec::new(),
+        losses: Vec::new(),
     }))
 }
 

@@ -15,7 +15,7 @@ use crate::{
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, create_time, update_time, digest, hint, name, enabled, expires_at, models, memo FROM client_tokens ", $rest)
+        concat!("SELECT id, create_time, update_time, digest, hint, name, enabled, expires_at, models, strict_translation, memo FROM client_tokens ", $rest)
     };
 }
 
@@ -23,11 +23,13 @@ const ALL: &str = select!("ORDER BY id");
 const ONE: &str = select!("WHERE id = ?1");
 
 const INSERT: &str = "
-    INSERT INTO client_tokens (create_time, update_time, digest, hint, name, enabled, expires_at, models, memo)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO client_tokens (create_time, update_time, digest, hint, name, enabled, expires_at, models, memo,
+                               strict_translation)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const UPDATE: &str = "
-    UPDATE client_tokens SET update_time = ?2, name = ?3, enabled = ?4, expires_at = ?5, models = ?6, memo = ?7
+    UPDATE client_tokens SET update_time = ?2, name = ?3, enabled = ?4, expires_at = ?5, models = ?6, memo = ?7,
+                             strict_translation = ?8
     WHERE id = ?1";
 
 const ROTATE: &str = "UPDATE client_tokens SET update_time = ?2, digest = ?3, hint = ?4 WHERE id = ?1";
@@ -42,10 +44,13 @@ pub(super) fn insert(
     secret: &TokenSecret,
     now: Timestamp,
 ) -> Result<ClientToken, Failure> {
-    let TokenSpec { name, enabled, expires_at, models, memo } = spec;
-    let expires_at = expires_at.map(Timestamp::as_millis);
-    let values = params![now.as_millis(), secret.digest.0, secret.hint, name, enabled, expires_at, json(models)?, memo];
-    tx.execute(INSERT, values)?;
+    let TokenSpec { name, enabled, expires_at, models, strict_translation, memo } = spec;
+    let (now, expires_at) = (now.as_millis(), expires_at.map(Timestamp::as_millis));
+    let TokenSecret { digest, hint } = secret;
+    tx.execute(
+        INSERT,
+        params![now, digest.0, hint, name, enabled, expires_at, json(models)?, memo, strict_translation],
+    )?;
     get(tx, TokenId(tx.last_insert_rowid()))
 }
 
@@ -55,9 +60,9 @@ pub(super) fn update(
     spec: &TokenSpec,
     now: Timestamp,
 ) -> Result<ClientToken, Failure> {
-    let TokenSpec { name, enabled, expires_at, models, memo } = spec;
-    let expires_at = expires_at.map(Timestamp::as_millis);
-    one(tx.execute(UPDATE, params![id.0, now.as_millis(), name, enabled, expires_at, json(models)?, memo])?)?;
+    let TokenSpec { name, enabled, expires_at, models, strict_translation, memo } = spec;
+    let (now, expires_at) = (now.as_millis(), expires_at.map(Timestamp::as_millis));
+    one(tx.execute(UPDATE, params![id.0, now, name, enabled, expires_at, json(models)?, memo, strict_translation])?)?;
     get(tx, id)
 }
 
@@ -91,6 +96,7 @@ fn read(row: &mut Fields<'_>) -> Result<ClientToken, Failure> {
             enabled: row.take()?,
             expires_at: row.take::<Option<i64>>()?.map(Timestamp::from_millis),
             models: row.json()?,
+            strict_translation: row.take()?,
             memo: row.take()?,
         },
     })

@@ -37,6 +37,7 @@ fn assert_same(found: &StoredRecord, written: &Record) {
     assert_eq!(found.upstream_model.as_deref(), shown.map(|attempt| &*attempt.upstream_model));
     assert_eq!(found.upstream_format.as_deref(), shown.map(|attempt| attempt.upstream_format.as_str()));
     assert_eq!(found.attempt_count as usize, written.attempts.len());
+    assert_eq!(found.losses, written.losses);
     assert_eq!(found.attempts.len(), written.attempts.len());
     found.attempts.iter().zip(&written.attempts).for_each(|(found, written)| assert_same_attempt(found, written));
 }

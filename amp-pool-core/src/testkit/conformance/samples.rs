@@ -4,13 +4,13 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     caller::{TokenDigest, TokenSpec},
-    format::Format,
+    format::{Format, LossKind, Policy},
     id::{AttemptId, CallId, KeyId, TokenId},
     keys::{Egress, KeySpec},
     money::NanoUsd,
     route::{RouteCandidate, RouteSpec},
     secret::Secret,
-    store::{Attempt, Entry, Opened, Outcome, Page, Record, TokenSecret},
+    store::{Attempt, Entry, Opened, Outcome, Page, Record, RecordedLoss, Side, TokenSecret},
     time::Timestamp,
     usage::{Usage, UsageSource},
 };
@@ -65,6 +65,7 @@ pub(super) fn full_token() -> TokenSpec {
         enabled: false,
         expires_at: Some(at(90)),
         models: vec!["gpt-*".parse().unwrap()],
+        strict_translation: true,
         memo: "for the build".into(),
     }
 }
@@ -81,7 +82,9 @@ pub(super) fn route(model: &str) -> RouteSpec {
         weight: 2,
     };
     let candidates = vec![candidate("gpt-5-mini", Some("openai"), 0), candidate("claude-haiku", None, 1)];
-    RouteSpec { model: model.into(), candidates }
+    let mut translation = Policy::default();
+    (translation.web_search, translation.automatic_cache) = (true, false);
+    RouteSpec { model: model.into(), candidates, translation }
 }
 
 fn random(n: u16) -> [u8; 10] {
@@ -132,6 +135,10 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
     }
 }
 
+fn loss(side: Side, kind: LossKind, field: &str) -> RecordedLoss {
+    RecordedLoss { side, kind, field: field.into(), note: format!("not of {field}") }
+}
+
 /// The `n`th call, answered by the second key that was tried.
 pub(super) fn record(n: u16) -> Record {
     Record {
@@ -143,6 +150,7 @@ pub(super) fn record(n: u16) -> Record {
         latency_ms: 120 + u64::from(n),
         first_byte_ms: Some(30),
         attempts: vec![attempt(n, 1, false), attempt(n, 2, true)],
+        losses: vec![loss(Side::Request, LossKind::Dropped, "seed"), loss(Side::Answer, LossKind::Adjusted, "stop")],
     }
 }
 
@@ -155,6 +163,7 @@ pub(super) fn failure(n: u16) -> Record {
         error_message: Some("every key is limited".into()),
         first_byte_ms: None,
         attempts: Vec::new(),
+        losses: Vec::new(),
         ..record(n)
     }
 }

@@ -106,7 +106,8 @@ fn begun(block: &Block<'_>, raw: &RawValue) -> Option<(Kind, Option<BlockKind>)>
             let call = BlockKind::function(id, &*name.0);
             (Kind::Call { input: String::new(), at_start }, Some(call))
         }
-        kind if hosted::is_hosted(kind) => {
+        // What is hosted, and what is new: a part that only Messages knows.
+        kind if !kind.is_empty() => {
             (Kind::Hosted { kind: kind.to_owned(), raw: Json::from(raw), input: String::new() }, None)
         }
         _ => return None,

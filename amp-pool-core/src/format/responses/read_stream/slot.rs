@@ -9,7 +9,7 @@ use super::{
     wire::{Content, Item, said, some},
 };
 use crate::format::{
-    canonical::{BlockKind, Call, Delta, Input, Json, Phase, Proof, ProofKind, ThoughtKind},
+    canonical::{BlockKind, Call, Delta, HostedPart, Input, Json, Phase, Proof, ProofKind, ThoughtKind},
     loose::LooseList,
     responses::annotation,
 };
@@ -20,8 +20,8 @@ pub(super) enum Slot {
     Message(Message),
     Thought(Thinking),
     Call(Box<Calling>),
-    /// A step of a tool that the provider runs. It is not shown.
-    Hosted,
+    /// A step of a tool that the provider runs. It is told when it is whole, once.
+    Hosted(Option<HostedPart>),
 }
 
 impl Slot {
@@ -31,7 +31,8 @@ impl Slot {
             "reasoning" => Self::Thought(Thinking::default()),
             "function_call" => Self::Call(Box::new(Calling::new(Input::Json(String::new())))),
             "custom_tool_call" => Self::Call(Box::new(Calling::new(Input::Text(String::new())))),
-            _ => Self::Hosted,
+            // Nobody on the way back reads more of it than what it was.
+            kind => Self::Hosted(Some(HostedPart { kind: kind.to_owned(), text: None, raw: Json::of(&item.kind()) })),
         }
     }
 
@@ -51,7 +52,7 @@ impl Slot {
             }
             Self::Thought(thought) => thought.finish(item, out),
             Self::Call(call) => call.finish(item, out),
-            Self::Hosted => {}
+            Self::Hosted(_) => {}
         }
         self.end(is_complete, out);
     }
@@ -66,7 +67,11 @@ impl Slot {
                 }
             }
             Self::Call(call) => call.end(is_complete, out),
-            Self::Hosted => {}
+            Self::Hosted(part) => {
+                if let Some(part) = part.take() {
+                    Block::start(BlockKind::Hosted(part), out).end(true, out);
+                }
+            }
         }
     }
 
