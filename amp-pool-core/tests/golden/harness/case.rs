@@ -167,7 +167,7 @@ impl Case {
 
 /// A whole answer, which the reader of its format must understand too.
 fn whole(back: &WayBack, settings: &Settings, answer: &str, expected: &str) -> Result<(), String> {
-    let Whole { status, body } = back.whole(settings.status, answer.as_bytes());
+    let Whole { status, body, .. } = back.whole(settings.status, answer.as_bytes());
     same_json(expected, &body)?;
     if status != settings.answered {
         return Err(format!("came under {status}, not under {}", settings.answered));
