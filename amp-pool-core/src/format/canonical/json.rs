@@ -62,6 +62,12 @@ impl Json {
         kept.collect()
     }
 
+    /// The same value in its [`compact`](Self::compact) text.
+    #[must_use]
+    pub fn compacted(&self) -> Self {
+        Self::parse(&self.compact()).unwrap_or_else(|_| self.clone())
+    }
+
     /// The members of an object, in order. `None` when it is none.
     #[must_use]
     pub fn members(&self) -> Option<Vec<Member>> {
@@ -198,6 +204,7 @@ mod tests {
 
         assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
         assert_eq!(Json::object(members), json);
+        assert_eq!(Json::parse("[1,\n 2]").unwrap().compacted().get(), "[1,2]");
         assert_eq!(Json::parse("[1]").unwrap().members(), None);
     }
 

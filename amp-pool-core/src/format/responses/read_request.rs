@@ -86,7 +86,7 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
 }
 
 fn echo(fields: &Fields) -> Vec<Member> {
-    let members = ECHOED.into_iter().filter_map(|name| Some((name.to_owned(), fields.peek(name)?.clone())));
+    let members = ECHOED.into_iter().filter_map(|name| Some((name.to_owned(), fields.peek(name)?.compacted())));
     members.collect()
 }
 

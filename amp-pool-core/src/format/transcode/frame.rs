@@ -10,8 +10,11 @@ pub(in crate::format) fn frame(out: &mut Vec<u8>, name: Option<&str>, data: &imp
         out.push(b'\n');
     }
     out.extend_from_slice(b"data: ");
+    let from = out.len();
     // Shapes of ours under fixed names: writing them to memory has no way to fail.
     out.extend_from_slice(&serde_json::to_vec(data).unwrap_or_default());
+    // JSON that is carried as it came may have line ends between its tokens, which would end the event.
+    out[from..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     out.extend_from_slice(b"\n\n");
 }
 
@@ -20,4 +23,18 @@ pub(in crate::format) fn comment(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(b"\n\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::canonical::Json;
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_carries() {
+        let mut out = Vec::new();
+        frame(&mut out, Some("x"), &Json::parse("{\"a\":\r\n \"b\\n\"}").unwrap());
+
+        assert_eq!(String::from_utf8(out).unwrap(), "event: x\ndata: {\"a\":   \"b\\n\"}\n\n");
+    }
 }
