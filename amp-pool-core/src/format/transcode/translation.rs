@@ -6,7 +6,7 @@ use super::{SealKey, WayBack, call_ids, codec, count, stops, thoughts, tools, tu
 use crate::{
     format::{
         Field, Format, Losses, Reject,
-        canonical::{Issuer, Request},
+        canonical::{Issuer, Request, Thinking},
         capability::{Dialect, Model},
     },
     id::CallId,
@@ -131,12 +131,22 @@ impl Translation {
         if self.policy.strict { Losses::strict(self.client) } else { Losses::new(self.client) }
     }
 
+    /// Thinking that is switched off has no level.
+    fn quieten(request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
+        let is_off = request.reasoning.thinking == Some(Thinking::Disabled);
+        match request.reasoning.effort.take_if(|_| is_off) {
+            Some(_) => losses.dropped(Field::Effort, "thinking is disabled"),
+            None => Ok(()),
+        }
+    }
+
     /// The passes, each of which may rely on those before it.
     fn fit(&self, request: &mut Request, losses: &mut Losses, back: &mut WayBack) -> Result<(), Reject> {
         for (name, _) in std::mem::take(&mut request.extra) {
             losses.dropped(name, "")?;
         }
-        // First: what stays of the thoughts decides which turns are empty.
+        Self::quieten(request, losses)?;
+        // Before the turns: what stays of the thoughts decides which turns are empty.
         thoughts::resolve(request, self, losses)?;
         turns::settle(request, losses)?;
         self.clamp_output(request, losses)?;
