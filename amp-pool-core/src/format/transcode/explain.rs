@@ -187,6 +187,8 @@ mod tests {
         );
         check(200, r#"{"error":"m"}"#, (500, "upstream", None));
         check(0, r#"{"error":{"type":"tokens","code":"rate_limit_exceeded","message":"m"}}"#, limited);
+        let bad_key = r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key","message":"bad key sk-1"}}"#;
+        check(0, bad_key, (502, "upstream", None));
         check(422, r#"{"detail":"m"}"#, (400, "bad_request", None));
         check(500, "<html>", (500, "upstream", None));
     }
