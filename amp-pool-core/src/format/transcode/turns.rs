@@ -173,10 +173,15 @@ impl Pairing {
     }
 }
 
-/// A result whose call is not there.
+/// A result whose call is not there. What it says stands in one text with the words on where it is from.
 fn as_text(result: ToolResult) -> Vec<Part> {
-    let head = Part::Text(Text::new(format!("[result of an earlier tool call {}]", result.call)));
-    std::iter::once(head).chain(result.content).collect()
+    let head = format!("[result of an earlier tool call {}]", result.call);
+    let mut parts = result.content;
+    match parts.first_mut() {
+        Some(Part::Text(first)) => first.text.insert_str(0, &format!("{head} ")),
+        _ => parts.insert(0, Part::Text(Text::new(head))),
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -267,7 +272,7 @@ mod tests {
         check(&["u:hi", "a:a!", "u:go"], &["u:hi", "a:a!", "u:a=error", "u:go"], true);
         check(&["u:hi", "a:a!", "a:a!", "u:a=2"], &["u:hi", "a:a!", "u:a=error", "a:a!", "u:a=2"], true);
         check(&["u:hi", "a:a!", "u:a=1", "u:a=2"], &["u:hi", "a:a!", "u:a=2"], true);
-        check(&["u:x=1", "a:ok"], &["u:[result of an earlier tool call x]|1", "a:ok"], true);
+        check(&["u:x=1", "a:ok"], &["u:[result of an earlier tool call x] 1", "a:ok"], true);
         check(&["u:hi", "a:", "u: ", "s:\n", "u:go"], &["u:hi", "u:go"], false);
     }
 
