@@ -173,7 +173,7 @@ impl Writer<'_> {
 
     /// Who asks, and what may be shared between calls.
     fn identity(&mut self) -> Result<(), Reject> {
-        let user = self.request.user.as_deref().map(openai::user);
+        let user = openai::told_user(self.request, self.losses)?;
         if !is_openai(self.dialect()) {
             self.body.add_some("user", user.as_ref());
             return self.no_cache_hints();

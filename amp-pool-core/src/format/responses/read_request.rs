@@ -106,15 +106,13 @@ fn refuse_state(fields: &mut Fields) -> Result<(), Reject> {
     Ok(())
 }
 
-/// What is to be told besides. Sources of hosted tools and the like are known to no other format.
+/// What is to be told besides, as far as it can be. Sources of hosted tools and the like are known to no other format.
 fn include(fields: &mut Fields, losses: &mut Losses) -> Result<Vec<String>, Reject> {
     let include: Vec<String> = fields.value("include", "list of strings")?.unwrap_or_default();
-    for name in &include {
-        if name != ENCRYPTED && name != LOGPROBS {
-            losses.dropped(format!("include.{name}"), "")?;
-        }
-    }
-    Ok(include)
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        include.into_iter().partition(|name| name == ENCRYPTED || name == LOGPROBS);
+    unknown.into_iter().try_for_each(|name| losses.dropped(format!("include.{name}"), ""))?;
+    Ok(known)
 }
 
 /// The shape and the length of the answer.
@@ -172,9 +170,12 @@ fn logprobs(fields: &mut Fields, include: &[String]) -> Result<Option<u64>, Reje
     Ok(Some(fields.value("top_logprobs", "count")?.unwrap_or(0)))
 }
 
+/// Of two names for one thing the newer one counts; the other stays what nobody took, and is told.
 fn user(fields: &mut Fields) -> Result<Option<String>, Reject> {
-    let (identifier, user) = (fields.text("safety_identifier")?, fields.text("user")?);
-    Ok(identifier.or(user))
+    match fields.text("safety_identifier")? {
+        Some(identifier) => Ok(Some(identifier)),
+        None => fields.text("user"),
+    }
 }
 
 fn cache(fields: &mut Fields) -> Result<CacheHints, Reject> {

@@ -130,13 +130,7 @@ fn include(request: &Request, translation: &Translation, body: &mut Body) {
 
 /// Who asks, what is cached for whom, and in which queue.
 fn identity(request: &Request, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
-    if let Some(user) = &request.user {
-        let short = openai::user(user);
-        if short != *user {
-            losses.adjusted(Field::User, "hashed, because it is too long")?;
-        }
-        body.add("safety_identifier", &short);
-    }
+    body.add_some("safety_identifier", openai::told_user(request, losses)?);
     body.add_some("prompt_cache_key", openai::cache_key(request));
     body.add_some("prompt_cache_retention", request.cache.retention.as_ref());
     body.add_some("prompt_cache_options", request.cache.options.as_ref());

@@ -68,8 +68,18 @@ pub(in crate::format) fn strict(asked: Option<bool>, schema: &Json) -> bool {
 }
 
 /// The end user in at most 64 characters.
-pub(in crate::format) fn user(user: &str) -> String {
+fn user(user: &str) -> String {
     if user.len() <= USER_MAX { user.to_owned() } else { hex(&Sha256::digest(user.as_bytes())) }
+}
+
+/// The end user to write. Both formats, and the servers like them, take at most 64 characters.
+pub(in crate::format) fn told_user(request: &Request, losses: &mut Losses) -> Result<Option<String>, Reject> {
+    let Some(asked) = &request.user else { return Ok(None) };
+    let short = user(asked);
+    if short != *asked {
+        losses.adjusted(Field::User, "hashed, because it is too long")?;
+    }
+    Ok(Some(short))
 }
 
 /// A key that calls of one conversation share: the client's, else its session, else a hash of how it began.
