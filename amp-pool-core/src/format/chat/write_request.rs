@@ -179,7 +179,7 @@ impl Writer<'_> {
             return self.no_cache_hints();
         }
         self.body.add_some("safety_identifier", user.as_ref());
-        self.body.add_some("prompt_cache_key", openai::cache_key(self.request).as_ref());
+        self.body.add_some("prompt_cache_key", openai::cache_key(self.request, self.translation.client).as_ref());
         self.body.add_some("prompt_cache_retention", self.request.cache.retention.as_ref());
         self.body.add_some("prompt_cache_options", self.request.cache.options.as_ref());
         Ok(())

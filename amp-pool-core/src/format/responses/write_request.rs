@@ -41,7 +41,7 @@ pub(in crate::format) fn write_request(
     body.add_object("text", shape(request, losses)?);
     body.add_object("reasoning", reasoning(request, translation, losses)?);
     include(request, translation, &mut body);
-    identity(request, losses, &mut body)?;
+    identity(request, translation, losses, &mut body)?;
     store(request, losses, &mut body)?;
     body.add("stream", &request.stream);
     Ok(body.json().get().as_bytes().to_vec())
@@ -129,9 +129,9 @@ fn include(request: &Request, translation: &Translation, body: &mut Body) {
 }
 
 /// Who asks, what is cached for whom, and in which queue.
-fn identity(request: &Request, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
+fn identity(request: &Request, translation: &Translation, losses: &mut Losses, body: &mut Body) -> Result<(), Reject> {
     body.add_some("safety_identifier", openai::told_user(request, losses)?);
-    body.add_some("prompt_cache_key", openai::cache_key(request));
+    body.add_some("prompt_cache_key", openai::cache_key(request, translation.client));
     body.add_some("prompt_cache_retention", request.cache.retention.as_ref());
     body.add_some("prompt_cache_options", request.cache.options.as_ref());
     body.add_some("service_tier", request.service_tier.as_ref().map(tier));

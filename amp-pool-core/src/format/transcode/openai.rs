@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Translation, names::hex, schema, tools::thinks};
 use crate::format::{
-    Field, Losses, Reject,
+    Field, Format, Losses, Reject,
     canonical::{Effort, Json, Part, Request, Role, Sampling},
     capability::Thinks,
 };
@@ -83,9 +83,13 @@ pub(in crate::format) fn told_user(request: &Request, losses: &mut Losses) -> Re
 }
 
 /// A key that calls of one conversation share: the client's, else its session, else a hash of how it began.
-pub(in crate::format) fn cache_key(request: &Request) -> Option<String> {
+///
+/// Only Messages clients have no word for it. One that could have said it and did not may share a long beginning between
+/// many conversations, and a key for each would keep them from finding it in the cache.
+pub(in crate::format) fn cache_key(request: &Request, client: Format) -> Option<String> {
     let session = || request.user.as_deref().and_then(session).map(user);
-    request.cache.key.clone().or_else(session).or_else(|| beginning(request))
+    let derived = || session().or_else(|| beginning(request));
+    request.cache.key.clone().or_else(|| if client == Format::Messages { derived() } else { None })
 }
 
 /// The session in the user id of an agent.
