@@ -78,7 +78,7 @@ impl<'a> Content<'a> {
 
     fn mark_error(&mut self, content: &mut Vec<Part>) -> Result<(), Reject> {
         match content.first_mut() {
-            Some(Part::Text(text)) if text.text.starts_with("Error") => return Ok(()),
+            Some(Part::Text(text)) if text.text.starts_with("Error: ") => return Ok(()),
             Some(Part::Text(text)) => text.text.insert_str(0, "Error: "),
             _ => content.insert(0, Text::new("Error: the tool failed").into()),
         }

@@ -212,15 +212,20 @@ impl Items<'_> {
         self.said(&[Text::new(text).into()])
     }
 
-    /// The upstream takes `json_object` only when a message speaks of JSON.
+    /// The upstream takes `json_object` only when a message speaks of JSON; calls and results do not count.
     fn ask_for_json(&mut self) -> Result<(), Reject> {
-        if self.items.iter().any(|item| item.get().to_ascii_lowercase().contains("json")) {
+        if self.items.iter().any(|item| is_message(item) && item.get().to_ascii_lowercase().contains("json")) {
             return Ok(());
         }
         self.content.losses.adjusted(Field::Structured, "a message asks for JSON")?;
         let role = developer(self.translation.dialect);
         self.message(role, &[Text::new("Answer with one JSON object.").into()])
     }
+}
+
+fn is_message(item: &Json) -> bool {
+    item.members()
+        .is_some_and(|members| members.iter().any(|(name, kind)| name == "type" && kind.get() == "\"message\""))
 }
 
 /// Whether two parts of what the model says are in one message.
