@@ -31,10 +31,10 @@ impl Thought {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThoughtKind {
-    /// Meant to be read: Messages `thinking`, a Responses summary.
+    /// Meant to be read: Messages `thinking`, a Responses summary, what Chat answers with as `reasoning_content`.
     #[default]
     Summary,
-    /// The tokens themselves: Chat `reasoning_content`, Responses `reasoning_text`.
+    /// The tokens themselves: Responses `reasoning_text`, `reasoning_content` in the history of a Chat client.
     Raw,
 }
 

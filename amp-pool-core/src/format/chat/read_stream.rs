@@ -292,7 +292,8 @@ impl Reader {
         let kind = match speech {
             Speech::Text => BlockKind::Text { phase: None },
             Speech::Refusal => BlockKind::Refusal,
-            Speech::Thought => BlockKind::Thought(ThoughtKind::Raw),
+            // Every client of Chat shows it; one of Responses would hide what is called raw.
+            Speech::Thought => BlockKind::Thought(ThoughtKind::Summary),
         };
         out.push(Event::BlockStarted { index, kind });
         index
