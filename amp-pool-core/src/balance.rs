@@ -7,6 +7,7 @@
 //! Pure: sending is the prober's work, keeping the store's. It stands below `provider`, because a preset carries its own
 //! probes, as it carries its own rules for errors.
 
+mod burn;
 mod decimal;
 mod path;
 mod pattern;
@@ -20,6 +21,7 @@ mod sweep;
 mod template;
 mod text;
 
+pub use burn::{Seen, burn_per_day, days_left, per_day};
 pub use decimal::{Decimal, DecimalError};
 pub use path::{Path, PathError};
 pub use pattern::{Pattern, PatternError};
@@ -32,3 +34,5 @@ pub use run::{Run, Told};
 pub use spec::{BalanceSpec, ProbeChoice, SpecError};
 pub use template::Place;
 pub use text::{LineAt, TextAt};
+
+pub use crate::money::Amount;

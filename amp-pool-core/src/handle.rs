@@ -20,6 +20,7 @@ use crate::{
     keys::{Health, Key, KeySpec, KeyStatus, LiveKey},
     ledger::Ledger,
     price::PriceBook,
+    prober::Prober,
     provider::{Presets, Provider},
     route::{Catalog, KnownModel, Route, RouteSpec},
     secret::Secret,
@@ -27,6 +28,8 @@ use crate::{
     store::{Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals},
     time::{Clock, Timestamp},
 };
+
+mod balances;
 
 /// What a pool and its handles share.
 pub(crate) struct State {
@@ -38,6 +41,7 @@ pub(crate) struct State {
     /// Health outlives changes of the configuration.
     pub(crate) healths: Mutex<HashMap<HealthOf, Arc<Health>>>,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) prober: Arc<Prober>,
     pub(crate) presets: &'static Presets,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -185,6 +189,7 @@ impl Handle {
     pub async fn add_key(&self, spec: KeySpec) -> Result<KeyView, ChangeError> {
         self.check_key(&spec)?;
         let key = self.change(self.0.store.insert_key(spec, self.now())).await?;
+        self.0.prober.look_again(key.id);
         self.key(key.id).ok_or(ChangeError::NotFound)
     }
 
@@ -195,6 +200,7 @@ impl Handle {
     pub async fn change_key(&self, id: KeyId, spec: KeySpec) -> Result<KeyView, ChangeError> {
         self.check_key(&spec)?;
         self.change(self.0.store.update_key(id, spec, self.now())).await?;
+        self.0.prober.look_again(id);
         self.key(id).ok_or(ChangeError::NotFound)
     }
 
@@ -225,6 +231,7 @@ impl Handle {
         if spec.weight == 0 {
             return invalid("weight", "a weight is at least 1".into());
         }
+        self.check_balance(spec)?;
         let now = self.now();
         let key =
             Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };

@@ -10,7 +10,10 @@ use std::{fmt, str::FromStr};
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::{format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern, secret::Secret, time::Timestamp};
+use crate::{
+    balance::BalanceSpec, format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern, secret::Secret,
+    time::Timestamp,
+};
 
 pub use health::{Condition, Health, KeyState, Lesson};
 pub use live::{KeyStatus, LiveKey, LiveKeyError, ModelStatus};
@@ -45,6 +48,8 @@ pub struct KeySpec {
     pub account: Option<String>,
     /// What was paid in, for a computed balance.
     pub total_balance: Option<NanoUsd>,
+    /// How its balance is asked for, and when that stops it.
+    pub balance: BalanceSpec,
     /// What this upstream charges as a share of the list price.
     pub price_factor: PriceFactor,
     /// Free labels.
@@ -71,6 +76,7 @@ impl KeySpec {
             models_denied: Vec::new(),
             account: None,
             total_balance: None,
+            balance: BalanceSpec::default(),
             price_factor: PriceFactor::ONE,
             tags: Vec::new(),
             memo: String::new(),

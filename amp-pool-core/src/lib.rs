@@ -44,6 +44,8 @@ pub mod ledger;
 pub mod transport;
 #[cfg(feature = "pool")]
 pub mod service;
+#[cfg(feature = "pool")]
+pub mod prober;
 
 // Face.
 #[cfg(feature = "pool")]

@@ -17,6 +17,7 @@ use crate::{
     handle::{Handle, State},
     ledger::Ledger,
     price::PriceBook,
+    prober::{Prober, Schedule, Tools},
     provider::Presets,
     route::Catalog,
     service::{
@@ -89,6 +90,7 @@ pub struct PoolBuilder {
     prices: Option<PriceBook>,
     clock: Option<Arc<dyn Clock>>,
     limits: Limits,
+    balances: Schedule,
     seal: Option<[u8; 32]>,
 }
 
@@ -143,6 +145,13 @@ impl PoolBuilder {
         self
     }
 
+    /// Asks upstreams for balances by this schedule. Without one they are asked on demand only.
+    #[must_use]
+    pub fn balances(mut self, schedule: Schedule) -> Self {
+        self.balances = schedule;
+        self
+    }
+
     /// Makes the pool on the current tokio runtime: reads the configuration, resolves the calls that a crash left open,
     /// starts the ledger.
     ///
@@ -157,9 +166,19 @@ impl PoolBuilder {
             tracing::warn!(calls = recovered, "calls that were running when the last process ended were closed");
         }
         let prices = Arc::new(self.prices.unwrap_or_else(|| PriceBook::builtin().clone()));
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(Vec::new(), Vec::new(), prices.clone())));
+        let tools = Tools {
+            transport: transport.clone(),
+            store: store.clone(),
+            catalog: catalog.clone(),
+            presets: Presets::builtin(),
+            clock: clock.clone(),
+        };
+        let prober = Prober::new(tools, self.balances).await.map_err(BuildError::Store)?;
         let state = Arc::new(State {
             ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
-            catalog: Arc::new(ArcSwap::from_pointee(Catalog::new(Vec::new(), Vec::new(), prices.clone()))),
+            catalog,
+            prober: prober.clone(),
             tokens: Arc::new(Tokens::default()),
             configuration: ArcSwap::default(),
             healths: std::sync::Mutex::new(HashMap::new()),
@@ -172,6 +191,7 @@ impl PoolBuilder {
         });
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;
+        prober.start();
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
         let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);
         Ok(Pool { stack: stack(&state, callers, transport, self.limits, seal), handle })

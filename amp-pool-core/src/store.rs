@@ -2,7 +2,7 @@
 //!
 //! [`ConfigStore`] keeps what operators write and is read whole, once, at each change. [`RecordStore`] keeps the books:
 //! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
-//! neither: it reads a snapshot and hands its record to the ledger.
+//! neither: it reads a snapshot and hands its record to the ledger. [`BalanceStore`] keeps what was learned of balances.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -22,6 +22,7 @@ use crate::{
     usage::{Usage, UsageSource},
 };
 
+mod balances;
 mod fingerprint;
 pub mod memory;
 // A store that keeps no sums makes them of its records.
@@ -32,6 +33,8 @@ mod rows;
 pub mod sqlite;
 #[cfg(feature = "sqlite")]
 pub mod vault;
+
+pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 
 /// A future as the store's traits return it.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -122,9 +125,9 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ConfigStore + RecordStore {}
+pub trait Store: ConfigStore + RecordStore + BalanceStore {}
 
-impl<T: ConfigStore + RecordStore> Store for T {}
+impl<T: ConfigStore + RecordStore + BalanceStore> Store for T {}
 
 /// One thing the ledger writes.
 #[derive(Debug, Clone)]

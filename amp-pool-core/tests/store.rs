@@ -88,6 +88,7 @@ async fn no_secret_is_in_any_file() {
     let mut spec = key("sk-planted-credential");
     spec.egress.proxy = Some("http://user:planted-proxy-password@127.0.0.1:1".parse().unwrap());
     spec.egress.headers.insert("x-auth", "planted-header-value".parse().unwrap());
+    spec.balance.values.insert("admin_key".into(), Secret::new("sk-planted-admin-key"));
     let made = store.insert_key(spec.clone(), NOW).await.unwrap();
     store.update_key(made.id, spec, NOW).await.unwrap();
     let token = "amp-planted-client-token";

@@ -95,6 +95,12 @@ fn divide(over: i128, under: i128) -> Option<i128> {
     Some(if up && rest != 0 { whole + sign } else { whole })
 }
 
+impl From<Amount> for Decimal {
+    fn from(amount: Amount) -> Self {
+        Self { digits: amount.0.into(), places: 9 }
+    }
+}
+
 impl FromStr for Decimal {
     type Err = DecimalError;
 

@@ -17,6 +17,10 @@ use crate::money::Amount;
 /// The most steps a probe may have: each is a request.
 const MOST_STEPS: usize = 4;
 
+/// Headers that carry secrets. A probe is shown to whoever sees its key, so that those do not belong into it.
+const CREDENTIALS: [&str; 7] =
+    ["authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token"];
+
 /// One way to ask an upstream for a balance.
 ///
 /// ```
@@ -320,7 +324,10 @@ impl Step {
         if self.method.as_deref().is_some_and(|method| !["GET", "POST"].contains(&method)) {
             return wrong("the method of a step is `GET` or `POST`".into());
         }
-        for name in self.headers.iter().flat_map(BTreeMap::keys) {
+        for (name, value) in self.headers.iter().flatten() {
+            if CREDENTIALS.contains(&&*name.to_ascii_lowercase()) && !value.contains('{') {
+                return wrong(format!("`{name}` carries a secret: write it as `{{key}}`, or as the name of a value"));
+            }
             let framing = ["host", "content-length", "transfer-encoding", "connection", "accept-encoding"];
             if HeaderName::try_from(name).is_err() || framing.contains(&&*name.to_ascii_lowercase()) {
                 return wrong(format!("`{name}` is no header that a step can set"));
@@ -367,6 +374,7 @@ mod tests {
         check(&json!({"steps": [{"url": "/relative"}]}), "begins with");
         check(&json!({"steps": [{"url": "{base}", "method": "DELETE"}]}), "`GET` or `POST`");
         check(&json!({"steps": [{"url": "{base}", "headers": {"host": "x"}}]}), "`host`");
+        check(&json!({"steps": [{"url": "{base}", "headers": {"Authorization": "sk-1"}}]}), "carries a secret");
         check(&json!({"amount": null}), "says where to find");
         check(&json!({"amount": {"at": "/x", "step": 1}}), "not there");
         check(&json!({"kind": "guess"}), "unknown variant");

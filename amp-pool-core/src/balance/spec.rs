@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{Decimal, Probe, ProbeError};
@@ -22,7 +23,9 @@ pub struct BalanceSpec {
 }
 
 /// How an upstream is asked for a balance.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Written as `null`, as the id of a known probe, or as a probe.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ProbeChoice {
     /// As its provider knows.
@@ -53,6 +56,17 @@ impl ProbeChoice {
     /// What is wrong with the operator's own probe.
     pub fn check(&self) -> Result<(), ProbeError> {
         if let Self::Own(probe) = self { probe.check() } else { Ok(()) }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProbeChoice {
+    /// By hand, so that it is told what is wrong inside of a probe.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Null => Ok(Self::Auto),
+            Value::String(id) => Ok(Self::Named(id)),
+            written => serde_json::from_value(written).map(Self::Own).map_err(de::Error::custom),
+        }
     }
 }
 

@@ -88,6 +88,11 @@ pub enum Lesson {
         /// Why.
         reason: String,
     },
+    /// The account has money again, by an answer to a question that was sent at `sent`. Ends nothing but the want of it.
+    Credit {
+        /// When it was sent. What was learned later than that is not forgotten.
+        sent: Instant,
+    },
     /// The credential was refused. Once is a glitch; twice in a row is proof.
     Refused {
         /// Why.
@@ -166,6 +171,7 @@ impl Health {
                 let wait = wait.or(Some(RECHECK));
                 self.change(|memory| memory.whole.rest(KeyState::OutOfCredit, wait, reason, now));
             }
+            Lesson::Credit { sent } => self.credit(sent),
             Lesson::Refused { reason } => self.change(|memory| memory.whole.refuse(reason, now)),
         }
     }
@@ -190,6 +196,16 @@ impl Health {
         }
         let troubled = memory.whole.condition.is_some() || !memory.models.is_empty();
         self.troubled.store(troubled, Ordering::Release);
+    }
+
+    fn credit(&self, sent: Instant) {
+        let mut memory = self.memory();
+        let wanted = memory.whole.condition.as_ref().is_some_and(|condition| condition.state == KeyState::OutOfCredit);
+        if wanted && memory.whole.is_before(sent) {
+            memory.whole = Trouble::default();
+            let troubled = !memory.models.is_empty();
+            self.troubled.store(troubled, Ordering::Release);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Memory)) {
@@ -319,6 +335,22 @@ mod tests {
         health.learn(M, refused(), now + secs(20));
         assert_eq!(health.condition(now + secs(20)).unwrap().state, KeyState::Disabled);
         assert_eq!(health.condition(now + secs(20) + RECHECK), None);
+    }
+
+    #[test]
+    fn money_ends_the_want_of_it_and_nothing_else() {
+        let (health, now) = (Health::default(), Instant::now());
+        let broke = || Lesson::NoCredit { wait: None, reason: "402".into() };
+
+        health.learn("", broke(), now + secs(1));
+        health.learn("", Lesson::Credit { sent: now }, now + secs(2));
+        assert!(health.condition(now + secs(2)).is_some(), "the balance is older than the refusal");
+        health.learn("", Lesson::Credit { sent: now + secs(3) }, now + secs(4));
+        assert_eq!(health.condition(now + secs(4)), None);
+
+        health.learn(M, Lesson::Rest { wait: Some(secs(30)), reason: String::new() }, now);
+        health.learn("", Lesson::Credit { sent: now + secs(5) }, now + secs(5));
+        assert!(health.condition(now + secs(6)).is_some());
     }
 
     #[test]

@@ -36,7 +36,7 @@ const TO_CLIENT: &[&str] = &[
 const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
 
 /// Our own User-Agent.
-pub(super) const OUR_USER_AGENT: HeaderValue =
+pub(crate) const OUR_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("amp-pool/", env!("CARGO_PKG_VERSION")));
 
 /// The headers of a request to an upstream, without the credential.

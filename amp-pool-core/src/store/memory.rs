@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    ConfigStore, Configuration, Entry, GroupBy, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredRecord,
-    TokenSecret, Totals, fingerprint, rollup::Span, rows,
+    BalanceStore, ConfigStore, Configuration, Entry, GroupBy, NewBalance, Page, RecordFilter, RecordStore, StoreError,
+    StoreFuture, StoredBalance, StoredRecord, TokenSecret, Totals, balances::surplus, fingerprint, rollup::Span, rows,
 };
 use crate::{
     caller::{ClientToken, TokenSpec},
@@ -50,6 +50,8 @@ struct State {
     settings: BTreeMap<String, String>,
     records: BTreeMap<i64, StoredRecord>,
     rows_of_calls: HashMap<CallId, i64>,
+    /// In the order they were kept.
+    balances: Vec<StoredBalance>,
 }
 
 impl Default for MemoryStore {
@@ -101,7 +103,11 @@ impl ConfigStore for MemoryStore {
     }
 
     fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()> {
-        self.run(|state| found(state.keys.remove(&id)))
+        self.run(|state| {
+            found(state.keys.remove(&id))?;
+            state.balances.retain(|row| row.balance.key != id);
+            Ok(())
+        })
     }
 
     fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
@@ -156,6 +162,30 @@ impl ConfigStore for MemoryStore {
                 None => state.settings.remove(&name),
             };
             Ok(())
+        })
+    }
+}
+
+impl BalanceStore for MemoryStore {
+    fn put_balance(&self, balance: NewBalance, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            state.put_balance(balance, now);
+            Ok(())
+        })
+    }
+
+    fn latest_balances(&self) -> StoreFuture<'_, Vec<StoredBalance>> {
+        self.run(|state| {
+            let named = |row: &StoredBalance| ((row.balance.key, row.balance.source.as_str()), row.clone());
+            let latest: BTreeMap<_, _> = state.balances.iter().map(named).collect();
+            Ok(latest.into_values().collect())
+        })
+    }
+
+    fn balances(&self, key: KeyId, from: Timestamp, to: Timestamp) -> StoreFuture<'_, Vec<StoredBalance>> {
+        self.run(|state| {
+            let fits = |row: &&StoredBalance| row.balance.key == key && row.update_time >= from && row.create_time < to;
+            Ok(state.balances.iter().filter(fits).cloned().collect())
         })
     }
 }
@@ -242,6 +272,23 @@ impl State {
         free(taken, "a route for this model")?;
         self.routes.insert(route.id, route.clone());
         Ok(route)
+    }
+
+    fn put_balance(&mut self, balance: NewBalance, now: Timestamp) {
+        let id = self.next_id();
+        let of_these = |row: &StoredBalance| (row.balance.key, row.balance.source) == (balance.key, balance.source);
+        if let Some(newest) = self.balances.iter_mut().rfind(|row| of_these(row)) {
+            if newest.is_continued_by(&balance) {
+                (newest.update_time, newest.balance) = (now, balance);
+                return;
+            }
+            newest.balance.raw = None;
+        }
+        let times = self.balances.iter().rev().filter(|row| of_these(row)).map(|row| (row.id, row.update_time));
+        let times: Vec<_> = [(id, now)].into_iter().chain(times).collect();
+        let gone = surplus(&times, now);
+        self.balances.retain(|row| !gone.contains(&row.id));
+        self.balances.push(StoredBalance { id, create_time: now, update_time: now, balance });
     }
 
     fn row_of(&self, call: CallId) -> Option<i64> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::time::Timestamp;
 
+mod balances;
 mod config;
 mod connect;
 mod failure;

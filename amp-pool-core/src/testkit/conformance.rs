@@ -21,6 +21,7 @@ use futures::future::BoxFuture;
 
 use crate::store::Store;
 
+mod balances;
 mod books;
 mod config;
 mod pages;
@@ -77,6 +78,16 @@ checks! {
         pages_go_from_the_newest_without_gaps_or_repeats
         a_page_holds_no_attempts
         every_filter_narrows
+    }
+    balances {
+        a_balance_comes_back_as_it_was_kept
+        the_same_balance_again_is_one_that_lasts
+        another_balance_is_another_row_and_takes_the_raw_text_over
+        what_a_person_says_again_is_said_again
+        the_latest_of_each_key_and_source_is_found
+        a_range_of_balances_is_what_was_true_in_it
+        old_balances_grow_thin
+        the_balances_of_a_deleted_key_go_with_it
     }
     sums {
         sums_agree_with_the_records_for_every_split

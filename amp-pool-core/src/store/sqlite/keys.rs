@@ -5,10 +5,11 @@ use rusqlite::{Transaction, params};
 use zeroize::Zeroizing;
 
 use super::{
-    Failure,
+    Failure, balances,
     fields::{Fields, collect, from_json, json, one},
 };
 use crate::{
+    balance::BalanceSpec,
     id::KeyId,
     keys::{Egress, Key, KeySpec, PriceFactor, ProxyUrl},
     money::NanoUsd,
@@ -20,10 +21,11 @@ use crate::{
 const API_KEY: &str = "api_keys.api_key";
 const PROXY_IP: &str = "api_keys.proxy_ip";
 const HEADERS: &str = "api_keys.headers";
+const BALANCE: &str = "api_keys.balance";
 
 const SELECT: &str = "
     SELECT id, create_time, update_time, fingerprint, name, provider, api_key, proxy_ip, ua, headers, base_url, formats,
-           enabled, priority, weight, models, models_denied, account, total_balance, price_factor, tags, memo
+           enabled, priority, weight, models, models_denied, account, total_balance, balance, price_factor, tags, memo
     FROM api_keys ORDER BY id";
 
 // What is sealed is bound to the row's id, so the row has to be there before what it holds.
@@ -36,7 +38,8 @@ const UPDATE: &str = "
     UPDATE api_keys
     SET update_time = ?2, fingerprint = ?3, name = ?4, provider = ?5, api_key = ?6, api_key_hint = ?7, proxy_ip = ?8,
         ua = ?9, headers = ?10, base_url = ?11, formats = ?12, enabled = ?13, priority = ?14, weight = ?15, models = ?16,
-        models_denied = ?17, account = ?18, total_balance = ?19, price_factor = ?20, tags = ?21, memo = ?22
+        models_denied = ?17, account = ?18, total_balance = ?19, price_factor = ?20, tags = ?21, memo = ?22,
+        balance = ?23
     WHERE id = ?1";
 
 pub(super) fn load(tx: &Transaction<'_>, vault: &Vault) -> Result<Vec<Key>, Failure> {
@@ -66,7 +69,8 @@ pub(super) fn update(
 }
 
 pub(super) fn delete(tx: &Transaction<'_>, id: KeyId) -> Result<(), Failure> {
-    one(tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.0])?)
+    one(tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.0])?)?;
+    balances::forget(tx, id)
 }
 
 fn fingerprint(vault: &Vault, spec: &KeySpec) -> String {
@@ -78,6 +82,7 @@ fn write(tx: &Transaction<'_>, vault: &Vault, key: &Key) -> Result<(), Failure> 
     let seal = |column, plain: &str| vault.seal(column, id.0, plain.as_bytes());
     let proxy = spec.egress.proxy.as_ref().map(|proxy| seal(PROXY_IP, proxy.expose())).transpose()?;
     let headers = headers_json(&spec.egress.headers)?.map(|text| seal(HEADERS, &text)).transpose()?;
+    let balance = spec.balance.expose().map(|text| seal(BALANCE, &text)).transpose()?;
     let formats = spec.formats.as_deref().map(json).transpose()?;
     let changed = tx.execute(
         UPDATE,
@@ -104,6 +109,7 @@ fn write(tx: &Transaction<'_>, vault: &Vault, key: &Key) -> Result<(), Failure> 
             spec.price_factor.millionths(),
             json(&spec.tags)?,
             spec.memo,
+            balance,
         ],
     )?;
     one(changed)
@@ -139,6 +145,11 @@ fn read(row: &mut Fields<'_>, vault: &Vault) -> Result<Key, Failure> {
             models_denied: row.json()?,
             account: row.take()?,
             total_balance: row.take::<Option<i64>>()?.map(NanoUsd),
+            balance: row
+                .take::<Option<_>>()?
+                .map(|sealed| balance(&open(BALANCE, sealed)?))
+                .transpose()?
+                .unwrap_or_default(),
             price_factor: PriceFactor::from_millionths(row.take()?),
             tags: row.json()?,
             memo: row.take()?,
@@ -153,6 +164,10 @@ fn open(vault: &Vault, column: &str, id: KeyId, sealed: &[u8]) -> Result<Secret,
 
 fn proxy(text: &Secret) -> Result<ProxyUrl, Failure> {
     text.expose().parse().map_err(Failure::corrupt)
+}
+
+fn balance(text: &Secret) -> Result<BalanceSpec, Failure> {
+    BalanceSpec::read(text.expose()).map_err(Failure::corrupt)
 }
 
 fn header_value(text: String) -> Result<HeaderValue, Failure> {

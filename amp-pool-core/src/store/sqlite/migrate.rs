@@ -41,6 +41,7 @@ macro_rules! steps {
 pub(super) const STEPS: &[Step] = steps! {
     1 "0001_first_tables"
     2 "0002_translation"
+    3 "0003_balances"
 };
 
 impl Step {

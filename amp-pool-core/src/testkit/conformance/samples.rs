@@ -1,8 +1,11 @@
 //! Things to store, with every field filled.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
+    balance::{Amount, BalanceSpec, ProbeChoice},
     caller::{TokenDigest, TokenSpec},
     format::{Format, LossKind, Policy},
     id::{AttemptId, CallId, KeyId, TokenId},
@@ -53,6 +56,12 @@ pub(super) fn full_key(credential: &str) -> KeySpec {
         models_denied: vec!["*-preview".parse().unwrap()],
         account: Some("account".into()),
         total_balance: Some(NanoUsd(i64::MAX)),
+        balance: BalanceSpec {
+            probe: ProbeChoice::Named("billing".into()),
+            values: BTreeMap::from([("admin_key".to_owned(), Secret::new("sk-admin"))]),
+            minimum: Some(Amount(-1)),
+            usd_rate: "0.14".parse().ok(),
+        },
         price_factor: "0.25".parse().unwrap(),
         tags: vec!["a \"quoted\" tag".into(), String::new()],
         memo: "it's\nall here; -- '".into(),

@@ -116,6 +116,7 @@ impl KeyInput {
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
             total_balance: self.total_balance.unwrap_or(spec.total_balance),
+            balance: spec.balance,
             price_factor: self.price_factor.map_or(Ok(spec.price_factor), |text| price_factor(&text))?,
             tags: self.tags.unwrap_or(spec.tags),
             memo: self.memo.unwrap_or(spec.memo),
