@@ -2,6 +2,7 @@
 //!
 //! Who may come in has been decided before any of this runs.
 
+pub(crate) mod balances;
 pub(crate) mod config;
 pub(crate) mod keys;
 pub(crate) mod providers;

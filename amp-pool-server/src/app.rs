@@ -22,7 +22,7 @@ use serde::Serialize;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::{
-    admin::{self, AdminToken, Problem, config, keys, providers, requests, statistics, tokens},
+    admin::{self, AdminToken, Problem, balances, config, keys, providers, requests, statistics, tokens},
     front::FrontBody,
     ui,
 };
@@ -64,6 +64,10 @@ fn routes() -> Vec<Route> {
         delete(Admin, "/api/keys/{id}",              keys::remove),
         post  (Admin, "/api/keys/{id}/reset",        keys::reset),
         get   (Admin, "/api/keys/{id}/health",       keys::health),
+        get   (Admin, "/api/keys/{id}/balance",      balances::show),
+        put   (Admin, "/api/keys/{id}/balance",      balances::say),
+        post  (Admin, "/api/keys/{id}/balance/refresh", balances::refresh),
+        get   (Admin, "/api/keys/{id}/balance/history", balances::history),
 
         get   (Admin, "/api/tokens",                 tokens::list),
         post  (Admin, "/api/tokens",                 tokens::add),

@@ -7,7 +7,7 @@ mod flags;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use amp_pool_core::{secret::Secret, service::Limits, store::sqlite::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::sqlite::Durability};
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Limits of size and time of a call.
     pub limits: Limits,
+    /// When balances are asked for.
+    pub balances: Schedule,
     /// How long running calls get to finish when the server stops.
     pub drain: Duration,
     /// What to tell the operator about the settings once logging is there.
@@ -70,6 +72,7 @@ impl Default for Settings {
             block_private_upstreams: false,
             durability: Durability::Full,
             limits: Limits::default(),
+            balances: Schedule::every(Duration::from_secs(3600)),
             drain: Duration::from_secs(600),
             warnings: Vec::new(),
         }

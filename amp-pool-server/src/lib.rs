@@ -130,7 +130,12 @@ async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
     let store: Arc<dyn Store> = Arc::new(store);
     let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
     let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
-    let builder = Pool::builder().store(store).transport(transport).limits(settings.limits.clone()).seal(thoughts);
+    let builder = Pool::builder()
+        .store(store)
+        .transport(transport)
+        .limits(settings.limits.clone())
+        .seal(thoughts)
+        .balances(settings.balances.clone());
     Ok(builder.build().await?)
 }
 

@@ -3,9 +3,12 @@
 mod input;
 mod output;
 
+use std::collections::HashMap;
+
 use amp_pool_core::{
     handle::{Handle, KeyView},
     id::KeyId,
+    prober::Figure,
     store::{GroupBy, Totals},
     time::{Clock as _, SystemClock},
 };
@@ -26,8 +29,8 @@ use {
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<KeyOut>>, Problem> {
-    let today = today(&handle).await?;
-    Ok(Json(List::whole(handle.keys().iter().map(|view| written(view, &today)).collect())))
+    let beside = Beside::read(&handle).await?;
+    Ok(Json(List::whole(handle.keys().iter().map(|view| beside.written(view)).collect())))
 }
 
 pub(crate) async fn add(
@@ -35,12 +38,12 @@ pub(crate) async fn add(
     Input(input): Input<KeyInput>,
 ) -> Result<(StatusCode, Json<KeyOut>), Problem> {
     let view = handle.add_key(input.into_new()?).await?;
-    Ok((StatusCode::CREATED, Json(written(&view, &[]))))
+    Ok((StatusCode::CREATED, Json(Beside::read(&handle).await?.written(&view))))
 }
 
 pub(crate) async fn show(State(handle): State<Handle>, Row(id): Row) -> Result<Json<KeyOut>, Problem> {
     let view = find(&handle, id)?;
-    Ok(Json(written(&view, &today(&handle).await?)))
+    Ok(Json(Beside::read(&handle).await?.written(&view)))
 }
 
 pub(crate) async fn change(
@@ -50,7 +53,7 @@ pub(crate) async fn change(
 ) -> Result<Json<KeyOut>, Problem> {
     let known = find(&handle, id)?;
     let view = handle.change_key(known.key.id, input.onto(known.key.spec.clone())?).await?;
-    Ok(Json(written(&view, &today(&handle).await?)))
+    Ok(Json(Beside::read(&handle).await?.written(&view)))
 }
 
 pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result<StatusCode, Problem> {
@@ -60,7 +63,7 @@ pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result
 
 pub(crate) async fn reset(State(handle): State<Handle>, Row(id): Row) -> Result<Json<KeyOut>, Problem> {
     let view = handle.reset_key(KeyId(id))?;
-    Ok(Json(written(&view, &today(&handle).await?)))
+    Ok(Json(Beside::read(&handle).await?.written(&view)))
 }
 
 pub(crate) async fn health(State(handle): State<Handle>, Row(id): Row) -> Result<Json<HealthOut>, Problem> {
@@ -72,13 +75,23 @@ fn find(handle: &Handle, id: i64) -> Result<KeyView, Problem> {
     handle.key(KeyId(id)).ok_or_else(Problem::not_found)
 }
 
-/// What each key did since midnight, UTC.
-async fn today(handle: &Handle) -> Result<Vec<Totals>, Problem> {
-    let start = SystemClock.now().day();
-    Ok(handle.totals(start, start.plus_millis(DAY_MS), GroupBy::Key).await?)
+/// What stands beside keys when they are shown.
+struct Beside {
+    /// What each did since midnight, UTC.
+    today: HashMap<String, Totals>,
+    balances: HashMap<KeyId, Figure>,
 }
 
-fn written(view: &KeyView, today: &[Totals]) -> KeyOut {
-    let id = view.key.id.to_string();
-    KeyOut::new(view, today.iter().find(|totals| totals.group == id))
+impl Beside {
+    async fn read(handle: &Handle) -> Result<Self, Problem> {
+        let start = SystemClock.now().day();
+        let today = handle.totals(start, start.plus_millis(DAY_MS), GroupBy::Key).await?;
+        let today = today.into_iter().map(|totals| (totals.group.clone(), totals)).collect();
+        Ok(Self { today, balances: handle.balances().await? })
+    }
+
+    fn written(&self, view: &KeyView) -> KeyOut {
+        let balance = self.balances.get(&view.key.id).cloned().unwrap_or_default();
+        KeyOut::new(view, self.today.get(&view.key.id.to_string()), balance)
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use amp_pool_core::{secret::Secret, service::Limits, store::sqlite::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::sqlite::Durability};
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
@@ -140,6 +140,9 @@ pub struct Flags {
     /// Longest time a call may take in all, in milliseconds
     #[arg(long, env = "AMP_POOL_TOTAL_TIMEOUT_MS", value_parser = millis(), default_value_t = 1_800_000)]
     pub amp_pool_total_timeout_ms: u64,
+    /// How often each key's upstream is asked for its balance, in seconds; 0 asks on demand only
+    #[arg(long, env = "AMP_POOL_BALANCE_REFRESH_SECONDS", default_value_t = 3600)]
+    pub amp_pool_balance_refresh_seconds: u64,
     /// Longest time that running calls get to finish when the server stops, in seconds
     #[arg(long, env = "AMP_POOL_DRAIN_SECONDS", default_value_t = 600)]
     pub amp_pool_drain_seconds: u64,
@@ -155,6 +158,10 @@ pub struct Flags {
 #[allow(clippy::unnecessary_wraps)]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+fn schedule(seconds: u64) -> Schedule {
+    if seconds == 0 { Schedule::default() } else { Schedule::every(Duration::from_secs(seconds)) }
 }
 
 /// A limit of no time at all would end every call.
@@ -183,6 +190,7 @@ impl Flags {
             db_echo: self.db_echo,
             master_key_file: self.amp_pool_master_key_file.filter(|path| path != Path::new("")),
             block_private_upstreams: self.amp_pool_block_private_upstreams,
+            balances: schedule(self.amp_pool_balance_refresh_seconds),
             drain: Duration::from_secs(self.amp_pool_drain_seconds),
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use amp_pool_core::{
+    balance::{Amount, BalanceSpec, Decimal, ProbeChoice},
     format::Format,
     keys::{Egress, KeySpec, PriceFactor, PriceFactorError, ProxyUrl, ProxyUrlError},
     money::NanoUsd,
@@ -65,6 +66,14 @@ pub(crate) struct KeyInput {
     #[serde(deserialize_with = "given")]
     total_balance: Option<Option<NanoUsd>>,
     #[serde(deserialize_with = "given")]
+    balance_probe: Option<ProbeChoice>,
+    #[serde(deserialize_with = "given")]
+    balance_values: Option<BTreeMap<String, Secret>>,
+    #[serde(deserialize_with = "given")]
+    balance_minimum: Option<Option<Amount>>,
+    #[serde(deserialize_with = "given")]
+    balance_usd_rate: Option<Option<Decimal>>,
+    #[serde(deserialize_with = "given")]
     price_factor: Option<String>,
     #[serde(deserialize_with = "given")]
     tags: Option<Vec<String>>,
@@ -116,7 +125,15 @@ impl KeyInput {
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
             total_balance: self.total_balance.unwrap_or(spec.total_balance),
-            balance: spec.balance,
+            balance: BalanceSpec {
+                probe: self.balance_probe.unwrap_or(spec.balance.probe),
+                values: match self.balance_values {
+                    Some(written) => read_values(written, &spec.balance.values)?,
+                    None => spec.balance.values,
+                },
+                minimum: self.balance_minimum.unwrap_or(spec.balance.minimum),
+                usd_rate: self.balance_usd_rate.unwrap_or(spec.balance.usd_rate),
+            },
             price_factor: self.price_factor.map_or(Ok(spec.price_factor), |text| price_factor(&text))?,
             tags: self.tags.unwrap_or(spec.tags),
             memo: self.memo.unwrap_or(spec.memo),
@@ -175,6 +192,22 @@ fn read_proxy(text: &str, known: Option<ProxyUrl>) -> Result<Option<ProxyUrl>, P
 fn read_user_agent(text: &str) -> Result<Option<HeaderValue>, Problem> {
     let wrong = |_| Problem::field("ua", "a User-Agent has visible ASCII characters and spaces only");
     if text.is_empty() { Ok(None) } else { HeaderValue::from_str(text).map(Some).map_err(wrong) }
+}
+
+/// A value as it is read back keeps the one that is known.
+fn read_values(
+    written: BTreeMap<String, Secret>,
+    known: &BTreeMap<String, Secret>,
+) -> Result<BTreeMap<String, Secret>, Problem> {
+    let kept = |(name, value): (String, Secret)| {
+        let value = match known.get(&name) {
+            _ if value.expose() != MASK => value,
+            Some(known) => known.clone(),
+            None => return Err(Problem::field("balance_values", format!("`{name}` has no value that could be kept"))),
+        };
+        Ok((name, value))
+    };
+    written.into_iter().map(kept).collect()
 }
 
 fn read_headers(written: BTreeMap<String, String>, known: &HeaderMap) -> Result<HeaderMap, Problem> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use amp_pool_core::{
+    balance::{Amount, Decimal, ProbeChoice},
     format::Format,
     handle::KeyView,
     id::KeyId,
     keys::{KeyStatus, ModelStatus},
     money::NanoUsd,
+    prober::Figure,
     provider::ModelPattern,
     store::Totals,
     time::Timestamp,
@@ -44,10 +46,15 @@ pub(crate) struct KeyOut {
     price_factor: String,
     tags: Vec<String>,
     memo: String,
-    balance: Option<NanoUsd>,
-    balance_currency: &'static str,
+    balance: Option<Amount>,
+    balance_currency: Option<String>,
+    balance_usd: Option<Amount>,
     balance_source: &'static str,
     balance_last_update: Option<Timestamp>,
+    balance_probe: ProbeChoice,
+    balance_values: BTreeMap<String, &'static str>,
+    balance_minimum: Option<Amount>,
+    balance_usd_rate: Option<Decimal>,
     status: StatusOut,
     today: TodayOut,
 }
@@ -67,7 +74,7 @@ struct TodayOut {
 }
 
 impl KeyOut {
-    pub(super) fn new(view: &KeyView, today: Option<&Totals>) -> Self {
+    pub(super) fn new(view: &KeyView, today: Option<&Totals>, balance: Figure) -> Self {
         let key = &*view.key;
         let spec = key.spec.clone();
         Self {
@@ -94,10 +101,15 @@ impl KeyOut {
             price_factor: spec.price_factor.to_string(),
             tags: spec.tags,
             memo: spec.memo,
-            balance: None,
-            balance_currency: "USD",
-            balance_source: "none",
-            balance_last_update: None,
+            balance: balance.amount,
+            balance_currency: balance.currency,
+            balance_usd: balance.usd,
+            balance_source: balance.source.as_str(),
+            balance_last_update: balance.at,
+            balance_probe: spec.balance.probe,
+            balance_values: spec.balance.values.into_keys().map(|name| (name, MASK)).collect(),
+            balance_minimum: spec.balance.minimum,
+            balance_usd_rate: spec.balance.usd_rate,
             status: StatusOut::new(&view.status),
             today: TodayOut::new(today),
         }

@@ -1,0 +1,84 @@
+//! `/api/keys/{id}/balance`: what a key has left, as its upstream, our own books and a person say.
+
+mod output;
+
+use amp_pool_core::{
+    balance::Amount,
+    handle::Handle,
+    id::KeyId,
+    time::{Clock as _, SystemClock, Timestamp},
+};
+use axum::{Json, extract::State};
+use serde::Deserialize;
+
+use super::{
+    List, Problem,
+    input::{Input, Params, Row, check_span, given, optional},
+};
+use output::{BalanceOut, HistoryOut};
+
+const USUAL_SPAN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ShowParams {
+    refresh: Option<String>,
+}
+
+/// What is known; with `refresh=true` after asking the upstream.
+pub(crate) async fn show(
+    State(handle): State<Handle>,
+    Row(id): Row,
+    Params(params): Params<ShowParams>,
+) -> Result<Json<BalanceOut>, Problem> {
+    let refresh = optional::<bool>("refresh", params.refresh)?.unwrap_or_default();
+    let view = if refresh { handle.refresh_balance(KeyId(id)).await? } else { handle.balance(KeyId(id)).await? };
+    Ok(Json(BalanceOut::new(view, SystemClock.now())))
+}
+
+/// The same as `refresh=true`, for clients that take care not to change anything by a GET.
+pub(crate) async fn refresh(State(handle): State<Handle>, Row(id): Row) -> Result<Json<BalanceOut>, Problem> {
+    let view = handle.refresh_balance(KeyId(id)).await?;
+    Ok(Json(BalanceOut::new(view, SystemClock.now())))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ManualInput {
+    #[serde(deserialize_with = "given")]
+    amount: Option<Option<Amount>>,
+    #[serde(deserialize_with = "given")]
+    currency: Option<String>,
+}
+
+/// Takes what a person says that there is now; `null` takes it back.
+pub(crate) async fn say(
+    State(handle): State<Handle>,
+    Row(id): Row,
+    Input(input): Input<ManualInput>,
+) -> Result<Json<BalanceOut>, Problem> {
+    let amount = input.amount.ok_or_else(|| Problem::field("amount", "`amount` is missing"))?;
+    let said = amount.map(|amount| (amount, input.currency.unwrap_or_else(|| "USD".into())));
+    let view = handle.say_balance(KeyId(id), said).await?;
+    Ok(Json(BalanceOut::new(view, SystemClock.now())))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HistoryParams {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// What is kept of it, oldest first; of the last thirty days unless it says otherwise.
+pub(crate) async fn history(
+    State(handle): State<Handle>,
+    Row(id): Row,
+    Params(params): Params<HistoryParams>,
+) -> Result<Json<List<HistoryOut>>, Problem> {
+    let to = optional::<Timestamp>("to", params.to)?.unwrap_or_else(|| SystemClock.now().plus_millis(1));
+    let from = optional::<Timestamp>("from", params.from)?.unwrap_or_else(|| to.plus_millis(-USUAL_SPAN_MS));
+    check_span(from, to)?;
+    let rows = handle.balance_history(KeyId(id), from, to).await?;
+    Ok(Json(List::whole(rows.into_iter().map(HistoryOut::from).collect())))
+}
