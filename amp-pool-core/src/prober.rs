@@ -230,7 +230,7 @@ impl Prober {
 
     /// Stops a key that is down to its minimum, and lets one go on that is above again. Says whether it stopped.
     fn judge(&self, live: &LiveKey, reading: &Reading, before: Option<&StoredBalance>, sent: Instant) -> bool {
-        let (now, amount) = (Instant::now().into_std(), reading.amount);
+        let now = Instant::now().into_std();
         let minimum = self.minimum(live, reading);
         if let Some(minimum) = minimum.filter(|minimum| reading.is_down_to(*minimum)) {
             let wait = Some(self.schedule.stop());
@@ -240,8 +240,7 @@ impl Prober {
         }
         let was_stopped = self.board.set_stopped(live, false);
         // The upstream's own refusals are believed until there is more than before: limits of spending are no balance.
-        let rose = reading.kind == Kind::Balance && before.is_some_and(|before| amount > before.balance.reading.amount);
-        if was_stopped || rose {
+        if was_stopped || before.is_some_and(|before| rose(&before.balance.reading, reading)) {
             live.health.learn("", Lesson::Credit { sent: sent.into_std() }, now);
         }
         false
@@ -268,6 +267,12 @@ impl Prober {
         let failures = self.board.trouble(live, Trouble { refusal, at: self.clock.now() });
         self.board.plan(live, self.schedule.after_refusal(kind, wait, failures));
     }
+}
+
+/// Whether there is more of the same money than before.
+fn rose(before: &Reading, now: &Reading) -> bool {
+    let comparable = now.kind == Kind::Balance && before.kind == now.kind && before.currency == now.currency;
+    comparable && before.amount.zip(now.amount).is_some_and(|(before, now)| now > before)
 }
 
 fn down_to(reading: &Reading, minimum: Amount) -> String {
