@@ -212,6 +212,22 @@ async fn an_upstream_that_refuses_is_told_with_the_reason() {
 }
 
 #[tokio::test]
+async fn the_ways_to_ask_are_listed_with_what_they_need() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = on_demand(&dir);
+    let providers = get(&server, "/api/providers").await["items"].clone();
+    let probes = |id: &str| {
+        let provider = providers.as_array().unwrap().iter().find(|provider| provider["id"] == id).unwrap();
+        provider["balance_probes"].clone()
+    };
+    assert_eq!(
+        probes("openai"),
+        json!([{"id": "costs", "kind": "spend_only", "needs": ["admin_key"], "by_default": true}])
+    );
+    assert_eq!(probes("mistral"), json!([]));
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_with_its_field() {
     let dir = tempfile::tempdir().unwrap();
     let server = on_demand(&dir);

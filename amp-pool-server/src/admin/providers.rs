@@ -1,6 +1,7 @@
 //! `/api/providers`: the presets that keys can belong to.
 
 use amp_pool_core::{
+    balance::Probe,
     format::Format,
     handle::Handle,
     provider::{ModelPattern, Provider},
@@ -19,6 +20,18 @@ pub(crate) struct ProviderOut {
     formats: Vec<Format>,
     models: Vec<ModelPattern>,
     credential_optional: bool,
+    /// The ways to ask it for a balance, the best first. None: what is left is counted from our own books.
+    balance_probes: Vec<ProbeOut>,
+}
+
+#[derive(Serialize)]
+struct ProbeOut {
+    id: String,
+    kind: &'static str,
+    /// The names to give in a key's `balance_values`.
+    needs: Vec<String>,
+    /// Whether it is tried for a key that names no probe.
+    by_default: bool,
 }
 
 pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<ProviderOut>> {
@@ -34,6 +47,14 @@ impl From<&Provider> for ProviderOut {
             formats: provider.formats().collect(),
             models: provider.models.clone(),
             credential_optional: provider.credential_optional,
+            balance_probes: provider.balance.iter().map(ProbeOut::from).collect(),
         }
+    }
+}
+
+impl From<&Probe> for ProbeOut {
+    fn from(probe: &Probe) -> Self {
+        let needs = probe.needs().into_iter().collect();
+        Self { id: probe.id.clone(), kind: probe.kind.as_str(), needs, by_default: probe.by_default }
     }
 }
