@@ -14,6 +14,9 @@ use super::{
     loose::{Loose, Text},
 };
 
+/// The type of an error that no upstream has told.
+const BROKEN_CALL: &str = "broken_call";
+
 /// An error in the words of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -59,7 +62,13 @@ impl Failure {
     /// A call that the upstream told as whole, and whose arguments are no object. It must not be presented as finished to
     /// a client that would read them as one.
     pub(super) fn broken_call(name: &str) -> Self {
-        Self::unread(format!("the upstream called `{name}` with arguments that are no JSON object").as_bytes())
+        let message = format!("the upstream called `{name}` with arguments that are no JSON object");
+        Self { kind: Some(BROKEN_CALL.to_owned()), ..Self::unread(message.as_bytes()) }
+    }
+
+    /// Whether it is one that we found in what the upstream took for an answer.
+    pub(super) fn is_ours(&self) -> bool {
+        self.kind.as_deref() == Some(BROKEN_CALL)
     }
 
     /// An error of no known shape.

@@ -37,11 +37,6 @@ impl Explained {
         Self::of(502, "upstream", "the upstream closed the connection before its answer was complete")
     }
 
-    /// What came can not be said in the client's format.
-    pub(super) fn broken(failure: Failure) -> Self {
-        Self::of(502, "upstream", failure.message)
-    }
-
     /// A second answer began inside the first.
     pub(super) fn spliced() -> Self {
         Self::of(502, "upstream", "the upstream began a second answer inside the first")
@@ -79,6 +74,9 @@ pub(super) fn read(status: u16, body: &[u8]) -> Explained {
 /// Explains an error. Without a `status` (inside a stream, or under 200) it goes by what the error calls itself.
 pub(super) fn explain(status: Option<u16>, failure: &Failure) -> Explained {
     let message = failure.message.clone();
+    if failure.is_ours() {
+        return Explained::of(502, "upstream", message);
+    }
     if is_overflow(failure) {
         return overflow(message);
     }

@@ -122,7 +122,7 @@ impl WayBack {
     pub(super) fn written(&self, answer: &Collected) -> Whole {
         match codec::write_answer(answer, self) {
             Ok(body) => Whole { status: 200, body, losses: Losses::new(self.client) },
-            Err(failure) => self.refusal(&explain::Explained::broken(failure)),
+            Err(failure) => self.refusal(&explain::explain(None, &failure)),
         }
     }
 
