@@ -177,7 +177,7 @@ fn deltas(part: &Part) -> Vec<Delta> {
         Part::Text(text) => {
             let words = some(&text.text).map(Delta::Text).into_iter();
             let citations = text.citations.iter().cloned().map(Delta::Citation);
-            words.chain(citations).chain(text.logprobs.clone().map(Delta::Logprobs)).collect()
+            text.logprobs.clone().map(Delta::Logprobs).into_iter().chain(words).chain(citations).collect()
         }
         Part::Refusal(text) => some(text).map(Delta::Text).into_iter().collect(),
         Part::Thought(thought) => thoughts(thought),

@@ -98,7 +98,7 @@ pub enum Delta {
     Input(String),
     /// A citation of the text so far.
     Citation(Citation),
-    /// Probabilities of tokens that have come: a JSON list.
+    /// Probabilities of the tokens that come next, before their text: a JSON list.
     Logprobs(Json),
 }
 

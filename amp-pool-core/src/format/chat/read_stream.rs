@@ -52,6 +52,8 @@ pub(in crate::format) struct Reader {
     /// Characters of text so far.
     written: u64,
     has_refusal: bool,
+    /// Probabilities of the text of a chunk, until it is told.
+    logprobs: Option<Json>,
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     service_tier: Option<String>,
@@ -89,6 +91,7 @@ impl Reader {
             think_tag: is_tagged.then(ThinkTag::default),
             written: 0,
             has_refusal: false,
+            logprobs: None,
             finish: None,
             usage: None,
             service_tier: None,
@@ -154,12 +157,12 @@ impl Reader {
             return;
         }
         out.extend(self.head.take().map(Event::Started));
+        let logprobs = choice.logprobs.0.and_then(|logprobs| logprobs.content.0);
+        self.logprobs = logprobs.filter(|all| !all.is_empty()).map(list);
         if let Some(said) = choice.delta.0.or(choice.message.0) {
             self.hear(said, out);
         }
-        if let Some(logprobs) = choice.logprobs.0.and_then(|logprobs| logprobs.content.0) {
-            self.logprobs(logprobs, out);
-        }
+        self.tell_logprobs(out);
         match choice.finish_reason.0.filter(|word| !word.is_empty()).map(|word| finish::Said::of(&word)) {
             Some(finish::Said::Reason(FinishReason::End)) => {
                 self.finish =
@@ -256,7 +259,10 @@ impl Reader {
         }
         let index = self.open(speech, out);
         match speech {
-            Speech::Text => self.written += chars(&text),
+            Speech::Text => {
+                self.tell_logprobs(out);
+                self.written += chars(&text);
+            }
             Speech::Refusal => self.has_refusal = true,
             Speech::Thought => {}
         }
@@ -271,12 +277,11 @@ impl Reader {
         self.calls.add(delta, &mut self.next, out);
     }
 
-    fn logprobs(&mut self, logprobs: Vec<&RawValue>, out: &mut Vec<Event>) {
-        if let Some(Open { index, speech: Speech::Text, .. }) = self.open
-            && !logprobs.is_empty()
-        {
-            let all: Vec<Json> = logprobs.into_iter().map(Json::from).collect();
-            out.push(Event::Delta { index, delta: Delta::Logprobs(Json::of(&all)) });
+    /// Tells the probabilities of the chunk, if a text is open that they can be of.
+    fn tell_logprobs(&mut self, out: &mut Vec<Event>) {
+        if let Some(Open { index, speech: Speech::Text, .. }) = self.open {
+            let logprobs = self.logprobs.take().map(Delta::Logprobs);
+            out.extend(logprobs.map(|delta| Event::Delta { index, delta }));
         }
     }
 
@@ -308,6 +313,10 @@ impl Reader {
         }
         out.push(Event::BlockEnded { index, is_complete });
     }
+}
+
+fn list(items: Vec<&RawValue>) -> Json {
+    Json::of(&items.into_iter().map(Json::from).collect::<Vec<_>>())
 }
 
 /// A call that never got a name can be neither shown nor left out.

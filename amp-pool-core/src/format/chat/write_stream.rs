@@ -13,7 +13,7 @@ use super::{
 };
 use crate::format::{
     Format, Problem,
-    canonical::{BlockKind, Call, Delta as Said, Event, Finish, Input, Phase, Spent},
+    canonical::{BlockKind, Call, Delta as Said, Event, Finish, Input, Json, Phase, Spent},
     error_event,
     transcode::{WayBack, WriteEvents, comment, frame},
 };
@@ -34,6 +34,8 @@ pub(in crate::format) struct Writer {
     written: u64,
     has_thought: bool,
     has_refusal: bool,
+    /// Probabilities of the text that comes next.
+    logprobs: Option<Json>,
     annotations: Vec<Annotation>,
     spent: Option<Spent>,
 }
@@ -134,6 +136,7 @@ impl Writer {
             written: 0,
             has_thought: false,
             has_refusal: false,
+            logprobs: None,
             annotations: Vec::new(),
             spent: None,
         }
@@ -191,8 +194,8 @@ impl Writer {
                 self.annotations.extend(Annotation::of(citation, start, self.written));
             }
             (Said::Logprobs(content), Shown::Text { .. }) => {
-                let logprobs = Some(Logprobs { content: content.clone(), refusal: () });
-                self.choice(Choice { index: 0, delta: Delta::default(), logprobs, finish_reason: None }, out);
+                self.tell_logprobs(out);
+                self.logprobs = Some(content.clone());
             }
             _ => {}
         }
@@ -200,7 +203,17 @@ impl Writer {
 
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         self.written += chars(text);
-        self.delta(Delta { content: Some(text), ..Delta::default() }, out);
+        let logprobs = self.logprobs.take().map(|content| Logprobs { content, refusal: () });
+        let delta = Delta { content: Some(text), ..Delta::default() };
+        self.choice(Choice { index: 0, delta, logprobs, finish_reason: None }, out);
+    }
+
+    /// Tells probabilities behind which no text came.
+    fn tell_logprobs(&mut self, out: &mut Vec<u8>) {
+        if let Some(content) = self.logprobs.take() {
+            let logprobs = Some(Logprobs { content, refusal: () });
+            self.choice(Choice { index: 0, delta: Delta::default(), logprobs, finish_reason: None }, out);
+        }
     }
 
     fn refuse(&mut self, text: &str, out: &mut Vec<u8>) {
@@ -274,7 +287,8 @@ impl WriteEvents for Writer {
             Event::Usage(spent) => self.spent = Some(spent.clone()),
             Event::Finished(finish) => self.finish(finish, out),
             Event::Ping => comment(out, "ka"),
-            Event::BlockEnded { .. } | Event::Failed(_) => {}
+            Event::BlockEnded { .. } => self.tell_logprobs(out),
+            Event::Failed(_) => {}
         }
     }
 

@@ -157,7 +157,8 @@ impl Writer {
             (Place::Part(at, part), Delta::Logprobs(list)) => {
                 let items: Vec<Json> = serde_json::from_str(list.get()).unwrap_or_default();
                 if let Some(part) = self.part_at(at, part) {
-                    part.logprobs.extend(items);
+                    part.logprobs.extend(items.clone());
+                    part.fresh_logprobs.extend(items);
                 }
             }
             (Place::Item(at), Delta::Text(text)) => self.think(at, text, out),

@@ -114,12 +114,12 @@ impl Message {
     /// Takes a part as it was announced or came out.
     pub(super) fn part(&mut self, at: u64, content: &Content<'_>, out: &mut Out<'_>) {
         let part = self.at(at, content.is_refusal(), out);
+        if !part.has_logprobs {
+            part.tell(&content.logprobs, out);
+        }
         part.block.say_rest(content.text(), Delta::Text, out);
         for annotation in content.annotations().iter().skip(part.annotations) {
             part.annotate(annotation, out);
-        }
-        if !part.has_logprobs {
-            part.tell(&content.logprobs, out);
         }
     }
 
@@ -133,8 +133,8 @@ impl Message {
         // An empty delta says nothing, also not that a part begins.
         if !text.is_empty() {
             let part = self.at(at, is_refusal, out);
-            part.block.say(text, Delta::Text, out);
             part.tell(logprobs, out);
+            part.block.say(text, Delta::Text, out);
         }
     }
 

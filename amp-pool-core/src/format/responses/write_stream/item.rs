@@ -37,11 +37,20 @@ pub(super) struct Part {
     pub(super) text: String,
     pub(super) annotations: Vec<Json>,
     pub(super) logprobs: Vec<Json>,
+    /// Those of them that are of the text that comes next.
+    pub(super) fresh_logprobs: Vec<Json>,
 }
 
 impl Part {
     pub(super) fn new(is_refusal: bool) -> Self {
-        Self { is_refusal, is_open: true, text: String::new(), annotations: Vec::new(), logprobs: Vec::new() }
+        Self {
+            is_refusal,
+            is_open: true,
+            text: String::new(),
+            annotations: Vec::new(),
+            logprobs: Vec::new(),
+            fresh_logprobs: Vec::new(),
+        }
     }
 
     pub(super) fn json(&self) -> Json {

@@ -40,14 +40,14 @@ impl Writer {
     pub(super) fn say(&mut self, at: usize, index: usize, text: &str, out: &mut Vec<u8>) {
         let Some(part) = self.part_at(at, index) else { return };
         part.text.push_str(text);
-        let is_refusal = part.is_refusal;
+        let (is_refusal, logprobs) = (part.is_refusal, std::mem::take(&mut part.fresh_logprobs));
         let mut line = self.lines.of_item(&self.items[at], at);
         line.add("content_index", &index);
         line.add("delta", text);
         if is_refusal {
             self.lines.write("response.refusal.delta", line, out);
         } else {
-            line.add("logprobs", &[(); 0]);
+            line.add("logprobs", &logprobs);
             self.lines.write("response.output_text.delta", line, out);
         }
     }
