@@ -10,7 +10,11 @@ use std::{
 
 use super::{
     BalanceStore, ConfigStore, Configuration, Entry, GroupBy, NewBalance, Page, RecordFilter, RecordStore, StoreError,
-    StoreFuture, StoredBalance, StoredRecord, TokenSecret, Totals, balances::surplus, fingerprint, rollup::Span, rows,
+    StoreFuture, StoredBalance, StoredRecord, TokenSecret, Totals,
+    balances::surplus,
+    fingerprint,
+    rollup::Span,
+    rows::{self, Row},
 };
 use crate::{
     caller::{ClientToken, TokenSpec},
@@ -297,11 +301,13 @@ impl State {
 
     fn write(&mut self, entry: &Entry) {
         match entry {
-            Entry::Opened(call) if self.row_of(call.call).is_none() => self.put_record(rows::opened(call)),
+            Entry::Opened(call) if self.row_of(call.call).is_none() => {
+                self.put_record(rows::opened(call).kept(Vec::new()));
+            }
             Entry::Settled(record) if self.is_open(record.opened.call) => {
                 let attempts = record.attempts.iter().map(rows::attempt).collect();
                 let losses = record.losses.clone();
-                self.put_record(StoredRecord { attempts, losses, ..rows::settled(record) });
+                self.put_record(StoredRecord { losses, ..rows::settled(record).kept(attempts) });
             }
             Entry::Opened(_) | Entry::Settled(_) => {}
         }
@@ -351,7 +357,7 @@ fn sum<'a>(rows: impl Iterator<Item = &'a StoredRecord>, by: GroupBy) -> Vec<Tot
         groups.insert(Value::None, Totals::default());
     }
     for row in rows {
-        groups.entry(value(row, by)).or_default().count(row);
+        groups.entry(value(row, by)).or_default().count(&Row::of(row));
     }
     groups.into_iter().map(|(value, sums)| Totals { group: value.to_string(), ..sums }).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, StoredRecord, Totals};
+use super::{Outcome, Totals, rows::Row};
 use crate::time::Timestamp;
 
 /// Calls that are summed together. `0` and the empty text stand for none.
@@ -45,20 +45,20 @@ impl Span {
 }
 
 impl<'a> Group<'a> {
-    fn of(row: &'a StoredRecord, span: Span) -> Self {
+    fn of(row: &Row<'a>, span: Span) -> Self {
         Self {
             span,
             start: span.start_of(row.create_time),
             key: row.key.map_or(0, |key| key.0),
             token: row.token.map_or(0, |token| token.0),
-            model: &row.model,
-            provider: row.provider.as_deref().unwrap_or_default(),
+            model: row.model,
+            provider: row.provider.unwrap_or_default(),
         }
     }
 }
 
 /// Sums `rows`, each into its hour and its day.
-pub(super) fn roll_up<'a>(rows: impl IntoIterator<Item = &'a StoredRecord>) -> BTreeMap<Group<'a>, Totals> {
+pub(super) fn roll_up<'a>(rows: &[Row<'a>]) -> BTreeMap<Group<'a>, Totals> {
     let mut groups = BTreeMap::<Group<'a>, Totals>::new();
     for row in rows {
         for span in [Span::Hour, Span::Day] {
@@ -70,7 +70,7 @@ pub(super) fn roll_up<'a>(rows: impl IntoIterator<Item = &'a StoredRecord>) -> B
 
 impl Totals {
     /// Adds one settled call.
-    pub(super) fn count(&mut self, row: &StoredRecord) {
+    pub(super) fn count(&mut self, row: &Row<'_>) {
         self.requests += 1;
         self.errors += u64::from(row.outcome != Some(Outcome::Done));
         self.usage = self.usage.plus(row.usage);

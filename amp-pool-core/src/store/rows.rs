@@ -3,23 +3,54 @@
 //! Every store keeps the same row for the same entry; how it is kept is the store's own.
 
 use super::{Attempt, Opened, Outcome, Record, StoredAttempt, StoredRecord};
-use crate::{time::Timestamp, usage::Usage};
+use crate::{
+    id::{CallId, KeyId, TokenId},
+    money::NanoUsd,
+    time::Timestamp,
+    usage::Usage,
+};
 
-/// The row of a call that was admitted. Its `id` is the store's to give.
-pub(super) fn opened(call: &Opened) -> StoredRecord {
-    StoredRecord {
-        id: 0,
+/// A row of the log on its way into the books, its texts still where they came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) call: CallId,
+    pub(super) create_time: Timestamp,
+    pub(super) update_time: Timestamp,
+    pub(super) token: Option<TokenId>,
+    pub(super) key: Option<KeyId>,
+    pub(super) provider: Option<&'a str>,
+    pub(super) model: &'a str,
+    pub(super) upstream_model: Option<&'a str>,
+    pub(super) format: &'a str,
+    pub(super) upstream_format: Option<&'a str>,
+    pub(super) endpoint: &'a str,
+    pub(super) stream: bool,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) http_status: Option<u16>,
+    pub(super) error_type: Option<&'a str>,
+    pub(super) error_message: Option<&'a str>,
+    pub(super) usage: Usage,
+    pub(super) cost: Option<NanoUsd>,
+    pub(super) estimated: bool,
+    pub(super) latency_ms: Option<u64>,
+    pub(super) first_byte_ms: Option<u64>,
+    pub(super) attempt_count: u32,
+}
+
+/// The row of a call that was admitted.
+pub(super) fn opened(call: &Opened) -> Row<'_> {
+    Row {
         call: call.call,
         create_time: call.create_time,
         update_time: call.create_time,
         token: call.token,
         key: None,
         provider: None,
-        model: call.model.clone(),
+        model: &call.model,
         upstream_model: None,
-        format: call.format.as_str().to_owned(),
+        format: call.format.as_str(),
         upstream_format: None,
-        endpoint: call.endpoint.to_owned(),
+        endpoint: call.endpoint,
         stream: call.stream,
         outcome: None,
         http_status: None,
@@ -31,25 +62,23 @@ pub(super) fn opened(call: &Opened) -> StoredRecord {
         latency_ms: None,
         first_byte_ms: None,
         attempt_count: 0,
-        attempts: Vec::new(),
-        losses: Vec::new(),
     }
 }
 
-/// The row of a call that has ended, without its attempts.
-pub(super) fn settled(record: &Record) -> StoredRecord {
+/// The row of a call that has ended.
+pub(super) fn settled(record: &Record) -> Row<'_> {
     let shown = record.shown_attempt();
     let latency = i64::try_from(record.latency_ms).unwrap_or(i64::MAX);
-    StoredRecord {
+    Row {
         update_time: record.opened.create_time.plus_millis(latency),
         key: shown.map(|attempt| attempt.key),
-        provider: shown.map(|attempt| attempt.provider.clone()),
-        upstream_model: shown.map(|attempt| attempt.upstream_model.clone()),
-        upstream_format: shown.map(|attempt| attempt.upstream_format.as_str().to_owned()),
+        provider: shown.map(|attempt| &*attempt.provider),
+        upstream_model: shown.map(|attempt| &*attempt.upstream_model),
+        upstream_format: shown.map(|attempt| attempt.upstream_format.as_str()),
         outcome: Some(record.outcome),
         http_status: Some(record.http_status),
-        error_type: record.error_type.clone(),
-        error_message: record.error_message.clone(),
+        error_type: record.error_type.as_deref(),
+        error_message: record.error_message.as_deref(),
         usage: record.usage(),
         cost: record.cost(),
         estimated: record.estimated(),
@@ -57,6 +86,74 @@ pub(super) fn settled(record: &Record) -> StoredRecord {
         first_byte_ms: record.first_byte_ms,
         attempt_count: u32::try_from(record.attempts.len()).unwrap_or(u32::MAX),
         ..opened(&record.opened)
+    }
+}
+
+impl<'a> Row<'a> {
+    /// A row that was read, to be written again.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(super) fn of(row: &'a StoredRecord) -> Self {
+        Self {
+            call: row.call,
+            create_time: row.create_time,
+            update_time: row.update_time,
+            token: row.token,
+            key: row.key,
+            provider: row.provider.as_deref(),
+            model: &row.model,
+            upstream_model: row.upstream_model.as_deref(),
+            format: &row.format,
+            upstream_format: row.upstream_format.as_deref(),
+            endpoint: &row.endpoint,
+            stream: row.stream,
+            outcome: row.outcome,
+            http_status: row.http_status,
+            error_type: row.error_type.as_deref(),
+            error_message: row.error_message.as_deref(),
+            usage: row.usage,
+            cost: row.cost,
+            estimated: row.estimated,
+            latency_ms: row.latency_ms,
+            first_byte_ms: row.first_byte_ms,
+            attempt_count: row.attempt_count,
+        }
+    }
+
+    /// The row as it is read back. Its `id` is the store's to give.
+    pub(super) fn kept(self, attempts: Vec<StoredAttempt>) -> StoredRecord {
+        StoredRecord {
+            id: 0,
+            call: self.call,
+            create_time: self.create_time,
+            update_time: self.update_time,
+            token: self.token,
+            key: self.key,
+            provider: self.provider.map(str::to_owned),
+            model: self.model.to_owned(),
+            upstream_model: self.upstream_model.map(str::to_owned),
+            format: self.format.to_owned(),
+            upstream_format: self.upstream_format.map(str::to_owned),
+            endpoint: self.endpoint.to_owned(),
+            stream: self.stream,
+            outcome: self.outcome,
+            http_status: self.http_status,
+            error_type: self.error_type.map(str::to_owned),
+            error_message: self.error_message.map(str::to_owned),
+            usage: self.usage,
+            cost: self.cost,
+            estimated: self.estimated,
+            latency_ms: self.latency_ms,
+            first_byte_ms: self.first_byte_ms,
+            attempt_count: self.attempt_count,
+            attempts,
+            losses: Vec::new(),
+        }
+    }
+
+    /// The original log's `status` column.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(super) fn status(&self) -> &'static str {
+        status(self.outcome)
     }
 }
 
@@ -98,6 +195,10 @@ impl StoredRecord {
     /// The original log's `status` column: `open`, `success` or `error`.
     #[must_use]
     pub fn status(&self) -> &'static str {
-        self.outcome.map_or("open", Outcome::status)
+        status(self.outcome)
     }
+}
+
+fn status(outcome: Option<Outcome>) -> &'static str {
+    outcome.map_or("open", Outcome::status)
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::time::Timestamp;
 
 mod balances;
+mod blocks;
 mod config;
 mod connect;
 mod failure;
@@ -22,6 +23,7 @@ mod migrate;
 mod pages;
 mod reader;
 mod records;
+mod repeated;
 mod routes;
 mod statistics;
 mod tokens;

@@ -78,6 +78,7 @@ checks! {
         pages_go_from_the_newest_without_gaps_or_repeats
         a_page_holds_no_attempts
         every_filter_narrows
+        the_rare_is_found_among_the_many
     }
     balances {
         a_balance_comes_back_as_it_was_kept

@@ -42,6 +42,7 @@ pub(super) const STEPS: &[Step] = steps! {
     1 "0001_first_tables"
     2 "0002_translation"
     3 "0003_balances"
+    4 "0004_blocks_of_the_log"
 };
 
 impl Step {

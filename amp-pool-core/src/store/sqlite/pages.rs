@@ -1,11 +1,18 @@
 //! Records read back.
 
-use rusqlite::{Transaction, types::Value};
+use std::ops::Range;
+
+use rusqlite::{
+    ToSql, Transaction, params,
+    types::{ToSqlOutput, ValueRef},
+};
 use uuid::Uuid;
 
 use super::{
     Failure,
+    blocks::{Name, SHIFT},
     fields::{Fields, collect},
+    repeated::number,
 };
 use crate::{
     format::LossKind,
@@ -14,15 +21,18 @@ use crate::{
     time::Timestamp,
 };
 
+macro_rules! columns {
+    () => {
+        "SELECT id, call_id, create_time, update_time, token_id, key_id, provider, model, upstream_model, format, \
+         upstream_format, endpoint, stream, outcome, http_status_code, error_type, error_message, \
+         uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
+         reasoning_tokens, cost, estimated, latency_ms, first_byte_ms, attempts FROM "
+    };
+}
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, call_id, create_time, update_time, token_id, key_id, provider, model, upstream_model, format, ",
-            "upstream_format, endpoint, stream, outcome, http_status_code, error_type, error_message, ",
-            "uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, ",
-            "reasoning_tokens, cost, estimated, latency_ms, first_byte_ms, attempts FROM api_request_log ",
-            $rest
-        )
+        concat!(columns!(), "api_request_log ", $rest)
     };
 }
 
@@ -36,14 +46,19 @@ const ATTEMPTS: &str = "
            create_time, latency_ms, first_byte_ms,
            uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
            reasoning_tokens, estimated, cost, price_version
-    FROM api_request_attempts WHERE call_id = ?1 ORDER BY n";
+    FROM api_request_attempts WHERE request_id = ?1 ORDER BY n";
 
 const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = ?1 ORDER BY n";
 
 /// A page, newest first.
 pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
-    let Query { sql, values } = query(filter, page);
-    let values: Vec<_> = values.iter().map(|value| value as _).collect();
+    let rows = span(tx, filter.from, filter.to)?;
+    let rows = rows.start..rows.end.min(page.before.unwrap_or(i64::MAX));
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Query { sql, values } = query(filter, &rows, page.limit);
+    let values: Vec<_> = values.iter().map(|value| value as &dyn ToSql).collect();
     collect(tx, &sql, &values, read)
 }
 
@@ -51,67 +66,93 @@ pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> R
 pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRecord>, Failure> {
     let mut found = collect(tx, BY_CALL, &[&call.as_bytes()], read)?;
     let Some(row) = found.pop() else { return Ok(None) };
-    let attempts = collect(tx, ATTEMPTS, &[&call.as_bytes()], read_attempt)?;
+    let attempts = collect(tx, ATTEMPTS, &[&row.id], read_attempt)?;
     let losses = collect(tx, LOSSES, &[&call.as_bytes()], read_loss)?;
     Ok(Some(StoredRecord { attempts, losses, ..row }))
 }
 
-/// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
-struct Query {
-    sql: String,
-    values: Vec<Value>,
+/// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked.
+fn span(tx: &Transaction<'_>, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Range<i64>, Failure> {
+    let Some(from) = from else { return Ok(0..i64::MAX) };
+    let ends = tx.prepare_cached(SPAN)?.query_row(params![first_call(from), to.map(first_call)], |row| {
+        let (least, most) = (row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?);
+        Ok(least.zip(most))
+    })?;
+    Ok(ends.map_or(0..0, |(least, most)| least..most + 1))
 }
 
-impl Query {
-    fn narrow(&mut self, condition: &'static str, value: Option<impl Into<Value>>) {
-        self.push(if value.is_some() { condition } else { "" }, value);
-    }
-
-    fn narrow_time(&mut self, from: Option<i64>, to: Option<i64>) {
-        match (from, to) {
-            (Some(from), Some(to)) => {
-                let (from, to) = (first_call(from), first_call(to));
-                self.push(BETWEEN, [from.clone(), to.clone(), from, to]);
-            }
-            (Some(from), None) => self.push(SINCE, [first_call(from)]),
-            (None, _) => {}
-        }
-        self.narrow(" AND +create_time >= ?", from);
-        self.narrow(" AND +create_time < ?", to);
-    }
-
-    fn push<V: Into<Value>>(&mut self, text: &'static str, values: impl IntoIterator<Item = V>) {
-        self.sql.push_str(text);
-        self.values.extend(values.into_iter().map(Into::into));
-    }
-}
+// The pluses keep the planner from walking the rows by id from the oldest.
+const SPAN: &str = "SELECT min(+id), max(+id) FROM api_request_log WHERE call_id >= ?1 AND call_id < ifnull(?2, x'ff')";
 
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
-fn first_call(millis: i64) -> Vec<u8> {
-    CallId::new(Timestamp::from_millis(millis), &[0; 10]).as_bytes().to_vec()
+fn first_call(at: Timestamp) -> Vec<u8> {
+    CallId::new(at, &[0; 10]).as_bytes().to_vec()
 }
 
-// Row ids grow with time only by and large. So a time is turned into the range of rows that can hold it, which the index
-// of call ids answers alone; the pluses keep the planner from walking the rows by id from the oldest.
-const SINCE: &str = " AND id >= (SELECT min(+id) FROM api_request_log WHERE call_id >= ?)";
-const BETWEEN: &str = "
-    AND id >= (SELECT min(+id) FROM api_request_log WHERE call_id >= ? AND call_id < ?)
-    AND id <= (SELECT max(+id) FROM api_request_log WHERE call_id >= ? AND call_id < ?)";
+/// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
+struct Query<'a> {
+    sql: String,
+    values: Vec<ToSqlOutput<'a>>,
+}
 
-fn query(filter: &RecordFilter, page: Page) -> Query {
-    let mut query = Query { sql: select!("WHERE true").to_owned(), values: Vec::new() };
-    query.narrow(" AND id < ?", page.before);
-    query.narrow_time(filter.from.map(Timestamp::as_millis), filter.to.map(Timestamp::as_millis));
-    query.narrow(" AND key_id = ?", filter.key.map(|key| key.0));
-    query.narrow(" AND token_id = ?", filter.token.map(|token| token.0));
-    query.narrow(" AND model = ?", filter.model.clone());
-    query.narrow(" AND error_type = ?", filter.error_type.clone());
-    match filter.status.as_deref() {
-        // Written out, for the index that holds only these.
-        Some("error") => query.sql.push_str(" AND status = 'error'"),
-        status => query.narrow(" AND status = ?", status.map(str::to_owned)),
+impl<'a> Query<'a> {
+    /// Every row.
+    fn by_row() -> Self {
+        Self { sql: select!("WHERE true").to_owned(), values: Vec::new() }
     }
-    query.push(" ORDER BY id DESC LIMIT ?", [i64::from(page.limit)]);
+
+    /// Only the blocks of `rows` that hold all of `names` are read, from the newest. `None` when there are no names.
+    fn by_blocks(rows: &Range<i64>, mut names: impl Iterator<Item = Name<'a>>) -> Option<Self> {
+        let first = names.next()?;
+        let mut query = Self { sql: BY_BLOCKS.to_owned(), values: Vec::new() };
+        query.push("", [first.kind().into(), first.value()]);
+        query.push("", [number(rows.start >> SHIFT), number((rows.end - 1) >> SHIFT)]);
+        for name in names {
+            query.push(ALSO, [name.kind().into(), name.value()]);
+        }
+        Some(query)
+    }
+
+    fn push(&mut self, text: &str, values: impl IntoIterator<Item = ValueRef<'a>>) {
+        self.sql.push_str(text);
+        self.values.extend(values.into_iter().map(ToSqlOutput::Borrowed));
+    }
+
+    fn narrow(&mut self, condition: &str, value: Option<impl Into<ValueRef<'a>>>) {
+        if let Some(value) = value {
+            self.push(condition, [value.into()]);
+        }
+    }
+}
+
+// The order of a cross join is kept: blocks first, then their rows, both from the newest, so that nothing is sorted.
+const BY_BLOCKS: &str = concat!(
+    columns!(),
+    "api_request_log_blocks AS noted CROSS JOIN api_request_log
+        ON id BETWEEN noted.block << 8 AND noted.block << 8 | 255
+     WHERE noted.kind = ? AND noted.name = ? AND noted.block BETWEEN ? AND ?"
+);
+const ALSO: &str = " AND EXISTS (SELECT 1 FROM api_request_log_blocks AS also
+                                  WHERE also.kind = ? AND also.name = ? AND also.block = noted.block)";
+
+fn query<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
+    let blocks = Query::by_blocks(rows, Name::asked(filter));
+    let (range, order) = match blocks {
+        // The plus leaves the bounds of the block to be those that rows are searched by.
+        Some(_) => (" AND +id >= ? AND +id < ?", " ORDER BY noted.block DESC, id DESC"),
+        None => (" AND id >= ? AND id < ?", " ORDER BY id DESC"),
+    };
+    let mut query = blocks.unwrap_or_else(Query::by_row);
+    query.push(range, [number(rows.start), number(rows.end)]);
+    query.narrow(" AND create_time >= ?", filter.from.map(|from| number(from.as_millis())));
+    query.narrow(" AND create_time < ?", filter.to.map(|to| number(to.as_millis())));
+    query.narrow(" AND key_id = ?", filter.key.map(|key| number(key.0)));
+    query.narrow(" AND token_id = ?", filter.token.map(|token| number(token.0)));
+    query.narrow(" AND model = ?", filter.model.as_deref());
+    query.narrow(" AND error_type = ?", filter.error_type.as_deref());
+    query.narrow(" AND status = ?", filter.status.as_deref());
+    query.push(order, []);
+    query.push(" LIMIT ?", [number(limit)]);
     query
 }
 
@@ -190,33 +231,41 @@ mod tests {
     use super::*;
     use crate::store::sqlite::tests::database;
 
+    fn plan(sql: &str, values: impl rusqlite::Params) -> String {
+        let (_dir, connection) = database();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let plan = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+        plan.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
     fn check(filter: &RecordFilter, expected: &str) {
-        let (_dir, mut connection) = database();
-        let tx = connection.transaction().unwrap();
-        let Query { sql, values } = query(filter, Page { before: Some(9), limit: 5 });
-        let mut statement = tx.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let plan = statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
-        let plan = plan.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+        let Query { sql, values } = query(filter, &(1..9), 5);
+        let plan = plan(&sql, rusqlite::params_from_iter(values));
         assert!(plan.contains(expected), "{filter:?}: {plan}");
-        assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{filter:?}: {plan}");
     }
 
     #[test]
-    fn every_page_comes_from_an_index_in_its_order() {
+    fn every_page_is_read_in_its_order_and_no_further_than_it_must() {
         let filter = RecordFilter::default;
         let at = Some(Timestamp::from_millis(1));
-        check(&filter(), "USING INTEGER PRIMARY KEY (rowid<?)");
+        let by_block = "SEARCH noted USING PRIMARY KEY (kind=? AND name=? AND block>? AND block<?); \
+                        SEARCH api_request_log USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+        check(&filter(), "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
         check(&RecordFilter { from: at, to: at, ..filter() }, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
-        check(
-            &RecordFilter { from: at, to: at, ..filter() },
-            "USING COVERING INDEX sqlite_autoindex_api_request_log_1",
-        );
-        check(&RecordFilter { from: at, ..filter() }, "USING COVERING INDEX sqlite_autoindex_api_request_log_1");
-        check(&RecordFilter { key: Some(KeyId(1)), ..filter() }, "USING INDEX api_request_log_key");
-        check(&RecordFilter { token: Some(TokenId(1)), ..filter() }, "USING INDEX api_request_log_token");
-        check(&RecordFilter { model: Some("m".into()), ..filter() }, "USING INDEX api_request_log_model");
-        check(&RecordFilter { status: Some("error".into()), ..filter() }, "USING INDEX api_request_log_errors");
-        check(&RecordFilter { error_type: Some("e".into()), ..filter() }, "USING INDEX api_request_log_error_type");
+        check(&RecordFilter { key: Some(KeyId(1)), ..filter() }, by_block);
+        check(&RecordFilter { token: Some(TokenId(1)), from: at, ..filter() }, by_block);
+        check(&RecordFilter { model: Some("m".into()), ..filter() }, by_block);
+        let both = RecordFilter { key: Some(KeyId(1)), model: Some("m".into()), ..filter() };
+        check(&both, "SEARCH also EXISTS USING PRIMARY KEY (kind=? AND name=? AND block=?)");
+        check(&RecordFilter { status: Some("error".into()), ..filter() }, by_block);
+        check(&RecordFilter { error_type: Some("e".into()), ..filter() }, by_block);
+    }
+
+    #[test]
+    fn the_rows_of_a_time_are_found_by_the_ids_of_calls() {
+        let plan = plan(SPAN, [first_call(Timestamp::from_millis(1)), first_call(Timestamp::from_millis(2))]);
+        assert!(plan.contains("USING COVERING INDEX sqlite_autoindex_api_request_log_1"), "{plan}");
     }
 
     #[test]

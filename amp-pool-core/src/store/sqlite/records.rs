@@ -5,18 +5,22 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rusqlite::{CachedStatement, Statement, Transaction, params};
+use rusqlite::{CachedStatement, Transaction, params};
 
 use super::{
     Failure, SqliteStore,
+    blocks::{Name, Notes},
     fields::{collect, int},
-    pages, statistics,
+    pages,
+    repeated::{Repeated, maybe, number},
+    statistics,
 };
 use crate::{
     id::CallId,
     store::{
         Attempt, Entry, GroupBy, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture, StoredRecord,
-        Totals, rows,
+        Totals,
+        rows::{self, Row},
     },
     time::Timestamp,
 };
@@ -43,9 +47,11 @@ const SETTLE: &str = "
         http_status_code = ?27, error_type = ?28, error_message = ?29
     WHERE call_id = ?30 AND outcome IS NULL";
 
+const ROW: &str = "SELECT id FROM api_request_log WHERE call_id = ?1";
+
 const INSERT_ATTEMPT: &str = "
     INSERT INTO api_request_attempts
-        (call_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
+        (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
          http_status_code, error_message, latency_ms, first_byte_ms,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
          reasoning_tokens, estimated, cost, price_version)
@@ -98,46 +104,74 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
     for change in changes(batch) {
         match change {
             Change { settled: Some(record), opened } => settled.extend(books.settle(record, opened.is_some())?),
-            Change { opened: Some(call), .. } => drop(write(&mut books.insert, &rows::opened(call))?),
+            Change { opened: Some(call), .. } => books.admit(call)?,
             Change { opened: None, settled: None } => {}
         }
     }
+    books.notes.write(tx)?;
     statistics::add(tx, &settled)
 }
 
-/// The statements of one batch, looked up once: finding one costs as much as binding it.
-struct Books<'tx> {
+/// The books as one batch writes them. Its statements are looked up once: finding one costs as much as binding it.
+struct Books<'tx, 'batch> {
     tx: &'tx Transaction<'tx>,
-    insert: CachedStatement<'tx>,
-    settle: CachedStatement<'tx>,
-    insert_attempt: CachedStatement<'tx>,
+    insert: Repeated<'tx>,
+    settle: Repeated<'tx>,
+    insert_attempt: Repeated<'tx>,
+    row: CachedStatement<'tx>,
+    notes: Notes<'batch>,
 }
 
-impl<'tx> Books<'tx> {
+impl<'tx, 'batch> Books<'tx, 'batch> {
     fn open(tx: &'tx Transaction<'_>) -> Result<Self, Failure> {
         Ok(Self {
             tx,
-            insert: tx.prepare_cached(INSERT)?,
-            settle: tx.prepare_cached(SETTLE)?,
-            insert_attempt: tx.prepare_cached(INSERT_ATTEMPT)?,
+            insert: Repeated::prepare(tx, INSERT)?,
+            settle: Repeated::prepare(tx, SETTLE)?,
+            insert_attempt: Repeated::prepare(tx, INSERT_ATTEMPT)?,
+            row: tx.prepare_cached(ROW)?,
+            notes: Notes::default(),
         })
+    }
+
+    /// Writes the row of a call that is not there yet.
+    fn admit(&mut self, call: &'batch Opened) -> Result<(), Failure> {
+        let row = rows::opened(call);
+        if let Some(id) = self.insert(&row)? {
+            self.notes.add(id, Name::all(&row));
+        }
+        Ok(())
     }
 
     /// Settles a call that is open or not there. Gives its row, or `None` when it was settled before.
     ///
     /// `is_new`: the call was opened in this very batch, so it is most likely not there yet. Either guess is made good.
-    fn settle(&mut self, record: &Record, is_new: bool) -> Result<Option<StoredRecord>, Failure> {
+    fn settle(&mut self, record: &'batch Record, is_new: bool) -> Result<Option<Row<'batch>>, Failure> {
         let row = rows::settled(record);
-        let Self { insert, settle, .. } = self;
-        let (likely, other) = if is_new { (insert, settle) } else { (settle, insert) };
-        if !write(likely, &row)? && !write(other, &row)? {
-            return Ok(None);
-        }
+        let written = match is_new {
+            true => self.insert(&row)?.map_or_else(|| self.close(&row), |id| Ok(Some(id)))?,
+            false => self.close(&row)?.map_or_else(|| self.insert(&row), |id| Ok(Some(id)))?,
+        };
+        let Some(id) = written else { return Ok(None) };
+        self.notes.add(id, Name::all(&row));
         for (n, attempt) in record.attempts.iter().enumerate() {
-            insert_attempt(&mut self.insert_attempt, row.call, n, attempt)?;
+            insert_attempt(&mut self.insert_attempt, id, n, attempt)?;
         }
         insert_losses(self.tx, record)?;
         Ok(Some(row))
+    }
+
+    /// Inserts a row. Gives its id, or `None` when the call has one.
+    fn insert(&mut self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
+        Ok(write(&mut self.insert, row)?.then(|| self.tx.last_insert_rowid()))
+    }
+
+    /// Closes the row of an open call. Gives its id, or `None` when no call is open under this name.
+    fn close(&mut self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
+        if !write(&mut self.settle, row)? {
+            return Ok(None);
+        }
+        Ok(Some(self.row.query_row([row.call.as_bytes()], |found| found.get(0))?))
     }
 }
 
@@ -164,69 +198,69 @@ fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
 }
 
 /// Whether `statement`, one of the two for rows, met its case and wrote the row.
-fn write(statement: &mut Statement<'_>, row: &StoredRecord) -> Result<bool, Failure> {
+fn write(statement: &mut Repeated<'_>, row: &Row<'_>) -> Result<bool, Failure> {
     let usage = &row.usage;
-    let changed = statement.execute(params![
-        row.create_time.as_millis(),
-        row.token.map(|token| token.0),
-        row.model,
-        row.format,
-        row.endpoint,
-        row.stream,
-        row.update_time.as_millis(),
-        row.key.map(|key| key.0),
-        row.provider,
-        row.upstream_format,
-        row.upstream_model,
-        int(usage.input()),
-        int(usage.total()),
-        int(usage.uncached_input),
-        int(usage.cache_read),
-        int(usage.cache_write_5m),
-        int(usage.cache_write_1h),
-        int(usage.output),
-        usage.reasoning.map(int),
-        row.cost.map(|usd| usd.0),
-        row.latency_ms.map(int),
-        row.first_byte_ms.map(int),
-        row.attempt_count,
-        row.estimated,
-        row.status(),
-        row.outcome.map(Outcome::as_str),
-        row.http_status,
-        row.error_type,
-        row.error_message,
-        row.call.as_bytes(),
+    let changed = statement.run([
+        number(row.create_time.as_millis()),
+        maybe(row.token.map(|token| token.0)),
+        row.model.into(),
+        row.format.into(),
+        row.endpoint.into(),
+        number(row.stream),
+        number(row.update_time.as_millis()),
+        maybe(row.key.map(|key| key.0)),
+        row.provider.into(),
+        row.upstream_format.into(),
+        row.upstream_model.into(),
+        number(int(usage.input())),
+        number(int(usage.total())),
+        number(int(usage.uncached_input)),
+        number(int(usage.cache_read)),
+        number(int(usage.cache_write_5m)),
+        number(int(usage.cache_write_1h)),
+        number(int(usage.output)),
+        maybe(usage.reasoning.map(int)),
+        maybe(row.cost.map(|usd| usd.0)),
+        maybe(row.latency_ms.map(int)),
+        maybe(row.first_byte_ms.map(int)),
+        number(row.attempt_count),
+        number(row.estimated),
+        row.status().into(),
+        row.outcome.map(Outcome::as_str).into(),
+        maybe(row.http_status),
+        row.error_type.into(),
+        row.error_message.into(),
+        row.call.as_bytes()[..].into(),
     ])?;
     Ok(changed == 1)
 }
 
-fn insert_attempt(statement: &mut Statement<'_>, call: CallId, n: usize, attempt: &Attempt) -> Result<(), Failure> {
+fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &Attempt) -> Result<(), Failure> {
     let usage = &attempt.usage;
-    statement.execute(params![
-        call.as_bytes(),
-        i64::try_from(n).unwrap_or(i64::MAX),
-        attempt.id.as_bytes(),
-        attempt.create_time.as_millis(),
-        attempt.key.0,
-        attempt.provider,
-        attempt.upstream_format.as_str(),
-        attempt.upstream_model,
-        attempt.served,
-        attempt.verdict,
-        attempt.http_status,
-        attempt.error_message,
-        int(attempt.latency_ms),
-        attempt.first_byte_ms.map(int),
-        int(usage.uncached_input),
-        int(usage.cache_read),
-        int(usage.cache_write_5m),
-        int(usage.cache_write_1h),
-        int(usage.output),
-        usage.reasoning.map(int),
-        attempt.estimated(),
-        attempt.cost.map(|usd| usd.0),
-        attempt.price_version,
+    statement.run([
+        number(row),
+        number(i64::try_from(n).unwrap_or(i64::MAX)),
+        attempt.id.as_bytes()[..].into(),
+        number(attempt.create_time.as_millis()),
+        number(attempt.key.0),
+        (&*attempt.provider).into(),
+        attempt.upstream_format.as_str().into(),
+        (&*attempt.upstream_model).into(),
+        number(attempt.served),
+        attempt.verdict.into(),
+        maybe(attempt.http_status),
+        attempt.error_message.as_deref().into(),
+        number(int(attempt.latency_ms)),
+        maybe(attempt.first_byte_ms.map(int)),
+        number(int(usage.uncached_input)),
+        number(int(usage.cache_read)),
+        number(int(usage.cache_write_5m)),
+        number(int(usage.cache_write_1h)),
+        number(int(usage.output)),
+        maybe(usage.reasoning.map(int)),
+        number(attempt.estimated()),
+        maybe(attempt.cost.map(|usd| usd.0)),
+        attempt.price_version.as_deref().into(),
     ])?;
     Ok(())
 }
@@ -245,11 +279,14 @@ fn insert_losses(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> {
 /// Resolves what is open, and counts it.
 fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     let mut open = collect(tx, pages::OPEN, &[], pages::read)?;
-    let mut settle = tx.prepare_cached(SETTLE)?;
-    for row in &mut open {
-        rows::interrupt(row, now);
+    let (mut settle, mut notes) = (Repeated::prepare(tx, SETTLE)?, Notes::default());
+    open.iter_mut().for_each(|row| rows::interrupt(row, now));
+    let rows: Vec<_> = open.iter().map(Row::of).collect();
+    for (row, StoredRecord { id, .. }) in rows.iter().zip(&open) {
         write(&mut settle, row)?;
+        notes.add(*id, Name::all(row));
     }
-    statistics::add(tx, &open)?;
+    notes.write(tx)?;
+    statistics::add(tx, &rows)?;
     Ok(open.len() as u64)
 }

@@ -1,82 +1,86 @@
 //! Sums per hour and day as rows of `api_request_stats`.
 
-use rusqlite::{Statement, ToSql, Transaction, params};
+use rusqlite::{ToSql, Transaction};
 
 use super::{
     Failure,
     fields::{Fields, each, int},
+    repeated::{Repeated, maybe, number},
 };
 use crate::{
     money::NanoUsd,
     store::{
-        GroupBy, StoredRecord, Totals,
+        GroupBy, Totals,
         rollup::{Group, Span, roll_up},
+        rows::Row,
     },
     time::Timestamp,
 };
 
-// A sum that would leave 64 bits stops at the largest number: SQLite would make a float of it, which a strict table
-// refuses, and then no batch could be written any more.
+// Numbered as below: the same values are bound to both. A sum that would leave 64 bits stops at the largest number: SQLite
+// would make a float of it, which a strict table refuses, and then no batch could be written any more.
 const ADD: &str = "
+    UPDATE api_request_stats SET
+        update_time           = max(update_time, ?1),
+        requests              = requests + ?8,
+        errors                = errors + ?9,
+        uncached_input_tokens = min(uncached_input_tokens, 0x7fffffffffffffff - ?10) + ?10,
+        cache_read_tokens     = min(cache_read_tokens, 0x7fffffffffffffff - ?11) + ?11,
+        cache_write_5m_tokens = min(cache_write_5m_tokens, 0x7fffffffffffffff - ?12) + ?12,
+        cache_write_1h_tokens = min(cache_write_1h_tokens, 0x7fffffffffffffff - ?13) + ?13,
+        output_tokens         = min(output_tokens, 0x7fffffffffffffff - ?14) + ?14,
+        reasoning_tokens      = coalesce(min(reasoning_tokens, 0x7fffffffffffffff - ?15) + ?15, reasoning_tokens, ?15),
+        cost                  = min(cost, 0x7fffffffffffffff - max(?16, 0)) + ?16,
+        unpriced              = unpriced + ?17,
+        latency_ms            = min(latency_ms, 0x7fffffffffffffff - ?18) + ?18,
+        first_byte_ms         = min(first_byte_ms, 0x7fffffffffffffff - ?19) + ?19,
+        first_bytes           = first_bytes + ?20
+    WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7";
+
+const BEGIN: &str = "
     INSERT INTO api_request_stats
         (create_time, update_time, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
          reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
-    ON CONFLICT (granularity, bucket_start, key_id, model, provider, token_id) DO UPDATE SET
-        update_time           = max(update_time, excluded.update_time),
-        requests              = requests + excluded.requests,
-        errors                = errors + excluded.errors,
-        uncached_input_tokens = min(uncached_input_tokens, 0x7fffffffffffffff - excluded.uncached_input_tokens)
-                                + excluded.uncached_input_tokens,
-        cache_read_tokens     = min(cache_read_tokens, 0x7fffffffffffffff - excluded.cache_read_tokens)
-                                + excluded.cache_read_tokens,
-        cache_write_5m_tokens = min(cache_write_5m_tokens, 0x7fffffffffffffff - excluded.cache_write_5m_tokens)
-                                + excluded.cache_write_5m_tokens,
-        cache_write_1h_tokens = min(cache_write_1h_tokens, 0x7fffffffffffffff - excluded.cache_write_1h_tokens)
-                                + excluded.cache_write_1h_tokens,
-        output_tokens         = min(output_tokens, 0x7fffffffffffffff - excluded.output_tokens)
-                                + excluded.output_tokens,
-        reasoning_tokens      = coalesce(min(reasoning_tokens, 0x7fffffffffffffff - excluded.reasoning_tokens)
-                                         + excluded.reasoning_tokens, reasoning_tokens, excluded.reasoning_tokens),
-        cost                  = min(cost, 0x7fffffffffffffff - max(excluded.cost, 0)) + excluded.cost,
-        unpriced              = unpriced + excluded.unpriced,
-        latency_ms            = min(latency_ms, 0x7fffffffffffffff - excluded.latency_ms) + excluded.latency_ms,
-        first_byte_ms         = min(first_byte_ms, 0x7fffffffffffffff - excluded.first_byte_ms) + excluded.first_byte_ms,
-        first_bytes           = first_bytes + excluded.first_bytes";
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
-/// Counts settled calls.
-pub(super) fn add(tx: &Transaction<'_>, settled: &[StoredRecord]) -> Result<(), Failure> {
+/// Counts settled calls. Nearly always the row is there, and an upsert that meets one costs twice as much as an update.
+pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failure> {
     let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default();
-    let mut statement = tx.prepare_cached(ADD)?;
-    roll_up(settled).iter().try_for_each(|(group, sums)| add_group(&mut statement, group, sums, now))
+    let mut add = Repeated::prepare(tx, ADD)?;
+    for (group, sums) in &roll_up(settled) {
+        if !write(&mut add, group, sums, now)? {
+            write(&mut Repeated::prepare(tx, BEGIN)?, group, sums, now)?;
+        }
+    }
+    Ok(())
 }
 
-fn add_group(statement: &mut Statement<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<(), Failure> {
+fn write(statement: &mut Repeated<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<bool, Failure> {
     let usage = &sums.usage;
-    statement.execute(params![
-        now.as_millis(),
-        group.span.as_str(),
-        group.start.as_millis(),
-        group.key,
-        group.model,
-        group.provider,
-        group.token,
-        int(sums.requests),
-        int(sums.errors),
-        int(usage.uncached_input),
-        int(usage.cache_read),
-        int(usage.cache_write_5m),
-        int(usage.cache_write_1h),
-        int(usage.output),
-        usage.reasoning.map(int),
-        sums.cost.0,
-        int(sums.unpriced),
-        int(sums.latency_ms),
-        int(sums.first_byte_ms),
-        int(sums.first_bytes),
+    let changed = statement.run([
+        number(now.as_millis()),
+        group.span.as_str().into(),
+        number(group.start.as_millis()),
+        number(group.key),
+        group.model.into(),
+        group.provider.into(),
+        number(group.token),
+        number(int(sums.requests)),
+        number(int(sums.errors)),
+        number(int(usage.uncached_input)),
+        number(int(usage.cache_read)),
+        number(int(usage.cache_write_5m)),
+        number(int(usage.cache_write_1h)),
+        number(int(usage.output)),
+        maybe(usage.reasoning.map(int)),
+        number(sums.cost.0),
+        number(int(sums.unpriced)),
+        number(int(sums.latency_ms)),
+        number(int(sums.first_byte_ms)),
+        number(int(sums.first_bytes)),
     ])?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 macro_rules! select_by {

@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     format::Format,
-    id::CallId,
+    id::{CallId, KeyId},
     keys::KeySpec,
     secret::Secret,
-    store::{ConfigStore as _, Entry, Opened, Outcome, Record, RecordStore as _},
+    store::{ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -85,7 +85,7 @@ async fn a_full_disk_refuses_a_batch_whole_and_takes_it_when_there_is_room() {
 #[tokio::test]
 async fn absurd_counts_never_stop_the_books() {
     use crate::{
-        id::{AttemptId, KeyId},
+        id::AttemptId,
         money::NanoUsd,
         store::{Attempt, GroupBy},
         usage::{Usage, UsageSource},
@@ -143,6 +143,40 @@ fn cost_can_be_read_as_decimal_text() {
     check(Some(-30_000_000), Some("-0.030000000"));
     check(Some(i64::MAX), Some("9223372036.854775807"));
     check(Some(i64::MIN), Some("-9223372036.854775808"));
+}
+
+#[test]
+fn calls_of_an_older_schema_are_found_as_before_and_leave_with_their_attempts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.db");
+    let mut connection = Connection::open(&path).unwrap();
+    migrate::run(&mut connection, &path, &migrate::STEPS[..1], NOW).unwrap();
+    let write = "
+        INSERT INTO api_request_log (id, create_time, update_time, call_id, model, key_id, format, endpoint, stream, status,
+                                     outcome, error_type)
+        VALUES (1, 0, 0, x'00112233445566778899aabbccddee01', 'm', 7, 'chat', '', 0, 'success', 'done', NULL),
+               (900, 0, 0, x'00112233445566778899aabbccddee02', 'm', 8, 'chat', '', 0, 'error', 'failed', 'upstream');
+        INSERT INTO api_request_attempts
+        VALUES (x'00112233445566778899aabbccddee01', 0, zeroblob(16), 0, 7, '', '', '', 1, 'answer', NULL, NULL, 0, NULL,
+                0, 0, 0, 0, 0, NULL, 0, NULL, NULL)";
+    connection.execute_batch(write).unwrap();
+    migrate::run(&mut connection, &path, migrate::STEPS, NOW).unwrap();
+
+    let tx = connection.transaction().unwrap();
+    let find = |filter: RecordFilter| {
+        let found = pages::list(&tx, &filter, Page { before: None, limit: 9 }).unwrap();
+        found.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(find(RecordFilter { key: Some(KeyId(7)), ..RecordFilter::default() }), [1]);
+    assert_eq!(find(RecordFilter { model: Some("m".into()), ..RecordFilter::default() }), [900, 1]);
+    assert_eq!(find(RecordFilter { status: Some("error".into()), ..RecordFilter::default() }), [900]);
+    assert_eq!(find(RecordFilter { error_type: Some("upstream".into()), ..RecordFilter::default() }), [900]);
+    let call = pages::list(&tx, &RecordFilter::default(), Page { before: Some(2), limit: 9 }).unwrap()[0].call;
+    assert_eq!(pages::get(&tx, call).unwrap().unwrap().attempts.len(), 1);
+
+    tx.execute("DELETE FROM api_request_log WHERE id = 1", []).unwrap();
+    let left: i64 = tx.query_row("SELECT count(*) FROM api_request_attempts", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Lists of records.
 
-use super::samples::{ALL, at, failure, open_entry, record, settle_entry};
+use super::samples::{ALL, at, failure, open_entry, opened, record, settle_entry};
 use crate::{
     id::{KeyId, TokenId},
-    store::{Entry, Page, RecordFilter, Store, StoredRecord},
+    store::{Entry, Opened, Page, Record, RecordFilter, Store, StoredRecord},
 };
 
 /// Every third call failed, every seventh is still open, and they were settled out of their order.
@@ -83,4 +83,32 @@ pub(super) async fn every_filter_narrows(store: &dyn Store) {
 
     let nobody = RecordFilter { model: Some("' OR 1=1 --".into()), ..any() };
     assert!(list(store, nobody, ALL).await.is_empty());
+}
+
+/// Whatever a store does to find the rare among the many: it finds all of it, and nothing else.
+pub(super) async fn the_rare_is_found_among_the_many(store: &dyn Store) {
+    const CALLS: u16 = 1_100;
+    let rare = |n: u16| Record { opened: Opened { model: "rare".into(), ..opened(n) }, ..failure(n) };
+    let settle = |n: u16| settle_entry(&if n.is_multiple_of(270) { rare(n) } else { record(n) });
+    let entries: Vec<Entry> = (1..CALLS).map(settle).collect();
+    for batch in entries.chunks(100) {
+        store.commit(batch.into()).await.unwrap();
+    }
+
+    let mut expected = list(store, RecordFilter::default(), Page { before: None, limit: u32::from(CALLS) }).await;
+    expected.retain(|row| row.model == "rare");
+    assert_eq!(expected.len(), 4);
+    let (status, error_type) = (Some("error".to_owned()), Some("rate_limited".to_owned()));
+    let (model, token) = (Some("rare".to_owned()), Some(TokenId(1)));
+    for filter in [
+        RecordFilter { model: model.clone(), ..RecordFilter::default() },
+        RecordFilter { status, token, ..RecordFilter::default() },
+        RecordFilter { error_type, model, token, ..RecordFilter::default() },
+    ] {
+        for limit in [1, 3, 9] {
+            assert_eq!(walk(store, &filter, limit).await, expected, "{filter:?}");
+        }
+    }
+    let elsewhere = RecordFilter { token: Some(TokenId(2)), model: Some("rare".into()), ..RecordFilter::default() };
+    assert!(list(store, elsewhere, ALL).await.is_empty());
 }

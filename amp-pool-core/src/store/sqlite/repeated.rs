@@ -1,0 +1,95 @@
+//! Statements that are run for one row after another.
+
+use rusqlite::{
+    CachedStatement, Connection,
+    types::{ToSqlOutput, Value, ValueRef},
+};
+
+use super::Failure;
+
+/// A statement that binds only what differs from the row before.
+///
+/// Rows of the books are much alike, and SQLite keeps what is bound: handing it the same text again would cost more than
+/// comparing it.
+pub(super) struct Repeated<'c> {
+    statement: CachedStatement<'c>,
+    /// What is bound, as far as it may come again.
+    bound: Vec<Option<Value>>,
+}
+
+impl<'c> Repeated<'c> {
+    /// `sql`, parsed now or earlier.
+    pub(super) fn prepare(connection: &'c Connection, sql: &str) -> Result<Self, Failure> {
+        Ok(Self { statement: connection.prepare_cached(sql)?, bound: Vec::new() })
+    }
+
+    /// Runs the statement with `row` as its values, in order. Gives how many rows were changed.
+    pub(super) fn run<const N: usize>(&mut self, row: [ValueRef<'_>; N]) -> Result<usize, Failure> {
+        for (at, value) in row.into_iter().enumerate() {
+            self.bind(at, value)?;
+        }
+        Ok(self.statement.raw_execute()?)
+    }
+
+    fn bind(&mut self, at: usize, value: ValueRef<'_>) -> Result<(), Failure> {
+        if self.bound.len() <= at {
+            self.bound.resize(at + 1, None);
+        }
+        let bound = &mut self.bound[at];
+        if bound.as_ref().is_some_and(|bound| ValueRef::from(bound) == value) {
+            return Ok(());
+        }
+        *bound = may_come_again(value);
+        Ok(self.statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?)
+    }
+}
+
+/// The value to compare the next one with. Bytes are ids, and no id comes twice.
+fn may_come_again(value: ValueRef<'_>) -> Option<Value> {
+    match value {
+        ValueRef::Blob(_) => None,
+        value => value.try_into().ok(),
+    }
+}
+
+/// A number.
+pub(super) fn number<'a>(number: impl Into<i64>) -> ValueRef<'a> {
+    ValueRef::Integer(number.into())
+}
+
+/// A number that may be missing.
+pub(super) fn maybe<'a>(number: Option<impl Into<i64>>) -> ValueRef<'a> {
+    number.map_or(ValueRef::Null, |number| ValueRef::Integer(number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_the_same_is_written_all_the_same() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (a, b, c)").unwrap();
+        let mut insert = Repeated::prepare(&connection, "INSERT INTO t VALUES (?1, ?2, ?3)").unwrap();
+        let rows = [(1, Some(1), "x"), (1, None, "x"), (2, None, "y"), (2, Some(3), "x")];
+        for (a, b, c) in rows {
+            assert_eq!(insert.run([number(a), maybe(b), c.into()]).unwrap(), 1);
+        }
+
+        let mut select = connection.prepare("SELECT a, b, c FROM t ORDER BY rowid").unwrap();
+        let found = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))).unwrap();
+        let found: Vec<(i32, Option<i32>, String)> = found.map(Result::unwrap).collect();
+        assert_eq!(found, rows.map(|(a, b, c)| (a, b, c.to_owned())));
+    }
+
+    #[test]
+    fn a_statement_that_is_prepared_again_begins_anew() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        for _ in 0..2 {
+            Repeated::prepare(&connection, "INSERT INTO t VALUES (?1)").unwrap().run([number(7)]).unwrap();
+        }
+        let sum: i64 = connection.query_row("SELECT sum(a) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(sum, 14);
+    }
+}
