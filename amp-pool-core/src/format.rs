@@ -39,6 +39,16 @@ impl Format {
             Self::Responses => "responses",
         }
     }
+
+    /// The path on which calls of this format come and go.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Messages => "/v1/messages",
+            Self::Responses => "/v1/responses",
+        }
+    }
 }
 
 impl fmt::Display for Format {
@@ -151,6 +161,7 @@ mod messages;
 mod meter;
 mod opening;
 mod peek;
+mod plain;
 mod problem;
 mod responses;
 mod splice;

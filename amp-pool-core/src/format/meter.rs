@@ -3,6 +3,8 @@
 //! A meter is shown every frame and gives nothing back to the stream: it can not break, delay or change traffic, and it
 //! takes any bytes. How each format tells its numbers stands in the format's own folder; here is what they share.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use memchr::memmem;
 
@@ -294,9 +296,12 @@ fn read_whole(counter: &mut Counter, body: &[u8], tally: &mut Tally) {
     }
 }
 
-/// Whether one of the words stands in the body without which nothing is an error.
+/// The words without which nothing is an error, each ready to be searched for.
+static WORDS_OF_FAILURE: LazyLock<[memmem::Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"error\"", "\"base_resp\"", "\"failed\""].map(memmem::Finder::new));
+
 fn may_be_failure(body: &[u8]) -> bool {
-    ["\"error\"", "\"base_resp\"", "\"failed\""].iter().any(|word| memmem::find(body, word.as_bytes()).is_some())
+    WORDS_OF_FAILURE.iter().any(|word| word.find(body).is_some())
 }
 
 fn looks_like_json(body: &[u8]) -> bool {

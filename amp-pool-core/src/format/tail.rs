@@ -4,23 +4,38 @@
 //! everything else a meter does. What is found is a member of the outermost object, or nothing: behind it exactly one
 //! object is closed, and a quote inside of a text has a backslash before it.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{Finder, FinderRev};
 use serde_json::value::RawValue;
 
 /// How much may stand behind the member. A longer rest is not looked through: then the answer is read in order.
 const REST_MAX: usize = 4 << 10;
 
-/// The value of the last member of the outermost object whose name, with its quotes, is `quoted`.
-pub(super) fn member<'a>(json: &'a [u8], quoted: &str) -> Option<&'a RawValue> {
-    let name = memmem::rfind(json, quoted.as_bytes())?;
-    let value = json[name + quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
+/// Where the name is looked for first. Looking forward through the end is faster than looking backward.
+const END: usize = 1 << 10;
+
+const NAME: &str = "\"usage\"";
+static FORWARD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NAME));
+static BACKWARD: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(NAME));
+
+/// The value of the last `usage` of the outermost object.
+pub(super) fn usage(json: &[u8]) -> Option<&RawValue> {
+    let value = last(json)?;
     let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
     let found = values.next()?.ok()?;
     closes_one(&value[values.byte_offset()..]).then_some(found)
 }
 
+/// What stands behind the name and colon of the last `usage` of all.
+pub(super) fn last(json: &[u8]) -> Option<&[u8]> {
+    let end = json.len().saturating_sub(END);
+    let at = FORWARD.find_iter(&json[end..]).last().map(|at| end + at).or_else(|| BACKWARD.rfind(json))?;
+    json[at + NAME.len()..].trim_ascii_start().strip_prefix(b":")
+}
+
 /// Whether `rest` closes one object more than it opens, and ends with that.
-fn closes_one(rest: &[u8]) -> bool {
+pub(super) fn closes_one(rest: &[u8]) -> bool {
     let (mut depth, mut in_text, mut escaped) = (1_u32, false, false);
     for (at, byte) in rest.iter().enumerate().take(REST_MAX) {
         match byte {
@@ -44,7 +59,7 @@ mod tests {
     use super::*;
 
     fn check(json: &str, expected: Option<&str>) {
-        assert_eq!(member(json.as_bytes(), "\"usage\"").map(RawValue::get), expected, "{json}");
+        assert_eq!(usage(json.as_bytes()).map(RawValue::get), expected, "{json}");
     }
 
     #[test]
@@ -61,6 +76,13 @@ mod tests {
         check(r#"{"usage":{"n":1}}}"#, None);
         check(r#"{"usage":"#, None);
         check("", None);
+    }
+
+    #[test]
+    fn it_is_found_far_from_the_end_and_on_the_border_as_well() {
+        for rest in (END - 12..END + 4).chain([2 * END]) {
+            check(&format!(r#"{{"usage":1,"a":"{}"}}"#, "x".repeat(rest)), Some("1"));
+        }
     }
 
     #[test]

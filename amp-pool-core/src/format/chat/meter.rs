@@ -95,8 +95,15 @@ struct Holder {
 
 /// What a chunk or an answer tells it used, wherever in it that stands.
 pub(super) fn usage(json: &[u8]) -> Option<Usage> {
-    let last = || serde_json::from_str(tail::member(json, "\"usage\"")?.get()).ok();
-    last().and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
+    last(json).and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
+}
+
+/// The numbers at the end, where nearly all servers tell them.
+fn last(json: &[u8]) -> Option<OpenAiTokens> {
+    match OpenAiTokens::plain(tail::last(json)?) {
+        Some((tokens, rest)) => tail::closes_one(rest).then_some(tokens),
+        None => serde_json::from_str(tail::usage(json)?.get()).ok(),
+    }
 }
 
 /// The same for answers that tell it elsewhere, or before a long rest.

@@ -44,7 +44,7 @@ impl Counter {
 
     pub(in crate::format) fn whole(&mut self, json: &[u8], tally: &mut Tally) {
         let in_order = || serde_json::from_slice::<Message<'_>>(json).ok()?.usage;
-        self.take_usage(tail::member(json, "\"usage\"").or_else(in_order), tally);
+        self.take_usage(tail::usage(json).or_else(in_order), tally);
         tally.is_final = true;
     }
 

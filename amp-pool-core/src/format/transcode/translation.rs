@@ -112,7 +112,7 @@ impl Translation {
         self.fit(&mut request, &mut losses, &mut back)?;
         back.expect_input(count::tokens(&request));
         let body = codec::write_request(&request, self, &mut losses, &mut back)?;
-        Ok(Sent { body, path: path(self.upstream), losses, back })
+        Ok(Sent { body, path: self.upstream.path(), losses, back })
     }
 
     /// A limit above what the model writes is refused by some providers.
@@ -164,12 +164,4 @@ fn refuse_silence(client: Format, request: &Request) -> Result<(), Reject> {
     }
     let field = if client == Format::Responses { "input" } else { "messages" };
     Err(Reject::field(field, format!("`{field}` is empty: say something")))
-}
-
-fn path(upstream: Format) -> &'static str {
-    match upstream {
-        Format::Chat => "/v1/chat/completions",
-        Format::Messages => "/v1/messages",
-        Format::Responses => "/v1/responses",
-    }
 }
