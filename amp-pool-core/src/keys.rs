@@ -16,7 +16,9 @@ use crate::{
 };
 
 pub use health::{Condition, Health, KeyState, Lesson};
-pub use live::{KeyStatus, LiveKey, LiveKeyError, ModelStatus};
+#[cfg(feature = "pool")]
+pub(crate) use live::OUR_USER_AGENT;
+pub use live::{KeyStatus, LiveKey, LiveKeyError, Manner, ModelStatus};
 pub use wheel::Wheel;
 
 /// A key as its operator wrote it.

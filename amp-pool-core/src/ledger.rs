@@ -105,14 +105,14 @@ pub struct Slot(mpsc::OwnedPermit<Message>);
 
 impl Slot {
     /// Queues the settlement. Never blocks and never fails; may be called in a `Drop`.
-    pub fn settle(self, record: Record) {
-        self.0.send(Message::Write(Entry::Settled(Box::new(record)), None));
+    pub fn settle(self, record: Box<Record>) {
+        self.0.send(Message::Write(Entry::Settled(record), None));
     }
 
     /// Queues the settlement; the future is ready when it is durable.
-    pub fn settle_durably(self, record: Record) -> Durable {
+    pub fn settle_durably(self, record: Box<Record>) -> Durable {
         let (done, written) = oneshot::channel();
-        self.0.send(Message::Write(Entry::Settled(Box::new(record)), Some(done)));
+        self.0.send(Message::Write(Entry::Settled(record), Some(done)));
         Durable(written)
     }
 }

@@ -28,7 +28,6 @@ pub mod routing;
 mod stage;
 
 pub use body::PoolBody;
-pub(crate) use headers::OUR_USER_AGENT;
 pub use stage::{Admitted, Arrived, Ask, Call, Known, Routed};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Condition, Egress, Health, Key, KeyState};
+use http::{HeaderMap, HeaderValue, Uri, header};
+
+use super::{Condition, Egress, Health, Key, KeySpec, KeyState};
 use crate::{
     format::Format,
     provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
+    secret::Secret,
     time::Timestamp,
 };
 
@@ -21,7 +24,7 @@ pub struct LiveKey {
     pub health: Arc<Health>,
     /// Fitness of the way to its upstream, shared by all keys that take the same.
     pub link: Arc<Health>,
-    upstreams: Vec<(Format, Upstream)>,
+    manners: Vec<Manner>,
 }
 
 /// Why a key can not be put in service.
@@ -69,19 +72,22 @@ impl LiveKey {
         let provider = presets.get(&spec.provider).ok_or_else(|| LiveKeyError::Provider(spec.provider.clone()))?;
         provider.check_credential(&spec.api_key).map_err(LiveKeyError::Credential)?;
         let formats: Vec<_> = spec.formats.clone().unwrap_or_else(|| provider.formats().collect());
-        let upstreams = formats
-            .into_iter()
-            .map(|format| Ok((format, provider.upstream(format, spec.base_url.as_deref())?)))
-            .collect::<Result<_, BaseUrlError>>()
-            .map_err(LiveKeyError::BaseUrl)?;
+        let manners =
+            formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
-        Ok(Self { provider: provider.clone(), egress, health, link, upstreams, key })
+        Ok(Self { provider: provider.clone(), egress, health, link, manners, key })
     }
 
-    /// How to speak `format` to its upstream. `None`: it does not.
+    /// How it is spoken to in `format`. `None`: it does not speak that.
+    #[must_use]
+    pub fn manner(&self, format: Format) -> Option<&Manner> {
+        self.manners.iter().find(|manner| manner.format == format)
+    }
+
+    /// Its upstream in `format`. `None`: it does not speak that.
     #[must_use]
     pub fn upstream(&self, format: Format) -> Option<&Upstream> {
-        self.upstreams.iter().find(|(spoken, _)| *spoken == format).map(|(_, upstream)| upstream)
+        self.manner(format).map(|manner| &manner.upstream)
     }
 
     /// The formats in which it serves `model`.
@@ -89,10 +95,10 @@ impl LiveKey {
         let spec = &self.key.spec;
         let denied = spec.models_denied.iter().any(|pattern| pattern.matches(model));
         let own = (!spec.models.is_empty()).then(|| spec.models.iter().any(|pattern| pattern.matches(model)));
-        self.upstreams
+        self.manners
             .iter()
-            .filter(move |(_, upstream)| !denied && own.unwrap_or_else(|| upstream.serves(model)))
-            .map(|(format, _)| *format)
+            .filter(move |manner| !denied && own.unwrap_or_else(|| manner.upstream.serves(model)))
+            .map(|manner| manner.format)
     }
 
     /// Whether it is known to serve `model` by name, and not just because it serves whatever it is asked for.
@@ -122,6 +128,47 @@ impl LiveKey {
             None => KeyStatus::of_models(models),
         }
     }
+}
+
+/// How a key speaks one format. Made once, because every request needs it.
+pub struct Manner {
+    /// The format.
+    pub format: Format,
+    /// What is known of the upstream.
+    pub upstream: Upstream,
+    /// The path on which calls of this format come and go.
+    pub path: &'static str,
+    /// Where that path leads.
+    pub url: Uri,
+    /// What every request says: the key's own headers and its credential.
+    pub headers: HeaderMap,
+}
+
+/// Our own User-Agent.
+pub(crate) const OUR_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("amp-pool/", env!("CARGO_PKG_VERSION")));
+
+impl Manner {
+    fn new(spec: &KeySpec, provider: &Provider, format: Format) -> Result<Self, LiveKeyError> {
+        let upstream = provider.upstream(format, spec.base_url.as_deref()).map_err(LiveKeyError::BaseUrl)?;
+        let path = format.path();
+        let url = upstream.url(path).and_then(|url| url.parse().ok());
+        let url = url.ok_or(LiveKeyError::BaseUrl(BaseUrlError::Address))?;
+        let headers = headers(&spec.egress, &upstream, &spec.api_key).map_err(LiveKeyError::Credential)?;
+        Ok(Self { format, upstream, path, url, headers })
+    }
+}
+
+fn headers(egress: &Egress, upstream: &Upstream, credential: &Secret) -> Result<HeaderMap, CredentialError> {
+    let mut headers = HeaderMap::new();
+    // What we read we must be able to read, and what passes must pass unchanged.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, egress.user_agent.clone().unwrap_or(OUR_USER_AGENT));
+    for (name, value) in &egress.headers {
+        headers.insert(name, value.clone());
+    }
+    upstream.auth().apply(credential, &mut headers)?;
+    Ok(headers)
 }
 
 /// The state of a key, for people.

@@ -11,8 +11,7 @@ use super::Prober;
 use crate::{
     balance::{Place, Probe, Refusal, RefusalKind, Run, Told},
     format::Chain,
-    keys::LiveKey,
-    service::OUR_USER_AGENT,
+    keys::{LiveKey, OUR_USER_AGENT},
     transport::{Outgoing, UpstreamBody},
 };
 

@@ -43,9 +43,12 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// Tries keys. The innermost service.
 #[derive(Clone)]
-pub struct Attempts {
+pub struct Attempts(Arc<Means>);
+
+/// What trying takes.
+struct Means {
     transport: Arc<dyn Transport>,
-    limits: Limits,
+    limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     seal: SealSecret,
 }
@@ -57,7 +60,7 @@ impl Attempts {
     /// Sends by `transport`, within `limits`.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>, seal: SealSecret) -> Self {
-        Self { transport, limits, clock, seal }
+        Self(Arc::new(Means { transport, limits: Arc::new(limits), clock, seal }))
     }
 }
 
@@ -71,22 +74,24 @@ impl Service<Admitted> for Attempts {
     }
 
     fn call(&mut self, admitted: Admitted) -> ResponseFuture {
-        let this = self.clone();
-        Box::pin(async move { this.run(admitted).await })
+        let means = Arc::clone(&self.0);
+        Box::pin(async move { means.run(admitted).await })
     }
 }
+
+// What is rarely done is boxed where it is awaited: a future is as large as its largest branch, and each call makes one.
 
 /// How one try went.
 enum Step {
     /// The client has its answer.
     Answered(Response),
     /// Another key may do better.
-    Failed(Box<Recorder>, Failure),
+    Failed(Recorder, Failure),
     /// The request can not be put into the upstream's format; nothing was sent.
-    Rejected(Box<Recorder>, Error),
+    Rejected(Recorder, Error),
 }
 
-impl Attempts {
+impl Means {
     async fn run(&self, Admitted { routed, mut recorder }: Admitted) -> Result<Response, Error> {
         let mut tried = Vec::new();
         let mut last: Option<Failure> = None;
@@ -95,23 +100,23 @@ impl Attempts {
             let choice = routed.plan.choose(want(&routed, &tried, refused.is_none()));
             let Choice::Seat(at) = choice else {
                 return Err(match refused {
-                    Some(error) => self.reject(&routed, recorder, error).await,
-                    None => self.give_up(&routed, recorder, last, choice).await,
+                    Some(error) => Box::pin(self.reject(&routed, recorder, error)).await,
+                    None => Box::pin(self.give_up(&routed, recorder, last, choice)).await,
                 });
             };
             if last.is_some() && ambient::now().saturating_duration_since(routed.call.started) > self.limits.failover {
-                return Err(self.give_up(&routed, recorder, last, Choice::Exhausted).await);
+                return Err(Box::pin(self.give_up(&routed, recorder, last, Choice::Exhausted)).await);
             }
             tried.push(at);
             match self.attempt(&routed, &routed.plan.seats()[at], recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
-                    recorder = *unfinished;
+                    recorder = unfinished;
                     last = Some(failure.beside(last));
                 }
                 // A key that speaks the caller's own format may still take it.
                 Step::Rejected(untouched, error) => {
-                    recorder = *untouched;
+                    recorder = untouched;
                     refused = Some(error);
                 }
             }
@@ -124,7 +129,7 @@ impl Attempts {
         let format = seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format);
         let Prepared { outgoing, way } = match self.prepare(routed, seat, format) {
             Ok(prepared) => prepared,
-            Err(error) => return Step::Rejected(Box::new(recorder), error),
+            Err(error) => return Step::Rejected(recorder, error),
         };
         recorder.begin(&seat.key, format, model);
         let failure = match self.send(routed, outgoing).await {
@@ -140,15 +145,17 @@ impl Attempts {
                     Err(failure) => failure,
                 }
             }
-            Ok(answer) => match self.refusal(seat, answer).await {
-                Refusal::OfTheCaller(response) => return Step::Answered(self.pass_on(way, recorder, response).await),
+            Ok(answer) => match Box::pin(self.refusal(seat, answer)).await {
+                Refusal::OfTheCaller(response) => {
+                    return Step::Answered(Box::pin(self.pass_on(way, recorder, response)).await);
+                }
                 Refusal::OfTheKey(failure) => failure,
             },
         };
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
-        Step::Failed(Box::new(recorder), failure)
+        Step::Failed(recorder, failure)
     }
 }
 
@@ -160,7 +167,7 @@ fn want<'a>(routed: &'a Routed, tried: &'a [usize], translates: bool) -> Want<'a
 }
 
 /// Sending.
-impl Attempts {
+impl Means {
     async fn send(&self, routed: &Routed, outgoing: Outgoing) -> Result<http::Response<UpstreamBody>, Failure> {
         let patience = self.patience(routed);
         match tokio::time::timeout(patience, self.transport.send(outgoing)).await {
@@ -183,7 +190,7 @@ struct Come {
 }
 
 /// Serving.
-impl Attempts {
+impl Means {
     async fn serve(&self, routed: &Routed, way: Way, mut recorder: Recorder, come: Come) -> Response {
         let status = come.head.status;
         recorder.verdict(Verdict::Answer.as_str(), Some(status.as_u16()), None);
@@ -196,7 +203,7 @@ impl Attempts {
                 if routed.call.ask.stream {
                     return tell_losses(self.serve_translated(routed, *back, recorder, come), &losses);
                 }
-                self.serve_whole(routed, *back, losses, recorder, come).await
+                Box::pin(self.serve_whole(routed, *back, losses, recorder, come)).await
             }
         }
     }

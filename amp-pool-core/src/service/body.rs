@@ -7,6 +7,7 @@ use std::{
     collections::VecDeque,
     future::Future as _,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -46,8 +47,8 @@ impl PoolBody {
         Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
-    pub(super) fn metered(metered: Metered) -> Self {
-        Self(Kind::Metered(Box::new(metered)))
+    pub(super) fn metered(metered: Box<Metered>) -> Self {
+        Self(Kind::Metered(metered))
     }
 }
 
@@ -97,7 +98,7 @@ pub(super) struct Parts {
     pub(super) upstream: UpstreamBody,
     pub(super) meter: Option<Meter>,
     pub(super) rewrite: Rewrite,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     /// How long the upstream may be silent.
     pub(super) idle: std::time::Duration,
     /// The call ends here, whatever it does.
@@ -149,8 +150,8 @@ enum Rang {
 
 impl Metered {
     /// A body that begins with `opening`, frames that have come already.
-    pub(super) fn new(parts: Parts, recorder: Recorder, opening: Vec<Bytes>) -> Self {
-        let mut metered = Self {
+    pub(super) fn new(parts: Parts, recorder: Recorder, opening: Vec<Bytes>) -> Box<Self> {
+        let mut metered = Box::new(Self {
             parts,
             recorder: Some(recorder),
             free: VecDeque::new(),
@@ -158,7 +159,7 @@ impl Metered {
             phase: Phase::Flowing,
             last_byte: ambient::now(),
             timer: None,
-        };
+        });
         for frame in opening {
             metered.take(frame);
         }
@@ -180,7 +181,7 @@ impl Metered {
     ///
     /// # Cancel safety
     /// Dropping the future is a client that hangs up: what came is booked.
-    pub(super) async fn whole(mut self) -> Option<Whole> {
+    pub(super) async fn whole(mut self: Box<Self>) -> Option<Whole> {
         while let Some(nothing) = std::future::poll_fn(|cx| self.poll_bytes(cx)).await {
             nothing.ok()?;
         }

@@ -35,26 +35,20 @@ const TO_CLIENT: &[&str] = &[
 /// Families of rate-limit headers, which clients get to see too.
 const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
 
-/// Our own User-Agent.
-pub(crate) const OUR_USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("amp-pool/", env!("CARGO_PKG_VERSION")));
-
-/// The headers of a request to an upstream, without the credential.
+/// The headers of a request to an upstream: what the client may say, what the provider wants said, and over both what
+/// the key says in every request.
 pub(super) fn to_upstream(
     client: &HeaderMap,
     is_translated: bool,
     complete: impl FnOnce(&mut HeaderMap),
-    egress: &crate::keys::Egress,
+    key: &HeaderMap,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     let passing = if is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
     copy(client, &mut headers, |name| passing.contains(&name));
     complete(&mut headers);
-    // What we read we must be able to read, and what passes must pass unchanged.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(header::USER_AGENT, egress.user_agent.clone().unwrap_or(OUR_USER_AGENT));
-    for (name, value) in &egress.headers {
-        headers.insert(name.clone(), value.clone());
+    for (name, value) in key {
+        headers.insert(name, value.clone());
     }
     headers
 }
@@ -101,7 +95,6 @@ pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Egress;
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -117,10 +110,10 @@ mod tests {
             ("connection", "x-secret"),
             ("anthropic-beta", "a"),
         ]);
-        let sent = to_upstream(&client, false, |_| (), &Egress::default());
-        let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+        let sent = to_upstream(&client, false, |_| (), &map(&[("authorization", "Bearer sk-1")]));
+        let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
 
-        assert_eq!(names, ["anthropic-beta", "accept-encoding", "user-agent"]);
+        assert_eq!(sent, [("anthropic-beta", "a"), ("authorization", "Bearer sk-1")]);
     }
 
     #[test]
@@ -133,10 +126,10 @@ mod tests {
             ("content-type", "application/json"),
             ("openai-beta", "b"),
         ]);
-        let sent = to_upstream(&client, true, |_| (), &Egress::default());
+        let sent = to_upstream(&client, true, |_| (), &HeaderMap::new());
         let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
 
-        assert_eq!(names, ["accept", "content-type", "accept-encoding", "user-agent"]);
+        assert_eq!(names, ["accept", "content-type"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     io::Read as _,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -20,13 +21,13 @@ use crate::{
 
 /// Makes [`Read`].
 #[derive(Debug, Clone)]
-pub struct ReadLayer(Limits);
+pub struct ReadLayer(Arc<Limits>);
 
 impl ReadLayer {
     /// A layer that reads within `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self(limits)
+        Self(Arc::new(limits))
     }
 }
 
@@ -41,7 +42,7 @@ impl<S> Layer<S> for ReadLayer {
 /// Reads bodies.
 #[derive(Debug, Clone)]
 pub struct Read<S> {
-    limits: Limits,
+    limits: Arc<Limits>,
     inner: S,
 }
 

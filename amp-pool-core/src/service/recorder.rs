@@ -23,17 +23,23 @@ use crate::{
 const CLIENT_GONE: u16 = 499;
 
 pub(crate) struct Recorder {
-    slot: Option<Slot>,
-    record: Record,
+    /// Gone once the record is written.
+    open: Option<Open>,
     started: Instant,
     running: Option<Running>,
     prices: Arc<PriceBook>,
     clock: Arc<dyn Clock>,
 }
 
-/// The attempt that is under way.
+/// A record that is not written yet, and its place in the ledger.
+struct Open {
+    slot: Slot,
+    // Boxed, because a recorder is handed from step to step, and in the end to the ledger.
+    record: Box<Record>,
+}
+
+/// The attempt that is under way, the last one of the record.
 struct Running {
-    attempt: Attempt,
     sent: Instant,
     key: Arc<LiveKey>,
 }
@@ -47,8 +53,9 @@ impl Recorder {
         ledger: &Ledger,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Busy> {
-        let slot = Some(ledger.open(opened.clone())?);
-        Ok(Self { slot, record: blank(opened), started, running: None, prices, clock })
+        let slot = ledger.open(opened.clone())?;
+        let open = Some(Open { slot, record: Box::new(blank(opened)) });
+        Ok(Self { open, started, running: None, prices, clock })
     }
 
     /// A key is about to be tried.
@@ -72,7 +79,15 @@ impl Recorder {
             cost: None,
             price_version: None,
         };
-        self.running = Some(Running { attempt, sent: ambient::now(), key: key.clone() });
+        if let Some(open) = &mut self.open {
+            open.record.attempts.push(attempt);
+            self.running = Some(Running { sent: ambient::now(), key: key.clone() });
+        }
+    }
+
+    /// The attempt that is under way.
+    fn attempt(&mut self) -> Option<(&Running, &mut Attempt)> {
+        self.running.as_ref().zip(self.open.as_mut()?.record.attempts.last_mut())
     }
 
     /// When the attempt was sent; now, if none is under way.
@@ -82,40 +97,42 @@ impl Recorder {
 
     /// What the upstream's answer meant.
     pub(super) fn verdict(&mut self, verdict: &'static str, status: Option<u16>, message: Option<&str>) {
-        if let Some(running) = &mut self.running {
-            running.attempt.verdict = verdict;
-            running.attempt.http_status = status;
-            running.attempt.error_message = message.map(scrub);
+        if let Some((_, attempt)) = self.attempt() {
+            attempt.verdict = verdict;
+            attempt.http_status = status;
+            attempt.error_message = message.map(scrub);
         }
     }
 
     /// The upstream's answer has begun to reach the client.
     pub(super) fn serving(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.attempt.served = true;
+        if let Some((_, attempt)) = self.attempt() {
+            attempt.served = true;
         }
     }
 
     /// The first byte of the upstream's answer came.
     pub(super) fn first_byte(&mut self) {
         let since_admission = millis_since(self.started);
-        if let Some(running) = &mut self.running {
-            running.attempt.first_byte_ms.get_or_insert(millis_since(running.sent));
-            self.record.first_byte_ms = Some(since_admission);
+        if let Some((running, attempt)) = self.attempt() {
+            attempt.first_byte_ms.get_or_insert(millis_since(running.sent));
+            self.change(|record| record.first_byte_ms = Some(since_admission));
         }
     }
 
     /// What the attempt used so far.
     pub(super) fn used(&mut self, usage: Usage, source: UsageSource) {
-        if let Some(running) = &mut self.running {
-            running.attempt.usage = usage;
-            running.attempt.usage_source = source;
+        if let Some((_, attempt)) = self.attempt() {
+            attempt.usage = usage;
+            attempt.usage_source = source;
         }
     }
 
     /// The attempt is over.
     pub(super) fn end_attempt(&mut self) {
-        let Some(Running { mut attempt, sent, key }) = self.running.take() else { return };
+        let Some(Running { sent, key }) = self.running.take() else { return };
+        let Some(Record { attempts, opened, .. }) = self.open.as_mut().map(|open| &mut *open.record) else { return };
+        let Some(attempt) = attempts.last_mut() else { return };
         attempt.latency_ms = millis_since(sent);
         match self.prices.find(&attempt.provider, &attempt.upstream_model) {
             Some(price) => {
@@ -123,55 +140,61 @@ impl Recorder {
                 attempt.price_version = Some(price.version.clone());
             }
             // Without a price, what used nothing still costs nothing.
-            None => attempt.cost = self.used_nothing(&attempt).then_some(NanoUsd::ZERO),
+            None => attempt.cost = used_nothing(opened, attempt).then_some(NanoUsd::ZERO),
         }
-        self.record.attempts.push(attempt);
-    }
-
-    /// Whether it is sure that an attempt used nothing: it was refused, or the call is of a kind that is free.
-    fn used_nothing(&self, attempt: &Attempt) -> bool {
-        let free = self.record.opened.endpoint == Endpoint::CountTokens.as_str() || self.record.opened.model.is_empty();
-        attempt.usage == Usage::default() && (free || !attempt.served || attempt.verdict != Verdict::Answer.as_str())
     }
 
     /// What went wrong with the call as a whole.
     pub(super) fn error(&mut self, kind: &str, message: &str) {
-        self.record.error_type = Some(kind.to_owned());
-        self.record.error_message = Some(scrub(message));
+        self.change(|record| {
+            record.error_type = Some(kind.to_owned());
+            record.error_message = Some(scrub(message));
+        });
     }
 
     /// What the attempt's translation could not carry on one of its ways.
     pub(super) fn lost(&mut self, side: Side, losses: &Losses) {
-        self.record.losses.extend(losses.all().iter().map(|loss| RecordedLoss::of(side, loss)));
+        let losses = losses.all().iter().map(|loss| RecordedLoss::of(side, loss));
+        self.change(|record| record.losses.extend(losses));
     }
 
     /// The status the client sees.
     pub(super) fn status(&mut self, status: u16) {
-        self.record.http_status = status;
+        self.change(|record| record.http_status = status);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(open) = &mut self.open {
+            change(&mut open.record);
+        }
     }
 
     /// Writes the record. The future is ready when it is durable.
     pub(super) fn finish(mut self, outcome: Outcome) -> Option<Durable> {
-        self.close(outcome);
-        let record = self.take();
-        self.slot.take().map(|slot| slot.settle_durably(record))
+        let Open { slot, record } = self.close(outcome)?;
+        Some(slot.settle_durably(record))
     }
 
-    fn close(&mut self, outcome: Outcome) {
+    fn close(&mut self, outcome: Outcome) -> Option<Open> {
         self.end_attempt();
-        self.record.outcome = outcome;
-        self.record.latency_ms = millis_since(self.started);
+        let mut open = self.open.take()?;
+        open.record.outcome = outcome;
+        open.record.latency_ms = millis_since(self.started);
+        Some(open)
     }
+}
 
-    fn take(&mut self) -> Record {
-        let empty = blank(self.record.opened.clone());
-        std::mem::replace(&mut self.record, empty)
-    }
+/// Whether it is sure that an attempt used nothing: it was refused, or the call is of a kind that is free.
+fn used_nothing(opened: &Opened, attempt: &Attempt) -> bool {
+    let free = opened.endpoint == Endpoint::CountTokens.as_str() || opened.model.is_empty();
+    attempt.usage == Usage::default() && (free || !attempt.served || attempt.verdict != Verdict::Answer.as_str())
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let Some(slot) = self.slot.take() else { return };
+        if self.open.is_none() {
+            return;
+        }
         let outcome = if std::thread::panicking() {
             self.error("internal", "the pool broke while it served this call");
             Outcome::Failed
@@ -179,8 +202,9 @@ impl Drop for Recorder {
             self.error("client_gone", "the client went away before its answer was complete");
             Outcome::HungUp
         };
-        self.close(outcome);
-        slot.settle(self.take());
+        if let Some(Open { slot, record }) = self.close(outcome) {
+            slot.settle(record);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
-use super::{Attempts, next};
+use super::{Means, next};
 use crate::{
     Error,
     classify::{Signal, Verdict, scrub},
@@ -78,7 +78,7 @@ pub(super) enum Refusal {
     OfTheKey(Failure),
 }
 
-impl Attempts {
+impl Means {
     pub(super) async fn refusal(&self, seat: &Seat, answer: http::Response<UpstreamBody>) -> Refusal {
         let (head, body) = answer.into_parts();
         let (body, whole) = self.error_body(body).await;
@@ -109,7 +109,7 @@ impl Attempts {
 }
 
 /// Giving up.
-impl Attempts {
+impl Means {
     /// Ends a call whose request no upstream could be sent.
     pub(super) async fn reject(&self, routed: &Routed, mut recorder: Recorder, error: Error) -> Error {
         recorder.verdict(Verdict::CallerFault.as_str(), None, Some(&error.to_string()));

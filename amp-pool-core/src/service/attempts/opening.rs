@@ -4,9 +4,10 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use memchr::memmem;
 
 use super::{
-    Attempts,
+    Means,
     failure::{Failure, failed},
     next,
 };
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Opening: holding back the beginning of an answer until it is sure to be one.
-impl Attempts {
+impl Means {
     /// Waits for the beginning of a successful answer. Gives its head, the frames that have come, and the rest.
     pub(super) async fn open(
         &self,
@@ -108,7 +109,7 @@ const ERROR_WITHIN: usize = 64;
 /// other objects may rightly have an `error`.
 fn error_in(endpoint: Endpoint, first: &[u8]) -> Option<format::Failure> {
     let start = &first[..first.len().min(ERROR_WITHIN)];
-    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    let names = |name: &[u8]| memmem::find(start, name).is_some();
     let suspicious = endpoint.needs_model() && (names(b"\"error\"") || names(b"\"base_resp\""));
     if suspicious { format::Failure::read(first) } else { None }
 }

@@ -5,15 +5,14 @@
 
 use http::{HeaderMap, Uri};
 
-use super::Attempts;
+use super::Means;
 use crate::{
     Error,
     format::{
         Chain, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
         capability::Dialect, splice,
     },
-    keys::LiveKey,
-    provider::Upstream,
+    keys::{LiveKey, Manner},
     route::Seat,
     service::{Routed, headers, routing::rejected},
     transport::Outgoing,
@@ -33,7 +32,7 @@ pub(super) enum Way {
     Translated(Box<WayBack>, Losses),
 }
 
-impl Attempts {
+impl Means {
     pub(super) fn prepare(&self, routed: &Routed, seat: &Seat, format: Format) -> Result<Prepared, Error> {
         let ask = &routed.call.ask;
         // First of all and nearly always: nothing is translated.
@@ -86,24 +85,23 @@ fn outgoing(
     path: &str,
     body: Chain,
 ) -> Result<crate::transport::Outgoing, Error> {
-    let upstream = key.upstream(format).ok_or_else(|| Error::internal("this key does not speak the format"))?;
+    let manner = key.manner(format).ok_or_else(|| Error::internal("this key does not speak the format"))?;
+    let client = &routed.call.head;
     let mut request = http::Request::new(body);
-    *request.method_mut() = routed.call.head.method.clone();
-    *request.uri_mut() = destination(upstream, path)?;
-    *request.headers_mut() = signed(routed, key, upstream, format != routed.call.ask.format)?;
+    *request.method_mut() = client.method.clone();
+    *request.uri_mut() = destination(manner, path)?;
+    let is_translated = format != routed.call.ask.format;
+    let complete = |headers: &mut HeaderMap| manner.upstream.complete(headers);
+    *request.headers_mut() = headers::to_upstream(&client.headers, is_translated, complete, &manner.headers);
     Ok(Outgoing { request, egress: key.egress.clone() })
 }
 
-fn destination(upstream: &Upstream, path: &str) -> Result<Uri, Error> {
-    let url = upstream.url(path).and_then(|url| url.parse().ok());
+fn destination(manner: &Manner, path: &str) -> Result<Uri, Error> {
+    if path == manner.path {
+        return Ok(manner.url.clone());
+    }
+    let url = manner.upstream.url(path).and_then(|url| url.parse().ok());
     url.ok_or_else(|| Error::bad_request("", "the path does not make a URL at the upstream"))
-}
-
-fn signed(routed: &Routed, key: &LiveKey, upstream: &Upstream, is_translated: bool) -> Result<HeaderMap, Error> {
-    let complete = |headers: &mut HeaderMap| upstream.complete(headers);
-    let mut headers = headers::to_upstream(&routed.call.head.headers, is_translated, complete, &key.egress);
-    let signed = upstream.auth().apply(&key.key.spec.api_key, &mut headers);
-    signed.map(|()| headers).map_err(|error| Error::internal("the key's credential can not be sent").with_source(error))
 }
 
 /// The changes to the body: the model where an alias maps it, and usage where a Chat stream did not ask for it.
