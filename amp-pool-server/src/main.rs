@@ -11,6 +11,10 @@ use amp_pool_server::{
 mod logs;
 mod signals;
 
+// The library leaves the choice of an allocator to its host; this is the host.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,

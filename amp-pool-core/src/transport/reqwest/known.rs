@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use foldhash::fast::RandomState;
 use http::Uri;
 use url::Url;
 
@@ -23,8 +24,9 @@ pub(super) struct Destination {
     pub(super) uri: Uri,
 }
 
+// A URL is hashed byte by byte, which the standard hasher is slow at.
 #[derive(Default)]
-pub(super) struct Known(RwLock<HashMap<Uri, Arc<Destination>>>);
+pub(super) struct Known(RwLock<HashMap<Uri, Arc<Destination>, RandomState>>);
 
 impl Known {
     /// Where `uri` leads, judged by `judge` if it is new.
