@@ -1,6 +1,6 @@
 //! Asks upstreams for balances: on a schedule and on demand, through each key's own egress.
 //!
-//! What was learned is kept by the store; what is known now stands on the [`Board`], and only a balance that an upstream
+//! What was learned is kept by the store; what is known now stands on a board in memory, and only a balance that an upstream
 //! reported may stop a key. A question that fails leaves the last good answer where it is, with its age.
 
 use std::{sync::Arc, time::Duration};

@@ -318,6 +318,23 @@ async fn an_upstream_that_wants_money_is_believed_until_the_balance_rises() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_balance_after_a_sum_of_costs_is_no_rise() {
+    let mut upstream = telling([Reply::json(200, &json!({"spent": 3})), Reply::json(200, &json!({"left": 5}))]);
+    upstream.calls = Script::new().on("sk-a", Reply::error(402, "e", "insufficient_balance", "Insufficient Balance"));
+    let bench = Bench::new(upstream, Schedule::default()).await;
+    let mut spec = KeySpec::new("a", "custom", Secret::new("sk-a"));
+    spec.base_url = Some("https://relay.example".into());
+    let probe = json!({"kind": "balance", "steps": [{"url": "{base}/left"}], "amount": "/left", "spent": "/spent"});
+    spec.balance.probe = serde_json::from_value(probe).unwrap();
+    let key = bench.add(spec).await;
+    bench.handle().refresh_balance(key).await.unwrap();
+    bench.chat().await;
+
+    assert_eq!(bench.handle().refresh_balance(key).await.unwrap().figure.amount, amount("5"));
+    assert_eq!(bench.state(key).0, KeyState::OutOfCredit);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_question_keeps_the_last_answer_and_its_age() {
     let bench = Bench::new(
         telling([deepseek("5"), Reply::reset(), Reply::json(200, &json!({"new": "shape"}))]),
