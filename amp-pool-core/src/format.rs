@@ -163,7 +163,10 @@ mod opening;
 mod peek;
 mod plain;
 mod problem;
+mod reasoning;
+mod repair;
 mod responses;
+mod retouch;
 mod splice;
 mod sse;
 mod tail;
@@ -173,10 +176,15 @@ mod transcode;
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;
 pub use loss::{Field, Loss, LossKind, Losses, Place, Reject};
+pub use messages::paused::Pausing;
 pub use meter::{Ending, Meter};
 pub use opening::{Opened, Opening};
 pub use peek::{Peek, PeekError, peek};
 pub use problem::{Problem, error_body, error_event};
+pub use reasoning::{refuses_reasoning, thinks_with_tools, without_reasoning};
+pub use repair::Repair;
 pub use splice::{Chain, Splice, splice};
 pub use sse::{EVENT_MAX, Event, Scanner};
-pub use transcode::{Gatherer, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens};
+pub use transcode::{
+    Gatherer, Means, Memo, Memory, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens,
+};

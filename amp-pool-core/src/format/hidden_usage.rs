@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::{Event, Scanner};
+use super::{Event, retouch::Retouch};
 
 /// An event longer than this is no usage chunk and is not held.
 const HELD_MAX: usize = 64 << 10;
@@ -24,15 +24,7 @@ const HELD_MAX: usize = 64 << 10;
 /// assert_eq!(shown, ["data: [DONE]\n\n"]);
 /// ```
 #[derive(Debug)]
-pub struct HiddenUsage {
-    scanner: Scanner,
-    /// What came of the open event, as it came.
-    held: Vec<Bytes>,
-    /// What may go. Kept between frames for its allocation only.
-    ready: Vec<Bytes>,
-    /// The removed event ended in a `\r`, so a `\n` that comes next was its own.
-    newline_is_hidden: bool,
-}
+pub struct HiddenUsage(Retouch);
 
 impl Default for HiddenUsage {
     fn default() -> Self {
@@ -44,59 +36,23 @@ impl HiddenUsage {
     /// At the beginning of a stream.
     #[must_use]
     pub fn new() -> Self {
-        Self { scanner: Scanner::with_limit(HELD_MAX), held: Vec::new(), ready: Vec::new(), newline_is_hidden: false }
+        Self(Retouch::new(HELD_MAX))
     }
 
     /// Takes a frame and gives what may be shown by now. Slices that are not taken are lost.
     pub fn feed(&mut self, frame: Bytes) -> impl Iterator<Item = Bytes> {
-        self.sort(frame);
-        self.ready.drain(..)
+        self.0.feed(frame, hidden)
     }
 
     /// Gives what is left when the stream ends.
     pub fn finish(&mut self) -> Option<Bytes> {
-        let held = &mut self.held;
-        self.scanner.finish(|event| {
-            if is_usage_chunk(&event) {
-                held.clear();
-            }
-        });
-        match held.len() {
-            0 | 1 => held.pop(),
-            _ => Some(held.drain(..).flatten().collect()),
-        }
-    }
-
-    fn sort(&mut self, mut frame: Bytes) {
-        let Self { scanner, held, ready, newline_is_hidden } = self;
-        if frame.is_empty() {
-            return;
-        }
-        let mut done = usize::from(std::mem::take(newline_is_hidden) && frame[0] == b'\n');
-        scanner.feed(&frame, |event| {
-            let is_hidden = is_usage_chunk(&event);
-            if is_hidden && event.start.is_none() {
-                held.clear();
-            }
-            ready.append(held);
-            if is_hidden {
-                push(ready, frame.slice(done..event.start.unwrap_or(done)));
-                done = event.end;
-                *newline_is_hidden = done == frame.len() && frame.ends_with(b"\r");
-            }
-        });
-        if scanner.open_from() > 0 {
-            ready.append(held);
-        }
-        push(held, frame.split_off(scanner.open_from()));
-        push(ready, frame.split_off(done));
+        self.0.finish(hidden)
     }
 }
 
-fn push(slices: &mut Vec<Bytes>, slice: Bytes) {
-    if !slice.is_empty() {
-        slices.push(slice);
-    }
+/// Nothing in place of the usage chunk, and every other event as it is.
+fn hidden(event: &Event<'_>) -> Option<Bytes> {
+    is_usage_chunk(event).then(Bytes::new)
 }
 
 fn is_usage_chunk(event: &Event<'_>) -> bool {

@@ -3,6 +3,7 @@
 mod finish;
 mod hosted;
 pub(super) mod meter;
+pub(super) mod paused;
 pub(super) mod read_answer;
 pub(super) mod read_request;
 pub(super) mod read_stream;

@@ -16,6 +16,7 @@ mod explain;
 mod frame;
 mod gather;
 mod media;
+mod memory;
 mod names;
 pub(in crate::format) mod openai;
 mod passes;
@@ -37,9 +38,10 @@ pub(in crate::format) mod tests;
 
 pub use count::count_tokens;
 pub use gather::Gatherer;
+pub use memory::{Memo, Memory};
 pub use seal::SealKey;
 pub use stream::Transcoder;
-pub use translation::{Policy, Sent, Translation};
+pub use translation::{Means, Policy, Sent, Translation};
 pub use way_back::{WayBack, Whole};
 
 pub(in crate::format) use codec::{ReadEvents, WriteEvents};

@@ -3,6 +3,7 @@
 use super::{
     WayBack, Whole,
     explain::{self, Explained},
+    memory::{Memo, Notes},
     reading::Reading,
     unsaid,
 };
@@ -19,13 +20,14 @@ pub struct Gatherer {
     back: WayBack,
     reading: Reading,
     events: Vec<Event>,
+    memos: Vec<(String, Memo)>,
 }
 
 impl Gatherer {
     /// A gatherer at the beginning of an answer that came under a good status.
     #[must_use]
     pub fn new(back: WayBack) -> Self {
-        Self { reading: Reading::new(&back), back, events: Vec::new() }
+        Self { reading: Reading::new(&back), back, events: Vec::new(), memos: Vec::new() }
     }
 
     /// Takes a frame of the upstream.
@@ -39,7 +41,18 @@ impl Gatherer {
     /// [`resume`](Self::resume).
     pub fn finish(&mut self) -> Option<Whole> {
         self.reading.finish(&self.back, &mut self.events);
-        (!self.reading.is_paused()).then(|| answer(&self.back, std::mem::take(&mut self.events)))
+        if self.reading.is_paused() {
+            return None;
+        }
+        let mut notes = Notes::new(&self.back);
+        self.events.iter().for_each(|event| notes.look(event));
+        self.memos = notes.take();
+        Some(answer(&self.back, std::mem::take(&mut self.events)))
+    }
+
+    /// What the client can not carry and has to be remembered for it, by the ids of its calls. Given once, at the end.
+    pub fn memos(&mut self) -> Vec<(String, Memo)> {
+        std::mem::take(&mut self.memos)
     }
 
     /// Begins the next pass of a turn that paused.

@@ -6,6 +6,7 @@ use super::{
     WayBack,
     codec::{self, WriteEvents},
     explain::{self, Explained},
+    memory::{Memo, Notes},
     reading::Reading,
     unsaid,
 };
@@ -21,6 +22,7 @@ pub struct Transcoder {
     back: WayBack,
     place: Place,
     losses: Losses,
+    notes: Notes,
 }
 
 /// Where the client's stream stands.
@@ -39,6 +41,7 @@ impl Transcoder {
             reading: Reading::new(&back),
             writer: codec::writer(&back),
             losses: Losses::new(back.client()),
+            notes: Notes::new(&back),
             back,
             place: Place::Before,
         }
@@ -66,6 +69,11 @@ impl Transcoder {
     #[must_use]
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the client can not carry and has to be remembered for it, by the ids of its calls. Given once.
+    pub fn memos(&mut self) -> Vec<(String, Memo)> {
+        self.notes.take()
     }
 
     /// Takes a frame of the upstream, and appends to `out` what it means for the client.
@@ -112,6 +120,7 @@ impl Transcoder {
             // A proxy that tried again has spliced another answer into this one.
             (Event::Started(_), Place::Inside) => self.give_up(&Explained::spliced(), out),
             (event, _) => {
+                self.notes.look(event);
                 unsaid::look(event, self.back.client(), &mut self.losses);
                 self.writer.write(event, out);
                 match event {

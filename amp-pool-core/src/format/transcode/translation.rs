@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SealKey, WayBack, call_ids, codec, count, stops, thoughts, tools, turns};
+use super::{Memory, SealKey, WayBack, call_ids, codec, count, memory, stops, thoughts, tools, turns};
 use crate::{
     format::{
         Field, Format, Losses, Reject,
-        canonical::{Issuer, Request, Thinking},
+        canonical::{Issuer, Request, Thinking, Tool},
         capability::{Dialect, Model},
     },
     id::CallId,
@@ -78,6 +78,15 @@ impl Default for Policy {
     }
 }
 
+/// What a translation may use beside what it is told of both sides.
+#[derive(Default, Clone, Copy)]
+pub struct Means<'a> {
+    /// Ask the upstream for a stream, whatever the client wants: an answer that grows looks dead to nobody between.
+    pub always_stream: bool,
+    /// What earlier answers had to say that the client's format has no place for.
+    pub memory: Option<&'a dyn Memory>,
+}
+
 /// A request in the upstream's format.
 #[derive(Debug)]
 pub struct Sent {
@@ -104,13 +113,26 @@ impl Translation {
     /// [`Reject`] when the answer would be wrong or a guarantee broken, or anything is lost on a strict route. Nothing
     /// must be sent then.
     pub fn request(&self, body: &[u8]) -> Result<Sent, Reject> {
+        self.request_by(Means::default(), body)
+    }
+
+    /// Translates a request with more means than the two bodies.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn request_by(&self, means: Means<'_>, body: &[u8]) -> Result<Sent, Reject> {
         let mut losses = self.losses();
         let mut request = codec::read_request(self.client, body, &mut losses)?;
         let mut back = WayBack::new(self, &request);
         refuse_silence(self.client, &request)?;
         request.model.clone_from(&self.model);
+        request.stream |= means.always_stream;
+        if let Some(memory) = means.memory {
+            memory::recall(&mut request, self, memory);
+        }
         self.fit(&mut request, &mut losses, &mut back)?;
         back.expect_input(count::tokens(&request));
+        back.may_pause = self.upstream == Format::Messages && request.tools.iter().any(runs_there);
         let body = codec::write_request(&request, self, &mut losses, &mut back)?;
         Ok(Sent { body, path: self.upstream.path(), losses, back })
     }
@@ -155,6 +177,11 @@ impl Translation {
         call_ids::fit(request, self);
         stops::fit(request, self, losses, back)
     }
+}
+
+/// Whether the provider runs it, which may take longer than one answer.
+fn runs_there(tool: &Tool) -> bool {
+    matches!(tool, Tool::WebSearch(_))
 }
 
 /// A request without a word is the client's mistake in every format, and would else be answered and billed.

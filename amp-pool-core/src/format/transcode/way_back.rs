@@ -89,6 +89,12 @@ impl WayBack {
         }
     }
 
+    /// Whether the upstream's turn may pause, and be continued by what [`Pausing`](crate::format::Pausing) makes of it.
+    #[must_use]
+    pub fn may_pause(&self) -> bool {
+        self.may_pause
+    }
+
     /// What the client speaks.
     #[must_use]
     pub fn client(&self) -> Format {
