@@ -186,5 +186,5 @@ pub use repair::Repair;
 pub use splice::{Chain, Splice, splice};
 pub use sse::{EVENT_MAX, Event, Scanner};
 pub use transcode::{
-    Gatherer, Means, Memo, Memory, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens,
+    Aids, Gatherer, Memo, Memory, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens,
 };

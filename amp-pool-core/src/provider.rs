@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     balance::Probe,
     classify::{Rule, Signal, Verdict, classify},
-    format::Format,
+    format::{Format, capability::Dialect},
     secret::Secret,
 };
 
@@ -53,6 +53,9 @@ pub struct Provider {
     /// Whether Chat streams may ask for `stream_options.include_usage`.
     #[serde(default = "yes")]
     pub include_usage_ok: bool,
+    /// Whether its streams break official SDKs and are mended on the way. `None`: as it is known of its dialect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair_stream: Option<bool>,
     /// What its errors mean, where that is its own.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -117,6 +120,12 @@ pub struct Surface {
 }
 
 impl Provider {
+    /// Whether its streams break official SDKs and are mended on the way.
+    #[must_use]
+    pub fn repairs_stream(&self) -> bool {
+        self.repair_stream.unwrap_or_else(|| Dialect::find(&self.id).repair_stream)
+    }
+
     /// The formats its keys are used in unless they name their own.
     pub fn formats(&self) -> impl Iterator<Item = Format> {
         let spoken = |format: &Format| self.formats.get(*format).is_some_and(|surface| !surface.opt_in);

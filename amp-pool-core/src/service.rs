@@ -21,6 +21,7 @@ pub mod attempts;
 pub mod auth;
 mod body;
 mod headers;
+mod memos;
 pub mod read;
 mod recorder;
 pub mod render;
@@ -62,6 +63,10 @@ pub struct Limits {
     pub opening_time: Duration,
     /// Bytes of an upstream's error that are read.
     pub error_body: usize,
+    /// How long the rest of an answer is read whose client has hung up, for what it cost. Zero: it is left at once.
+    ///
+    /// Messages upstreams tell what they read at the beginning, and are left at once in any case.
+    pub drain: Duration,
     /// How long the last bytes of an answer wait for the books before the answer is broken off.
     pub durable: Duration,
 }
@@ -79,6 +84,7 @@ impl Default for Limits {
             opening_bytes: 64 << 10,
             opening_time: Duration::from_secs(1),
             error_body: 256 << 10,
+            drain: Duration::ZERO,
             durable: Duration::from_secs(30),
         }
     }

@@ -18,6 +18,7 @@ pub mod reqwest;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request on its way to an upstream.
+#[derive(Clone)]
 pub struct Outgoing {
     /// The request, complete: URI, headers with the credential, body.
     pub request: http::Request<Chain>,

@@ -2,136 +2,28 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bench;
+
 use std::{sync::Arc, time::Duration};
 
 use amp_pool_core::{
-    Handle, Pool,
+    Pool,
     caller::TokenSpec,
-    format::{Format, LossKind, Policy},
+    format::Format,
     keys::{KeySpec, KeyState},
     money::NanoUsd,
     route::{RouteCandidate, RouteSpec},
     secret::Secret,
-    service::{Limits, PoolBody},
-    store::{ConfigStore as _, GroupBy, Outcome, Page, RecordFilter, Side, StoredRecord, memory::MemoryStore},
+    service::Limits,
+    store::{ConfigStore as _, GroupBy, Outcome, memory::MemoryStore},
     testkit::{Reply, Script},
     time::Timestamp,
 };
+use bench::{Bench, Got, TOKEN, body_of, candidate, provider_of, read};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-
-const TOKEN: &str = "amp-test-token-0123456789";
-
-/// A pool over a scripted upstream, with a client token.
-struct Bench {
-    pool: Pool,
-    upstream: Script,
-}
-
-/// An answer, read to its end.
-struct Got {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Bytes,
-}
-
-impl Got {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-}
-
-impl Bench {
-    /// `keys`: name, provider and priority; the credential is the name.
-    async fn new(upstream: &Script, keys: &[(&str, &str, i32)]) -> Self {
-        Self::with_limits(upstream, keys, Limits::default()).await
-    }
-
-    async fn with_limits(upstream: &Script, keys: &[(&str, &str, i32)], limits: Limits) -> Self {
-        let pool = Pool::builder().transport(upstream.clone()).limits(limits).build().await.unwrap();
-        let bench = Self { pool, upstream: upstream.clone() };
-        bench.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
-        for (name, provider, priority) in keys {
-            let mut spec = KeySpec::new(*name, *provider, Secret::new(*name));
-            spec.priority = *priority;
-            bench.handle().add_key(spec).await.unwrap();
-        }
-        bench
-    }
-
-    fn handle(&self) -> Handle {
-        self.pool.handle()
-    }
-
-    async fn start(&self, method: &str, path: &str, body: &[u8]) -> http::Response<PoolBody> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {TOKEN}"))
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::copy_from_slice(body)))
-            .unwrap();
-        self.pool.clone().oneshot(request).await.unwrap()
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Got {
-        read(self.start("POST", path, body.to_string().as_bytes()).await).await
-    }
-
-    async fn chat(&self) -> Got {
-        self.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": []})).await
-    }
-
-    async fn chat_stream(&self) -> Got {
-        self.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": [], "stream": true})).await
-    }
-
-    async fn records(&self) -> Vec<StoredRecord> {
-        self.handle().flush().await;
-        let page = Page { before: None, limit: 100 };
-        let mut full = Vec::new();
-        for record in self.handle().records(RecordFilter::default(), page).await.unwrap() {
-            full.push(self.handle().record(record.call).await.unwrap().unwrap());
-        }
-        full
-    }
-
-    async fn only_record(&self) -> StoredRecord {
-        let mut records = self.records().await;
-        assert_eq!(records.len(), 1);
-        records.remove(0)
-    }
-
-    fn verdicts(record: &StoredRecord) -> Vec<&str> {
-        record.attempts.iter().map(|attempt| attempt.verdict.as_str()).collect()
-    }
-}
-
-async fn read(response: http::Response<PoolBody>) -> Got {
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Got { status: head.status.as_u16(), headers: head.headers, body }
-}
-
-fn body_of(format: Format, stream: bool) -> (&'static str, Value) {
-    match format {
-        Format::Chat => ("/v1/chat/completions", json!({"model": "gpt-4o-mini", "messages": [], "stream": stream})),
-        Format::Messages => {
-            ("/v1/messages", json!({"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [], "stream": stream}))
-        }
-        Format::Responses => ("/v1/responses", json!({"model": "gpt-5-mini", "input": "hi", "stream": stream})),
-    }
-}
-
-fn provider_of(format: Format) -> &'static str {
-    if format == Format::Messages { "anthropic" } else { "openai" }
-}
 
 #[tokio::test(start_paused = true)]
 async fn bytes_leave_and_come_back_in_the_same_allocation() {
@@ -613,388 +505,6 @@ async fn a_stored_key_that_can_not_be_put_in_service_is_shown_with_the_reason() 
     assert_eq!(pool.handle().key(view.key.id).unwrap().status, view.status);
 }
 
-/// A key that speaks `upstream` and nothing else, whatever its provider could.
-async fn only_speaking(upstream: &Script, format: Format) -> Bench {
-    let bench = Bench::new(upstream, &[]).await;
-    let mut spec = KeySpec::new("a", "custom", Secret::new("a"));
-    spec.base_url = Some("https://upstream.example".into());
-    spec.formats = Some(vec![format]);
-    bench.handle().add_key(spec).await.unwrap();
-    bench
-}
-
-fn whole(format: Format, text: &str) -> Reply {
-    match format {
-        Format::Chat => Reply::chat(text),
-        Format::Messages => Reply::message(text),
-        Format::Responses => Reply::json(
-            200,
-            &json!({
-                "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-5-mini",
-                "error": null, "incomplete_details": null,
-                "output": [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-                            "content": [{"type": "output_text", "text": text, "annotations": []}]}],
-                "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
-                          "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15},
-            }),
-        ),
-    }
-}
-
-fn asking(client: Format, stream: bool) -> (&'static str, Value) {
-    let turns = json!([{"role": "user", "content": "hi"}]);
-    match client {
-        Format::Chat => ("/v1/chat/completions", json!({"model": "gpt-4o-mini", "messages": turns, "stream": stream})),
-        Format::Messages => {
-            ("/v1/messages", json!({"model": "gpt-4o-mini", "max_tokens": 99, "messages": turns, "stream": stream}))
-        }
-        Format::Responses => ("/v1/responses", json!({"model": "gpt-4o-mini", "input": "hi", "stream": stream})),
-    }
-}
-
-fn pairs() -> impl Iterator<Item = (Format, Format)> {
-    let all = Format::ALL.into_iter().flat_map(|client| Format::ALL.map(|upstream| (client, upstream)));
-    all.filter(|(client, upstream)| client != upstream)
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_client_is_served_over_every_upstream() {
-    for (client, upstream_format) in pairs() {
-        for stream in [false, true] {
-            let reply =
-                if stream { Reply::words(upstream_format, &["hel", "lo"]) } else { whole(upstream_format, "hello") };
-            let upstream = Script::new().on("a", reply);
-            let bench = only_speaking(&upstream, upstream_format).await;
-            let (path, body) = asking(client, stream);
-
-            let got = bench.post(path, &body).await;
-            let record = bench.only_record().await;
-            let what = format!("{client} over {upstream_format}, stream {stream}: {}", got.text());
-
-            assert_eq!(got.status, 200, "{what}");
-            let (kind, words) =
-                if stream { ("text/event-stream", ["hel", "lo"]) } else { ("application/json", ["hello"; 2]) };
-            assert_eq!(got.headers["content-type"], kind, "{what}");
-            assert!(words.iter().all(|word| got.text().contains(word)), "{what}");
-            assert!(!got.text().contains("\"error\":{"), "{what}");
-            assert_eq!(upstream.sent()[0].uri.path(), asking(upstream_format, stream).0, "{what}");
-            let upstreams = record.upstream_format.as_deref();
-            assert_eq!(
-                (record.format.as_str(), upstreams),
-                (client.as_str(), Some(upstream_format.as_str())),
-                "{what}"
-            );
-            assert_eq!((record.usage.input(), record.usage.output), (10, 5), "{what}");
-            assert_eq!(record.outcome, Some(Outcome::Done), "{what}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_translated_stream_that_breaks_off_ends_in_an_error_of_the_clients_format() {
-    for (client, upstream_format) in pairs() {
-        let broken = Reply::words(upstream_format, &["hel", "lo"]).cut_after(4).then_break();
-        let bench = only_speaking(&Script::new().on("a", broken), upstream_format).await;
-        let (path, body) = asking(client, true);
-
-        let got = bench.post(path, &body).await;
-        let record = bench.only_record().await;
-        let what = format!("{client} over {upstream_format}: {}", got.text());
-
-        assert!(got.text().contains("error"), "{what}");
-        for end in ["[DONE]", "message_stop", "response.completed"] {
-            assert!(!got.text().contains(end), "{what}");
-        }
-        assert_eq!((record.outcome, record.estimated), (Some(Outcome::Cut), true), "{what}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_can_not_be_translated_is_refused_before_anything_is_sent() {
-    let upstream = Script::new().on("a", Reply::message("never"));
-    let bench = only_speaking(&upstream, Format::Messages).await;
-    let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [{"type": "hologram"}]}]});
-
-    let got = bench.post("/v1/chat/completions", &body).await;
-
-    assert_eq!(got.status, 400, "{}", got.text());
-    assert!(got.json()["error"]["param"].as_str().unwrap().starts_with("messages"), "{}", got.text());
-    assert_eq!(upstream.sent().len(), 0);
-    assert_eq!(bench.only_record().await.outcome, Some(Outcome::Failed));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_code_of_a_refusal_reaches_the_client() {
-    let bench = only_speaking(&Script::new().on("a", Reply::message("never")), Format::Chat).await;
-
-    let stored = json!({"model": "gpt-4o-mini", "input": "hi", "previous_response_id": "resp_1"});
-    let got = bench.post("/v1/responses", &stored).await;
-    assert_eq!(got.json()["error"]["code"], "unsupported_parameter", "{}", got.text());
-
-    let hi = json!([{"role": "user", "content": "hi"}]);
-    let threaded = json!({"model": "gpt-4o-mini", "max_tokens": 9, "messages": hi, "thread": {"id": "t"}});
-    let got = bench.post("/v1/messages", &threaded).await;
-    assert_eq!(got.json()["error"]["details"]["error_code"], "thread_unsupported_request", "{}", got.text());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_translated_call_without_a_word_is_refused() {
-    let bench = only_speaking(&Script::new().on("a", Reply::message("never")), Format::Messages).await;
-
-    let got = bench.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": []})).await;
-
-    assert_eq!((got.status, &got.json()["error"]["param"]), (400, &json!("messages")), "{}", got.text());
-    assert_eq!(bench.upstream.sent().len(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_hangs_up_on_a_translated_answer_is_booked_with_what_came() {
-    let slow = Reply::words(Format::Messages, &["hello", "world"]).cut_after(4).then_hang();
-    let bench = only_speaking(&Script::new().on("a", slow), Format::Messages).await;
-    let (path, body) = asking(Format::Chat, false);
-
-    let call = bench.post(path, &body);
-    assert!(tokio::time::timeout(Duration::from_secs(5), call).await.is_err());
-    let record = bench.only_record().await;
-
-    assert_eq!((record.outcome, record.estimated, record.usage.input()), (Some(Outcome::HungUp), true, 10));
-    assert!(record.usage.output >= 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_whole_translated_answer_that_breaks_off_is_an_error_and_booked_as_cut() {
-    for (client, upstream_format) in pairs() {
-        let cut = Reply::words(upstream_format, &["hel", "lo"]).cut_after(4).then_break();
-        let bench = only_speaking(&Script::new().on("a", cut), upstream_format).await;
-        let (path, body) = asking(client, false);
-
-        let got = bench.post(path, &body).await;
-        let record = bench.only_record().await;
-
-        assert!(got.status >= 500, "{client} over {upstream_format}: {} {}", got.status, got.text());
-        assert_eq!((record.outcome, record.estimated), (Some(Outcome::Cut), true), "{client} over {upstream_format}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_lost_is_told_beside_the_answer() {
-    let bench = only_speaking(&Script::new().on("a", Reply::message("hello")), Format::Messages).await;
-    let turns = json!([{"role": "user", "content": "hi"}]);
-    let body = json!({"model": "gpt-4o-mini", "messages": turns, "seed": 7});
-
-    let got = bench.post("/v1/chat/completions", &body).await;
-
-    assert_eq!(got.status, 200, "{}", got.text());
-    assert!(got.headers["x-amp-dropped"].to_str().unwrap().contains("seed"));
-}
-
-/// Words that Messages has no place for.
-fn seeded(stream: bool) -> Value {
-    json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "seed": 7, "stream": stream})
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_strict_token_refuses_what_would_be_lost_before_anything_is_sent() {
-    let upstream = Script::new().on("a", Reply::message("hello"));
-    let bench = only_speaking(&upstream, Format::Messages).await;
-    let token = bench.handle().tokens().remove(0);
-    let strict = TokenSpec { strict_translation: true, ..token.spec };
-    bench.handle().change_token(token.id, strict).await.unwrap();
-
-    let got = bench.post("/v1/chat/completions", &seeded(false)).await;
-    assert_eq!(got.status, 400);
-    assert_eq!(got.json()["error"]["param"], "seed");
-    assert!(upstream.sent().is_empty());
-    let record = bench.only_record().await;
-    assert_eq!((record.outcome, record.http_status), (Some(Outcome::Failed), Some(400)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_strict_route_refuses_what_would_be_lost_and_others_do_not() {
-    let upstream = Script::new().on("a", Reply::message("hello"));
-    let bench = only_speaking(&upstream, Format::Messages).await;
-    let mut route = RouteSpec { model: "m".into(), candidates: vec![candidate("m", None, 0)], ..RouteSpec::default() };
-    route.translation.strict = true;
-    let route = bench.handle().add_route(route).await.unwrap();
-    let body = json!({"model": "m", "max_output_tokens": 50, "input": "hi", "truncation": "auto"});
-
-    let got = bench.post("/v1/responses", &body).await;
-    assert_eq!((got.status, &got.json()["error"]["param"]), (400, &json!("truncation")));
-    bench.handle().change_route(route.id, RouteSpec { translation: Policy::default(), ..route.spec }).await.unwrap();
-    let got = bench.post("/v1/responses", &body).await;
-    assert_eq!(got.status, 200);
-    assert_eq!(got.headers["x-amp-dropped"], "truncation");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_can_not_be_translated_goes_to_a_key_that_needs_no_translation() {
-    let upstream = Script::new().on("a", Reply::message("hello")).on("b", Reply::chat("hello"));
-    let bench = Bench::new(&upstream, &[]).await;
-    for (name, format, priority) in [("a", Format::Messages, 1), ("b", Format::Chat, 0)] {
-        let mut spec = KeySpec::new(name, "custom", Secret::new(name));
-        spec.base_url = Some("https://upstream.example".into());
-        (spec.formats, spec.priority) = (Some(vec![format]), priority);
-        bench.handle().add_key(spec).await.unwrap();
-    }
-    let mut body = seeded(false);
-    body["n"] = json!(2);
-
-    assert_eq!(bench.post("/v1/chat/completions", &body).await.status, 200);
-    assert_eq!(upstream.keys_tried(), ["b"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn losses_of_both_ways_are_in_the_books_and_beside_a_whole_answer() {
-    let cited = json!({
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
-        "content": [{"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
-                    {"type": "text", "text": "hello"}],
-        "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 10, "output_tokens": 5},
-    });
-    let upstream = Script::new().on("a", Reply::json(200, &cited));
-    let bench = only_speaking(&upstream, Format::Messages).await;
-    let got = bench.post("/v1/chat/completions", &seeded(false)).await;
-
-    let dropped = got.headers["x-amp-dropped"].to_str().unwrap();
-    assert!(dropped.starts_with("seed") && dropped.contains("answer: server_tool_use"), "{dropped}");
-    let losses = bench.only_record().await.losses;
-    let told: Vec<_> = losses.iter().map(|loss| (loss.side, loss.kind, loss.field.as_str())).collect();
-    assert!(told.contains(&(Side::Request, LossKind::Dropped, "seed")), "{told:?}");
-    assert!(told.contains(&(Side::Answer, LossKind::Dropped, "answer: server_tool_use")), "{told:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn losses_of_a_stream_are_in_the_books() {
-    let step = json!({"type": "web_search_call", "id": "ws_1", "status": "completed"});
-    let done = json!({"type": "response.output_item.done", "output_index": 1, "item": step});
-    let mut pieces = Reply::words(Format::Responses, &["a"]).bytes().to_vec();
-    let at = pieces.windows(8).rposition(|part| part == b"event: r").unwrap();
-    pieces.splice(at..at, format!("data: {done}\n\n").into_bytes());
-    let upstream = Script::new().on("a", Reply::stream([pieces]));
-    let bench = only_speaking(&upstream, Format::Responses).await;
-
-    assert!(bench.post("/v1/chat/completions", &seeded(true)).await.text().ends_with("data: [DONE]\n\n"));
-    let losses = bench.only_record().await.losses;
-    assert!(
-        losses.iter().any(|loss| loss.side == Side::Answer && loss.field == "answer: web_search_call"),
-        "{losses:?}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_is_not_translated_loses_nothing() {
-    let upstream = Script::new().on("a", Reply::chat("hello"));
-    let bench = Bench::new(&upstream, &[("a", "openai", 0)]).await;
-    bench.chat().await;
-
-    assert_eq!(bench.only_record().await.losses, []);
-}
-
-/// A stream that is silent for `silence` in the middle.
-fn with_silence(format: Format, silence: Duration) -> Reply {
-    let words = Reply::words(format, &["a", "b"]);
-    let text = String::from_utf8(words.bytes().to_vec()).unwrap();
-    let events: Vec<String> = text.split_inclusive("\n\n").map(str::to_owned).collect();
-    let (before, after) = events.split_at(events.len() / 2);
-    let reply = Reply::stream([before.concat()]).pause(silence);
-    reply.piece(after.concat())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_translated_stream_says_that_it_is_there_when_the_upstream_is_silent() {
-    for (client, upstream_format) in pairs() {
-        let upstream = Script::new().on("a", with_silence(upstream_format, Duration::from_secs(50)));
-        let bench = only_speaking(&upstream, upstream_format).await;
-        let (path, body) = asking(client, true);
-        let got = bench.post(path, &body).await;
-
-        let sign = if client == Format::Messages { "event: ping\n" } else { ": ka\n\n" };
-        // A Messages stream has one ping of its own behind its beginning.
-        let signs = got.text().matches(sign).count() - usize::from(client == Format::Messages);
-        assert_eq!(signs, 3, "{client:?} over {upstream_format:?}: {}", got.text());
-        assert!(!got.text().contains("fell silent"), "{}", got.text());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn trap_062_a_long_silence_is_broken_by_an_event_that_codex_sees() {
-    let upstream = Script::new().on("a", with_silence(Format::Chat, Duration::from_secs(80)));
-    let bench = only_speaking(&upstream, Format::Chat).await;
-    let (path, body) = asking(Format::Responses, true);
-    let got = bench.post(path, &body).await;
-
-    assert_eq!(got.text().matches(": ka\n\n").count(), 5);
-    assert_eq!(got.text().matches("event: keepalive\n").count(), 2, "{}", got.text());
-    assert!(got.text().contains("response.completed"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn bytes_that_go_as_they_came_get_no_signs_of_life() {
-    let reply = with_silence(Format::Messages, Duration::from_secs(80));
-    let upstream = Script::new().on("a", reply.clone());
-    let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
-    let (path, body) = body_of(Format::Messages, true);
-
-    assert_eq!(bench.post(path, &body).await.body, reply.bytes());
-}
-
-#[tokio::test(start_paused = true)]
-async fn signs_of_life_do_not_keep_a_dead_upstream_alive() {
-    let stream = Reply::words(Format::Messages, &["a"]).cut_after(3).then_hang();
-    let upstream = Script::new().on("a", stream);
-    let bench = only_speaking(&upstream, Format::Messages).await;
-    let (path, body) = asking(Format::Chat, true);
-    let started = tokio::time::Instant::now();
-    let got = bench.post(path, &body).await;
-
-    assert!(got.text().contains("fell silent"), "{}", got.text());
-    assert_eq!(started.elapsed().as_secs(), Limits::default().idle.as_secs());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_upstreams_refusal_of_a_translated_call_comes_in_the_clients_format() {
-    let refusal = Reply::error(400, "invalid_request_error", "context_length_exceeded", "maximum context length is 9");
-    let bench = only_speaking(&Script::new().on("a", refusal), Format::Chat).await;
-    let (path, body) = asking(Format::Messages, false);
-
-    let got = bench.post(path, &body).await;
-
-    assert_eq!((got.status, &got.json()["type"]), (400, &json!("error")), "{}", got.text());
-    assert_eq!(got.json()["error"]["type"], "invalid_request_error");
-}
-
-#[tokio::test(start_paused = true)]
-async fn tokens_are_counted_here_where_no_upstream_counts_them() {
-    let bench = only_speaking(&Script::new(), Format::Chat).await;
-    let turns = json!([{"role": "user", "content": "a few words to be counted"}]);
-
-    let got = bench.post("/v1/messages/count_tokens", &json!({"model": "gpt-4o-mini", "messages": turns})).await;
-
-    assert_eq!(got.status, 200, "{}", got.text());
-    assert!(got.json()["input_tokens"].as_u64().unwrap() > 4);
-    assert_eq!(bench.records().await.len(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_that_speaks_the_clients_format_goes_before_one_that_needs_translation() {
-    let upstream = Script::new().on("other", Reply::message("x")).on("native", Reply::chat("x"));
-    let bench = Bench::new(&upstream, &[]).await;
-    for (name, format) in [("other", Format::Messages), ("native", Format::Chat)] {
-        let mut spec = KeySpec::new(name, "custom", Secret::new(name));
-        spec.base_url = Some("https://upstream.example".into());
-        spec.formats = Some(vec![format]);
-        bench.handle().add_key(spec).await.unwrap();
-    }
-    for _ in 0..4 {
-        bench.post("/v1/chat/completions", &asking(Format::Chat, false).1).await;
-    }
-    assert_eq!(upstream.keys_tried(), ["native"; 4]);
-}
-
-fn candidate(model: &str, provider: Option<&str>, tier: u32) -> RouteCandidate {
-    RouteCandidate { model: model.into(), provider: provider.map(Into::into), tier, weight: 1 }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_later_tier_is_tried_when_nobody_is_left_before_it() {
     let upstream = Script::new().on("first", Reply::broken()).on("second", Reply::chat("hello"));
@@ -1079,4 +589,147 @@ async fn of_several_failures_the_caller_is_told_the_one_that_passes_first() {
 
     assert_eq!((got.status, &got.headers["retry-after"]), (429, &"7".parse().unwrap()));
     assert_eq!(upstream.keys_tried(), ["a", "b", "c"]);
+}
+
+/// A Chat stream that tells its role with each word, as some servers do.
+fn repeating() -> Reply {
+    let chunk = |word: &str| {
+        let delta = json!({"role": "assistant", "content": word});
+        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]}))
+    };
+    Reply::stream([chunk("a"), chunk("b"), "data: [DONE]\n\n".to_owned()])
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_093_streams_that_break_sdks_are_mended_where_their_provider_is_known_for_it() {
+    for (provider, roles) in [("openrouter", 1), ("openai", 2)] {
+        let upstream = Script::new().on("a", repeating());
+        let bench = Bench::new(&upstream, &[]).await;
+        let mut spec = KeySpec::new("a", provider, Secret::new("a"));
+        spec.models = vec!["*".parse().unwrap()];
+        bench.handle().add_key(spec).await.unwrap();
+        let got = bench.chat_stream().await;
+
+        assert_eq!(got.text().matches("\"role\"").count(), roles, "{provider}: {}", got.text());
+        assert!(got.text().ends_with("data: [DONE]\n\n"));
+        assert_eq!(bench.only_record().await.outcome, Some(Outcome::Done));
+    }
+}
+
+/// A Messages stream that is an error.
+fn overloaded() -> Reply {
+    let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    Reply::stream([format!("event: error\ndata: {error}\n\n")])
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_066_an_overload_inside_a_good_stream_lets_another_key_answer() {
+    let upstream = Script::new().on("a", overloaded()).on("b", Reply::words(Format::Messages, &["hello"]));
+    let bench = Bench::new(&upstream, &[("a", "anthropic", 1), ("b", "anthropic", 0)]).await;
+    let (path, body) = body_of(Format::Messages, true);
+    let got = bench.post(path, &body).await;
+
+    assert!(got.status == 200 && got.text().contains("hello") && !got.text().contains("overloaded"), "{}", got.text());
+    assert_eq!(upstream.keys_tried(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_071_a_client_is_told_not_to_try_again_what_was_tried_on_every_key() {
+    let upstream = Script::new().on("a", Reply::broken()).on("b", Reply::broken());
+    let bench = Bench::new(&upstream, &[("a", "openai", 0), ("b", "openai", 0)]).await;
+    let got = bench.chat().await;
+
+    assert_eq!(upstream.keys_tried().len(), 2);
+    assert_eq!((got.status, &got.headers["x-should-retry"]), (502, &http::HeaderValue::from_static("false")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_069_a_base_url_that_names_its_endpoint_is_not_doubled() {
+    for base in ["https://relay.example", "https://relay.example/v1/", "https://relay.example/v1/messages"] {
+        let upstream = Script::new().on("a", Reply::message("hello"));
+        let bench = Bench::new(&upstream, &[]).await;
+        let mut spec = KeySpec::new("a", "custom", Secret::new("a"));
+        (spec.base_url, spec.formats) = (Some(base.into()), Some(vec![Format::Messages]));
+        bench.handle().add_key(spec).await.unwrap();
+        let (path, body) = body_of(Format::Messages, false);
+        bench.post(path, &body).await;
+
+        assert_eq!(upstream.sent()[0].uri, "https://relay.example/v1/messages", "{base}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_098_an_alias_is_one_model_in_the_body_in_the_count_and_in_the_books() {
+    let upstream = Script::new().on("a", Reply::message("hello"));
+    let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+    let candidates = vec![candidate("claude-haiku-4-5", None, 0)];
+    bench.handle().add_route(RouteSpec { model: "fast".into(), candidates, ..RouteSpec::default() }).await.unwrap();
+    let body = json!({"model": "fast", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+    bench.post("/v1/messages", &body).await;
+    bench.post("/v1/messages/count_tokens", &body).await;
+
+    for sent in upstream.sent() {
+        let body: Value = serde_json::from_slice(&sent.body.into_bytes()).unwrap();
+        assert_eq!(body["model"], "claude-haiku-4-5");
+    }
+    let records = bench.records().await;
+    assert_eq!(records.len(), 2);
+    for record in records {
+        assert_eq!((&*record.model, record.upstream_model.as_deref()), ("fast", Some("claude-haiku-4-5")));
+        assert!(record.cost.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_101_a_token_is_taken_from_either_carrier_and_the_upstream_gets_its_own() {
+    for (name, value) in [("x-api-key", TOKEN.to_owned()), ("authorization", format!("Bearer {TOKEN}"))] {
+        let upstream = Script::new().on("a", Reply::message("hello"));
+        let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+        let (path, body) = body_of(Format::Messages, false);
+        let request = http::Request::post(path).header(name, value);
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        let got = read(bench.pool.clone().oneshot(request).await.unwrap()).await;
+
+        assert_eq!(got.status, 200, "{name}");
+        let headers = &upstream.sent()[0].headers;
+        assert_eq!(headers["x-api-key"], "a");
+        assert!(!headers.contains_key("authorization"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_102_a_clients_version_of_messages_stays_and_ours_is_the_one_whose_rules_we_write_by() {
+    for (path, body, expected) in [
+        ("/v1/messages", body_of(Format::Messages, false).1, "2026-10-21"),
+        (
+            "/v1/chat/completions",
+            json!({"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]}),
+            "2023-06-01",
+        ),
+    ] {
+        let upstream = Script::new().on("a", Reply::message("hello"));
+        let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+        let request = http::Request::post(path).header("x-api-key", TOKEN).header("anthropic-version", "2026-10-21");
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        assert_eq!(read(bench.pool.clone().oneshot(request).await.unwrap()).await.status, 200);
+
+        assert_eq!(upstream.sent()[0].headers["anthropic-version"], expected, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_068_betas_of_one_format_are_not_named_to_another() {
+    let upstream = Script::new().on("a", Reply::words(Format::Responses, &["hello"])).on("b", Reply::message("hello"));
+    for (key, provider, expected) in [("a", "openai", None), ("b", "anthropic", Some("context-1m-2025-08-07"))] {
+        let bench = Bench::new(&upstream, &[(key, provider, 0)]).await;
+        let model = if key == "a" { "gpt-4o-mini" } else { "claude-sonnet-4-5" };
+        let body = json!({"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+        let request = http::Request::post("/v1/messages").header("x-api-key", TOKEN);
+        let request = request.header("anthropic-beta", "context-1m-2025-08-07");
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        assert_eq!(read(bench.pool.clone().oneshot(request).await.unwrap()).await.status, 200);
+
+        let sent = upstream.sent().pop().unwrap();
+        assert_eq!(sent.headers.get("anthropic-beta").map(|beta| beta.to_str().unwrap()), expected, "{provider}");
+    }
 }

@@ -41,7 +41,7 @@ pub use gather::Gatherer;
 pub use memory::{Memo, Memory};
 pub use seal::SealKey;
 pub use stream::Transcoder;
-pub use translation::{Means, Policy, Sent, Translation};
+pub use translation::{Aids, Policy, Sent, Translation};
 pub use way_back::{WayBack, Whole};
 
 pub(in crate::format) use codec::{ReadEvents, WriteEvents};

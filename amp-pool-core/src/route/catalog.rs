@@ -6,7 +6,12 @@ use std::{
 };
 
 use super::{Plan, Route, RouteCandidate, Seat};
-use crate::{format::Policy, keys::LiveKey, price::PriceBook, provider::ModelPattern};
+use crate::{
+    format::{Format, Policy, capability::Model},
+    keys::LiveKey,
+    price::PriceBook,
+    provider::ModelPattern,
+};
 
 /// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
 const PLANS_KEPT: usize = 4096;
@@ -98,9 +103,12 @@ impl Catalog {
     fn serving(&self, model: &str, provider: Option<&str>, tier: u32, weight: u32) -> Vec<Seat> {
         enabled(&self.keys)
             .filter(|key| provider.is_none_or(|id| key.provider.id == id))
-            .map(|key| Seat {
+            .map(|key| (key, key.formats_for(model).collect::<Vec<_>>()))
+            .map(|(key, formats)| Seat {
                 upstream_model: Some(model.into()),
-                formats: key.formats_for(model).collect(),
+                repairs_stream: key.provider.repairs_stream(),
+                chat_refuses_tools: refuses_tools(model) && formats.contains(&Format::Responses),
+                formats,
                 rank: rank(tier, key.key.spec.priority),
                 weight: weight.saturating_mul(key.key.spec.weight).max(1),
                 key: key.clone(),
@@ -136,8 +144,15 @@ fn any_model(key: &Arc<LiveKey>) -> Seat {
         formats: crate::format::Format::ALL.into_iter().filter(|format| key.upstream(*format).is_some()).collect(),
         rank: rank(0, key.key.spec.priority),
         weight: key.key.spec.weight.max(1),
+        chat_refuses_tools: false,
+        repairs_stream: key.provider.repairs_stream(),
         key: key.clone(),
     }
+}
+
+/// Whether Chat takes tools for the model only while it does not think.
+fn refuses_tools(model: &str) -> bool {
+    Model::find(model).is_some_and(|row| !row.chat_tools_while_thinking)
 }
 
 /// Tiers in order, and within a tier the higher priority first.

@@ -22,6 +22,10 @@ pub struct Seat {
     pub rank: (u32, i32),
     /// Share within the rank.
     pub weight: u32,
+    /// Whether the upstream speaks Responses, and its model takes tools on Chat only while it does not think.
+    pub chat_refuses_tools: bool,
+    /// Whether its streams break official SDKs and are mended on the way.
+    pub repairs_stream: bool,
 }
 
 /// What a choice is for.

@@ -14,28 +14,34 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::time::error::Elapsed;
 use tower::Service;
 
 use self::{
     failure::{Failure, Refusal},
-    prepare::{Prepared, Way},
+    prepare::{Prepared, Way, tenant},
 };
 use super::{
-    Admitted, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
-    body::{Metered, Parts, Rewrite, Shape, poll_data},
+    Admitted, Ask, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
+    body::{Again, Beside, Drain, Drains, Mended, Metered, Parts, Pass, Rewrite, Shape, poll_data},
     headers,
+    memos::Memos,
     recorder::Recorder,
 };
 use crate::{
     Error,
     classify::Verdict,
-    format::{Format, Gatherer, HiddenUsage, Losses, Meter, Transcoder, WayBack, Whole},
+    format::{
+        Chain, Endpoint, Format, Gatherer, HiddenUsage, Losses, Meter, Pausing, Repair, Transcoder, WayBack, Whole,
+        refuses_reasoning, thinks_with_tools, without_reasoning,
+    },
     keys::Lesson,
     route::{Choice, Seat, Want},
     store::{Outcome, Side},
     time::Clock,
-    transport::{Outgoing, Transport, TransportError, UpstreamBody},
+    transport::{Answer, Outgoing, Transport, TransportError, UpstreamBody},
 };
 
 /// A rough count of tokens where nobody tells: this many bytes of a request make one.
@@ -51,6 +57,8 @@ struct Means {
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     seal: SealSecret,
+    memos: Arc<Memos>,
+    drains: Option<Arc<Drains>>,
 }
 
 /// What reasoning is sealed with on its way through clients of another format.
@@ -60,7 +68,9 @@ impl Attempts {
     /// Sends by `transport`, within `limits`.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>, seal: SealSecret) -> Self {
-        Self(Arc::new(Means { transport, limits: Arc::new(limits), clock, seal }))
+        let drains = (!limits.drain.is_zero()).then(|| Arc::new(Drains::new(limits.drain)));
+        let limits = Arc::new(limits);
+        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains }))
     }
 }
 
@@ -99,7 +109,7 @@ impl Means {
         loop {
             let choice = routed.plan.choose(want(&routed, &tried, refused.is_none()));
             let Choice::Seat(at) = choice else {
-                return Err(match refused {
+                return Err(match refused.filter(|_| last.is_none()) {
                     Some(error) => Box::pin(self.reject(&routed, recorder, error)).await,
                     None => Box::pin(self.give_up(&routed, recorder, last, choice)).await,
                 });
@@ -124,39 +134,92 @@ impl Means {
     }
 
     async fn attempt(&self, routed: &Routed, seat: &Seat, mut recorder: Recorder) -> Step {
-        let ask = &routed.call.ask;
-        let model = seat.model(&ask.model);
-        let format = seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format);
+        let model = seat.model(&routed.call.ask.model);
+        let format = format_for(routed, seat);
         let Prepared { outgoing, way } = match self.prepare(routed, seat, format) {
             Ok(prepared) => prepared,
             Err(error) => return Step::Rejected(recorder, error),
         };
         recorder.begin(&seat.key, format, model);
-        let failure = match self.send(routed, outgoing).await {
-            Err(failure) => failure,
-            Ok(answer) if answer.status().is_success() => {
-                match self.open(routed, seat, format, answer, &mut recorder).await {
-                    Ok((head, opening, body)) => {
-                        seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                        seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                        let come = Come { head, opening, body };
-                        return Step::Answered(self.serve(routed, way, recorder, come).await);
-                    }
-                    Err(failure) => failure,
-                }
+        let target = Target { seat, format };
+        let again = way.may_pause().then(|| outgoing.clone());
+        let mut asked = self.ask(routed, target, outgoing, &mut recorder).await;
+        if let Err(Refusal::OfTheCaller(refusal)) = &asked
+            && let Some(outgoing) = self.without_reasoning(routed, target, refusal)
+        {
+            recorder.verdict(Verdict::CallerFault.as_str(), Some(refusal.status().as_u16()), Some(REASONING));
+            recorder.again();
+            asked = Box::pin(self.ask(routed, target, outgoing, &mut recorder)).await;
+        }
+        let failure = match asked {
+            Ok(come) => {
+                seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                return Step::Answered(self.serve(routed, way, recorder, come, again).await);
             }
-            Ok(answer) => match Box::pin(self.refusal(seat, answer)).await {
-                Refusal::OfTheCaller(response) => {
-                    return Step::Answered(Box::pin(self.pass_on(way, recorder, response)).await);
-                }
-                Refusal::OfTheKey(failure) => failure,
-            },
+            Err(Refusal::OfTheCaller(refusal)) => {
+                return Step::Answered(Box::pin(self.pass_on(way, recorder, refusal)).await);
+            }
+            Err(Refusal::OfTheKey(failure)) => failure,
         };
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
         Step::Failed(recorder, failure)
     }
+
+    /// Sends a request and waits for the beginning of its answer.
+    async fn ask(
+        &self,
+        routed: &Routed,
+        target: Target<'_>,
+        outgoing: Outgoing,
+        recorder: &mut Recorder,
+    ) -> Result<Come, Refusal> {
+        let answer = self.send(routed, outgoing).await.map_err(Refusal::OfTheKey)?;
+        if !answer.status().is_success() {
+            return Err(Box::pin(self.refusal(target.seat, answer)).await);
+        }
+        let (head, opening, body) =
+            self.open(routed, target.seat, target.format, answer, recorder).await.map_err(Refusal::OfTheKey)?;
+        Ok(Come { head, opening, body })
+    }
+
+    /// The same request without the reasoning in its history, where that is what the upstream refuses and there is any:
+    /// proofs are good only where they were made, and the conversation may have begun elsewhere.
+    fn without_reasoning(
+        &self,
+        routed: &Routed,
+        target: Target<'_>,
+        refusal: &http::Response<Bytes>,
+    ) -> Option<Outgoing> {
+        if !refuses_reasoning(refusal.status().as_u16(), refusal.body()) {
+            return None;
+        }
+        let Prepared { mut outgoing, .. } = self.prepare(routed, target.seat, target.format).ok()?;
+        let body = std::mem::take(outgoing.request.body_mut()).into_bytes();
+        *outgoing.request.body_mut() = Chain::from(Bytes::from(without_reasoning(target.format, &body)?));
+        Some(outgoing)
+    }
+}
+
+/// What stands in the books at an attempt that was made once more.
+const REASONING: &str = "the reasoning in the history was refused; asked once more without it";
+
+/// Who is asked, and how.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    seat: &'a Seat,
+    format: Format,
+}
+
+/// The format in which a seat is asked.
+fn format_for(routed: &Routed, seat: &Seat) -> Format {
+    let ask = &routed.call.ask;
+    if seat.chat_refuses_tools && ask.endpoint == Endpoint::ChatCompletions && thinks_with_tools(&routed.call.body) {
+        return Format::Responses;
+    }
+    seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format)
 }
 
 /// Selecting.
@@ -191,24 +254,34 @@ struct Come {
 
 /// Serving.
 impl Means {
-    async fn serve(&self, routed: &Routed, way: Way, mut recorder: Recorder, come: Come) -> Response {
+    /// `again`: the request as it was sent, where its turn may pause.
+    async fn serve(
+        &self,
+        routed: &Routed,
+        way: Way,
+        mut recorder: Recorder,
+        come: Come,
+        again: Option<Outgoing>,
+    ) -> Response {
         let status = come.head.status;
         recorder.verdict(Verdict::Answer.as_str(), Some(status.as_u16()), None);
         recorder.serving();
         recorder.status(status.as_u16());
         match way {
-            Way::Native => self.serve_native(routed, recorder, come).await,
+            Way::Native => self.serve_native(routed, recorder, come, false).await,
+            Way::Mended => self.serve_native(routed, recorder, come, true).await,
             Way::Translated(back, losses) => {
                 recorder.lost(Side::Request, &losses);
+                let again = again.and_then(|sent| self.resend(routed, sent));
                 if routed.call.ask.stream {
-                    return tell_losses(self.serve_translated(routed, *back, recorder, come), &losses);
+                    return tell_losses(self.serve_translated(routed, *back, recorder, come, again), &losses);
                 }
-                Box::pin(self.serve_whole(routed, *back, losses, recorder, come)).await
+                Box::pin(self.serve_whole(routed, *back, losses, recorder, come, again)).await
             }
         }
     }
 
-    async fn serve_native(&self, routed: &Routed, recorder: Recorder, come: Come) -> Response {
+    async fn serve_native(&self, routed: &Routed, recorder: Recorder, come: Come, is_mended: bool) -> Response {
         let Come { head, opening, body: upstream } = come;
         let call = &routed.call;
         let stream = headers::is_stream(&head.headers);
@@ -216,12 +289,9 @@ impl Means {
         let left = http_body::Body::size_hint(&upstream).exact().filter(|_| length_is_known(&head.headers));
         let parts = Parts {
             shape: if stream { Shape::Stream } else { Shape::Whole { left: left.map(|left| left + arrived) } },
-            rewrite: if stream && call.ask.ask_for_usage.is_some() {
-                Rewrite::HiddenUsage(HiddenUsage::new())
-            } else {
-                Rewrite::Nothing
-            },
+            rewrite: if stream { native(&call.ask, is_mended) } else { Rewrite::Nothing },
             meter: meter(routed, call.ask.format, &head.headers),
+            drain: self.drain(routed, call.ask.format),
             ..self.parts(routed, upstream)
         };
         let mut body = Metered::new(parts, recorder, opening);
@@ -231,11 +301,20 @@ impl Means {
     }
 
     /// A stream in the client's format. The meter reads the upstream's own events: they are the richest truth.
-    fn serve_translated(&self, routed: &Routed, back: WayBack, recorder: Recorder, come: Come) -> Response {
+    fn serve_translated(
+        &self,
+        routed: &Routed,
+        back: WayBack,
+        recorder: Recorder,
+        come: Come,
+        again: Option<Box<Again>>,
+    ) -> Response {
         let Come { head, opening, body: upstream } = come;
         let parts = Parts {
             meter: meter(routed, back.upstream(), &head.headers),
+            drain: self.drain(routed, back.upstream()),
             rewrite: Rewrite::stream(Transcoder::new(back)),
+            translation: Some(self.beside(routed, again)),
             ..self.parts(routed, upstream)
         };
         let mut response =
@@ -256,13 +335,16 @@ impl Means {
         mut losses: Losses,
         recorder: Recorder,
         come: Come,
+        again: Option<Box<Again>>,
     ) -> Response {
         let Come { head, opening, body: upstream } = come;
         let is_stream = headers::is_stream(&head.headers);
         let parts = Parts {
             shape: if is_stream { Shape::Stream } else { Shape::Whole { left: None } },
             meter: meter(routed, back.upstream(), &head.headers),
+            drain: self.drain(routed, back.upstream()),
             rewrite: Rewrite::whole(Gatherer::new(back.clone())),
+            translation: Some(self.beside(routed, again)),
             // Its client waits for all of it anyway: no piece of it has to come soon.
             idle: self.limits.whole_answer,
             ..self.parts(routed, upstream)
@@ -281,10 +363,36 @@ impl Means {
             upstream,
             meter: None,
             rewrite: Rewrite::Nothing,
+            translation: None,
+            drain: None,
             limits: self.limits.clone(),
             idle: self.limits.idle,
             deadline: routed.call.started + self.limits.total,
         }
+    }
+
+    /// What an answer of `upstream` needs should its client hang up.
+    fn drain(&self, routed: &Routed, upstream: Format) -> Option<Drain> {
+        let drains = self.drains.as_ref().filter(|_| upstream != Format::Messages && routed.call.ask.is_paid())?;
+        Some(Drain { drains: drains.clone(), token: routed.call.caller.token })
+    }
+
+    fn beside(&self, routed: &Routed, again: Option<Box<Again>>) -> Beside {
+        Beside { memos: self.memos.clone(), tenant: tenant(routed), again }
+    }
+
+    /// Sends a request again with more of its turn, when that has paused.
+    fn resend(&self, routed: &Routed, sent: Outgoing) -> Option<Box<Again>> {
+        let pausing = Pausing::new(&sent.request.body().clone().into_bytes())?;
+        let (transport, patience) = (self.transport.clone(), self.patience(routed));
+        let input = routed.call.body.len() as u64 / BYTES_PER_TOKEN;
+        let send = move |body: Vec<u8>| {
+            let mut outgoing = sent.clone();
+            *outgoing.request.body_mut() = Chain::from(Bytes::from(body));
+            let answer = tokio::time::timeout(patience, transport.send(outgoing));
+            Box::pin(async move { next_pass(answer.await, input) }) as BoxFuture<'static, _>
+        };
+        Some(Box::new(Again::new(pausing, send)))
     }
 
     /// Passes the upstream's refusal of the client's own mistake on, as it is.
@@ -295,7 +403,7 @@ impl Means {
         recorder.status(head.status.as_u16());
         recorder.error(Verdict::CallerFault.as_str(), &String::from_utf8_lossy(&body));
         let answer = match way {
-            Way::Native => respond(head.status, &head.headers, PoolBody::whole(body)),
+            Way::Native | Way::Mended => respond(head.status, &head.headers, PoolBody::whole(body)),
             Way::Translated(back, _) => translated(&head.headers, back.error(head.status.as_u16(), &body)),
         };
         recorder.status(answer.status().as_u16());
@@ -334,6 +442,32 @@ fn tell_losses(mut response: Response, losses: &Losses) -> Response {
         }
     }
     response
+}
+
+/// What becomes of a stream in the client's own format.
+fn native(ask: &Ask, is_mended: bool) -> Rewrite {
+    let hidden_usage = ask.ask_for_usage.is_some().then(HiddenUsage::new);
+    match hidden_usage {
+        hidden_usage if is_mended && ask.endpoint.is_translatable() => {
+            Rewrite::Mended(Box::new(Mended { repair: Repair::new(ask.format), hidden_usage }))
+        }
+        Some(hidden_usage) => Rewrite::HiddenUsage(hidden_usage),
+        None => Rewrite::Nothing,
+    }
+}
+
+/// The answer to a turn that was sent back.
+fn next_pass(answer: Result<Answer, Elapsed>, input: u64) -> Result<Pass, Error> {
+    let answer = answer.map_err(|_| Error::timeout("the upstream did not go on with its turn in time"))?;
+    let answer = answer.map_err(|error| Error::upstream("the upstream can not be reached").with_source(error))?;
+    if !answer.status().is_success() {
+        return Err(Error::upstream("the upstream did not go on with its turn"));
+    }
+    let (head, upstream) = answer.into_parts();
+    let is_stream = headers::is_stream(&head.headers);
+    let mut meter = if is_stream { Meter::stream(Format::Messages) } else { Meter::whole(Format::Messages) };
+    meter.expect_input(input);
+    Ok(Pass { upstream, meter, is_stream, status: head.status.as_u16() })
 }
 
 fn meter(routed: &Routed, upstream: Format, headers: &HeaderMap) -> Option<Meter> {

@@ -14,12 +14,19 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use tokio::time::Sleep;
 
-pub(super) use self::rewrite::Rewrite;
-use super::{BoxError, Limits, ambient, recorder::Recorder, render};
+use self::again::Continued;
+pub(super) use self::{
+    again::{Again, Pass},
+    drain::{Drain, Drains},
+    rewrite::{Mended, Rewrite},
+};
+use super::{BoxError, Limits, ambient, memos::Memos, recorder::Recorder, render};
 use crate::{
     Error,
+    classify::Verdict,
     format::{Ending, Format, Meter, Whole, error_event},
     id::CallId,
     ledger::Durable,
@@ -27,6 +34,8 @@ use crate::{
     transport::{TransportError, UpstreamBody},
 };
 
+mod again;
+mod drain;
 mod rewrite;
 
 /// How long the rest of a stream may take after its last event.
@@ -98,11 +107,24 @@ pub(super) struct Parts {
     pub(super) upstream: UpstreamBody,
     pub(super) meter: Option<Meter>,
     pub(super) rewrite: Rewrite,
+    /// What stands beside a translation.
+    pub(super) translation: Option<Beside>,
+    /// What is needed to read on for a client that has hung up.
+    pub(super) drain: Option<Drain>,
     pub(super) limits: Arc<Limits>,
     /// How long the upstream may be silent.
     pub(super) idle: std::time::Duration,
     /// The call ends here, whatever it does.
     pub(super) deadline: Instant,
+}
+
+/// What stands beside a translation.
+pub(super) struct Beside {
+    /// Where is kept what the client can not carry, and for whom.
+    pub(super) memos: std::sync::Arc<Memos>,
+    pub(super) tenant: String,
+    /// Where the turn may pause.
+    pub(super) again: Option<Box<Again>>,
 }
 
 /// An upstream's answer on its way.
@@ -121,6 +143,8 @@ pub(super) struct Metered {
 enum Phase {
     /// Bytes come and go.
     Flowing,
+    /// A turn that paused was sent back.
+    Resuming(Continued),
     /// The record is being written.
     Settling(Durable, After),
     /// The last event has gone; what still comes is passed on, but not waited for.
@@ -205,6 +229,7 @@ impl Metered {
             }
             match &mut self.phase {
                 Phase::Flowing => ready!(self.poll_flow(cx)),
+                Phase::Resuming(..) => ready!(self.poll_resumed(cx)),
                 Phase::Settling(..) => ready!(self.poll_settled(cx)),
                 Phase::Trailing => ready!(self.poll_trail(cx)),
                 Phase::Over => return Poll::Ready(None),
@@ -224,11 +249,28 @@ impl Metered {
             }
             Poll::Ready(Some(Err(error))) => self.cut(Error::upstream(error.to_string()).with_source(error)),
             Poll::Ready(None) => self.end(),
-            Poll::Pending => match ready!(self.poll_timer(cx)) {
-                Rang::KeepAlive => self.parts.rewrite.keep_alive(&mut self.free),
-                Rang::Silent => self.cut(Error::timeout("the upstream fell silent")),
-                Rang::Late => self.cut(Error::timeout("the call took too long")),
-            },
+            Poll::Pending => ready!(self.poll_silence(cx)),
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits for the next pass of a turn that paused.
+    fn poll_resumed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Resuming(continued) = &mut self.phase else { return Poll::Ready(()) };
+        match continued.as_mut().poll(cx) {
+            Poll::Ready(Ok(pass)) => self.resume(pass),
+            Poll::Ready(Err(error)) => self.cut(error),
+            Poll::Pending => ready!(self.poll_silence(cx)),
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when something had to be done about silence.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.poll_timer(cx)) {
+            Rang::KeepAlive => self.parts.rewrite.keep_alive(&mut self.free),
+            Rang::Silent => self.cut(Error::timeout("the upstream fell silent")),
+            Rang::Late => self.cut(Error::timeout("the call took too long")),
         }
         Poll::Ready(())
     }
@@ -261,6 +303,9 @@ impl Metered {
         self.last_byte = ambient::now();
         if let Some(meter) = &mut self.parts.meter {
             meter.feed(&frame);
+        }
+        if let Some(Beside { again: Some(again), .. }) = &mut self.parts.translation {
+            again.pausing.feed(&frame);
         }
         match self.parts.shape {
             Shape::Stream => self.take_events(frame),
@@ -319,6 +364,9 @@ impl Metered {
     /// Writes the record of an answer that came to its end.
     fn settle(&mut self, after: After) {
         self.parts.rewrite.finish(&mut self.held);
+        if self.parts.rewrite.is_paused() {
+            return self.send_back();
+        }
         let failure = self.parts.meter.as_ref().and_then(Meter::failure).map(|failure| failure.message.clone());
         let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
         let outcome = match failure {
@@ -326,9 +374,44 @@ impl Metered {
                 recorder.error("upstream", &message);
                 Outcome::Cut
             }
+            None if self.parts.rewrite.status().is_some_and(|status| status >= 400) => {
+                recorder.error("upstream", "the upstream's answer can not be translated");
+                Outcome::Failed
+            }
             None => Outcome::Done,
         };
         self.write(recorder, outcome, after);
+    }
+
+    /// Sends a turn back that has paused.
+    fn send_back(&mut self) {
+        let again = self.parts.translation.as_mut().and_then(|beside| beside.again.as_mut());
+        match again.and_then(|again| again.send()) {
+            Some(continued) => {
+                self.last_byte = ambient::now();
+                self.phase = Phase::Resuming(continued);
+            }
+            None => self.cut(Error::upstream("the upstream paused its turn, which can not be sent back")),
+        }
+    }
+
+    /// Goes on with the next pass of a turn.
+    fn resume(&mut self, pass: Pass) {
+        self.tell_usage();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.again();
+            recorder.serving();
+            recorder.verdict(Verdict::Answer.as_str(), Some(pass.status), None);
+        }
+        let Pass { upstream, meter, is_stream, .. } = pass;
+        (self.parts.upstream, self.parts.meter) = (upstream, Some(meter));
+        // A translated stream takes a body in one piece for what it is.
+        let is_stream = is_stream || matches!(self.parts.rewrite, Rewrite::Stream(_));
+        self.parts.shape = if is_stream { Shape::Stream } else { Shape::Whole { left: None } };
+        self.parts.rewrite.resume();
+        self.free.append(&mut self.held);
+        self.last_byte = ambient::now();
+        self.phase = Phase::Flowing;
     }
 
     /// Breaks off an answer: with an error event where there are events, else in a way that clients notice.
@@ -354,6 +437,9 @@ impl Metered {
         }
         if let Some(status) = self.parts.rewrite.status() {
             recorder.status(status);
+        }
+        if let Some(Beside { memos, tenant, .. }) = &self.parts.translation {
+            memos.keep(tenant, self.parts.rewrite.memos());
         }
         self.timer = None;
         self.last_byte = ambient::now();
@@ -381,12 +467,24 @@ impl Metered {
 
     /// The recorder, told what was used. `None` when the record is written already.
     fn measured(&mut self) -> Option<Recorder> {
-        let mut recorder = self.recorder.take()?;
-        if let Some(meter) = &mut self.parts.meter {
+        self.tell_usage();
+        self.recorder.take()
+    }
+
+    fn tell_usage(&mut self) {
+        if let (Some(recorder), Some(meter)) = (&mut self.recorder, &mut self.parts.meter) {
             meter.finish();
             recorder.used(meter.usage(), meter.source());
         }
-        Some(recorder)
+    }
+
+    /// Leaves the rest of the answer to somebody who reads on for what it costs. False where nobody does.
+    fn drains(&mut self) -> bool {
+        let is_flowing = matches!(self.phase, Phase::Flowing) && self.recorder.is_some() && self.parts.meter.is_some();
+        let Some(drain) = self.parts.drain.take().filter(|_| is_flowing) else { return false };
+        let (Some(recorder), Some(meter)) = (self.recorder.take(), self.parts.meter.take()) else { return false };
+        drain.start(std::mem::replace(&mut self.parts.upstream, nothing()), meter, recorder);
+        true
     }
 
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -443,6 +541,11 @@ impl Metered {
     }
 }
 
+/// A body in place of one that is read elsewhere.
+fn nothing() -> UpstreamBody {
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
 /// The next bytes of an upstream's answer. Trailers say nothing that our clients could use.
 pub(super) fn poll_data(
     upstream: &mut UpstreamBody,
@@ -460,6 +563,9 @@ pub(super) fn poll_data(
 
 impl Drop for Metered {
     fn drop(&mut self) {
+        if self.drains() {
+            return;
+        }
         // The client is gone: what came is booked. The recorder's own drop writes it.
         drop(self.measured());
     }

@@ -90,6 +90,14 @@ impl Recorder {
         self.running.as_ref().zip(self.open.as_mut()?.record.attempts.last_mut())
     }
 
+    /// The same key is asked once more: of a turn that paused, or without what it refused.
+    pub(super) fn again(&mut self) {
+        let Some((running, attempt)) = self.attempt() else { return };
+        let (key, format, model) = (running.key.clone(), attempt.upstream_format, attempt.upstream_model.clone());
+        self.end_attempt();
+        self.begin(&key, format, &model);
+    }
+
     /// When the attempt was sent; now, if none is under way.
     pub(super) fn sent(&self) -> Instant {
         self.running.as_ref().map_or_else(ambient::now, |running| running.sent)

@@ -80,7 +80,7 @@ impl Default for Policy {
 
 /// What a translation may use beside what it is told of both sides.
 #[derive(Default, Clone, Copy)]
-pub struct Means<'a> {
+pub struct Aids<'a> {
     /// Ask the upstream for a stream, whatever the client wants: an answer that grows looks dead to nobody between.
     pub always_stream: bool,
     /// What earlier answers had to say that the client's format has no place for.
@@ -113,21 +113,21 @@ impl Translation {
     /// [`Reject`] when the answer would be wrong or a guarantee broken, or anything is lost on a strict route. Nothing
     /// must be sent then.
     pub fn request(&self, body: &[u8]) -> Result<Sent, Reject> {
-        self.request_by(Means::default(), body)
+        self.request_by(Aids::default(), body)
     }
 
     /// Translates a request with more means than the two bodies.
     ///
     /// # Errors
     /// As [`request`](Self::request).
-    pub fn request_by(&self, means: Means<'_>, body: &[u8]) -> Result<Sent, Reject> {
+    pub fn request_by(&self, aids: Aids<'_>, body: &[u8]) -> Result<Sent, Reject> {
         let mut losses = self.losses();
         let mut request = codec::read_request(self.client, body, &mut losses)?;
         let mut back = WayBack::new(self, &request);
         refuse_silence(self.client, &request)?;
         request.model.clone_from(&self.model);
-        request.stream |= means.always_stream;
-        if let Some(memory) = means.memory {
+        request.stream |= aids.always_stream;
+        if let Some(memory) = aids.memory {
             memory::recall(&mut request, self, memory);
         }
         self.fit(&mut request, &mut losses, &mut back)?;

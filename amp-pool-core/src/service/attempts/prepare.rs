@@ -9,7 +9,7 @@ use super::Means;
 use crate::{
     Error,
     format::{
-        Chain, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
+        Aids, Chain, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
         capability::Dialect, splice,
     },
     keys::{LiveKey, Manner},
@@ -28,8 +28,21 @@ pub(super) struct Prepared {
 pub(super) enum Way {
     /// As it is.
     Native,
+    /// As it is, but for what would break the official SDKs.
+    Mended,
     /// Translated. What could not be carried is told beside the answer.
     Translated(Box<WayBack>, Losses),
+}
+
+fn native(seat: &Seat) -> Way {
+    if seat.repairs_stream { Way::Mended } else { Way::Native }
+}
+
+impl Way {
+    /// Whether the upstream's turn may pause.
+    pub(super) fn may_pause(&self) -> bool {
+        matches!(self, Self::Translated(back, _) if back.may_pause())
+    }
 }
 
 impl Means {
@@ -39,21 +52,22 @@ impl Means {
         if format == ask.format {
             let path = routed.call.head.uri.path_and_query().map_or("/", |path| path.as_str());
             let body = splice(&routed.call.body, splices(routed, seat));
-            return Ok(Prepared { outgoing: outgoing(routed, &seat.key, format, path, body)?, way: Way::Native });
+            return Ok(Prepared { outgoing: outgoing(routed, &seat.key, format, path, body)?, way: native(seat) });
         }
-        let sent =
-            self.translation(routed, seat, format).request(&routed.call.body).map_err(|reject| rejected(&reject))?;
+        let tenant = tenant(routed);
+        let memory = self.memos.of(&tenant);
+        let aids = Aids { always_stream: true, memory: Some(&memory) };
+        let translation = self.translation(routed, seat, format, &tenant);
+        let sent = translation.request_by(aids, &routed.call.body).map_err(|reject| rejected(&reject))?;
         let Sent { body, path, losses, back } = sent;
         let outgoing = outgoing(routed, &seat.key, format, path, Chain::from(bytes::Bytes::from(body)))?;
         Ok(Prepared { outgoing, way: Way::Translated(Box::new(back), losses) })
     }
 
-    fn translation(&self, routed: &Routed, seat: &Seat, format: Format) -> Translation {
+    fn translation(&self, routed: &Routed, seat: &Seat, format: Format, tenant: &str) -> Translation {
         let call = &routed.call;
         let key = &seat.key;
-        // Reasoning is sealed for one client token: nobody brings in what was thought for another.
-        let tenant = call.caller.token.map_or_else(|| call.caller.name.clone(), |token| token.to_string());
-        let seal = SealKey::derive(&self.seal[..], &tenant);
+        let seal = SealKey::derive(&self.seal[..], tenant);
         let account = key.key.spec.account.clone().unwrap_or_else(|| key.key.fingerprint.clone());
         let issuer = Issuer { format, provider: key.provider.id.clone(), account: seal.tag(&account) };
         Translation {
@@ -69,6 +83,12 @@ impl Means {
             policy: policy(routed),
         }
     }
+}
+
+/// For whom reasoning is sealed and remembered: nobody brings in, or is given, what was thought for another client token.
+pub(super) fn tenant(routed: &Routed) -> String {
+    let caller = &routed.call.caller;
+    caller.token.map_or_else(|| caller.name.clone(), |token| token.to_string())
 }
 
 /// What the route wants; its caller may want it strict as well.

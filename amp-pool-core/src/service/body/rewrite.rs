@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    format::{Gatherer, HiddenUsage, Losses, Problem, Transcoder, Whole},
+    format::{Gatherer, HiddenUsage, Losses, Memo, Problem, Repair, Transcoder, Whole},
     service::ambient,
 };
 
@@ -25,10 +25,18 @@ pub(in crate::service) enum Rewrite {
     Nothing,
     /// They go as they came, but for the usage that only the pool asked for.
     HiddenUsage(HiddenUsage),
+    /// They go as they came, but for what would break the official SDKs.
+    Mended(Box<Mended>),
     /// Events of another format.
     Stream(Box<Translated>),
     /// One body of another format, when all is there.
     Whole(Box<Gathered>),
+}
+
+/// A stream in the client's own format that is mended.
+pub(in crate::service) struct Mended {
+    pub(in crate::service) repair: Repair,
+    pub(in crate::service) hidden_usage: Option<HiddenUsage>,
 }
 
 /// A stream that is translated.
@@ -63,6 +71,7 @@ impl Rewrite {
             Self::Nothing if frame.is_empty() => {}
             Self::Nothing => out.push_back(frame),
             Self::HiddenUsage(hidden) => out.extend(hidden.feed(frame)),
+            Self::Mended(mended) => mended.feed(frame, out),
             Self::Stream(translated) => translated.write(out, |transcoder, out| transcoder.feed(&frame, out)),
             Self::Whole(gathered) => gathered.feed(&frame),
         }
@@ -75,15 +84,17 @@ impl Rewrite {
 
     /// Adds what was held back of bytes that go as they came.
     pub(super) fn release(&mut self, out: &mut VecDeque<Bytes>) {
-        if let Self::HiddenUsage(hidden) = self {
-            out.extend(hidden.finish());
+        match self {
+            Self::HiddenUsage(hidden) => out.extend(hidden.finish()),
+            Self::Mended(mended) => mended.finish(out),
+            _ => {}
         }
     }
 
     /// The upstream has said all it has to say.
     pub(super) fn finish(&mut self, out: &mut VecDeque<Bytes>) {
         match self {
-            Self::Nothing | Self::HiddenUsage(_) => {}
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => {}
             Self::Stream(translated) => translated.write(out, Transcoder::finish),
             Self::Whole(gathered) => gathered.whole = gathered.whole.take().or_else(|| gathered.gatherer.finish()),
         }
@@ -92,7 +103,7 @@ impl Rewrite {
     /// Ends a translated answer in an error. False where there is nothing to translate.
     pub(super) fn fail(&mut self, problem: &Problem<'_>, out: &mut VecDeque<Bytes>) -> bool {
         match self {
-            Self::Nothing | Self::HiddenUsage(_) => return false,
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => return false,
             Self::Stream(translated) => translated.write(out, |transcoder, out| transcoder.fail(problem, out)),
             Self::Whole(gathered) => gathered.whole = Some(gathered.gatherer.fail(problem)),
         }
@@ -102,7 +113,7 @@ impl Rewrite {
     /// What of the answer had no place in the client's format.
     pub(super) fn losses(&self) -> Option<&Losses> {
         match self {
-            Self::Nothing | Self::HiddenUsage(_) => None,
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => None,
             Self::Stream(translated) => Some(translated.transcoder.losses()),
             Self::Whole(gathered) => gathered.whole.as_ref().map(|whole| &whole.losses),
         }
@@ -124,6 +135,33 @@ impl Rewrite {
         }
     }
 
+    /// Whether the upstream's turn has only paused.
+    pub(super) fn is_paused(&self) -> bool {
+        match self {
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => false,
+            Self::Stream(translated) => translated.transcoder.is_paused(),
+            Self::Whole(gathered) => gathered.whole.is_none(),
+        }
+    }
+
+    /// Begins the next pass of a turn that paused.
+    pub(super) fn resume(&mut self) {
+        match self {
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => {}
+            Self::Stream(translated) => translated.transcoder.resume(),
+            Self::Whole(gathered) => gathered.gatherer.resume(),
+        }
+    }
+
+    /// What is to be remembered for a client that can not carry it. Given once.
+    pub(super) fn memos(&mut self) -> Vec<(String, Memo)> {
+        match self {
+            Self::Nothing | Self::HiddenUsage(_) | Self::Mended(_) => Vec::new(),
+            Self::Stream(translated) => translated.transcoder.memos(),
+            Self::Whole(gathered) => gathered.gatherer.memos(),
+        }
+    }
+
     /// When the client is to hear that we are still there. Bytes that go as they came are never added to.
     pub(super) fn keep_alive_at(&self) -> Option<Instant> {
         match self {
@@ -139,6 +177,27 @@ impl Rewrite {
             *last_byte = ambient::now();
             let silence = last_byte.saturating_duration_since(*last_event);
             push(out, |out| transcoder.keep_alive(silence, out));
+        }
+    }
+}
+
+impl Mended {
+    fn feed(&mut self, frame: Bytes, out: &mut VecDeque<Bytes>) {
+        let mended = self.repair.feed(frame);
+        match &mut self.hidden_usage {
+            Some(hidden) => mended.for_each(|frame| out.extend(hidden.feed(frame))),
+            None => out.extend(mended),
+        }
+    }
+
+    fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        let rest = self.repair.finish();
+        match &mut self.hidden_usage {
+            Some(hidden) => {
+                rest.into_iter().for_each(|frame| out.extend(hidden.feed(frame)));
+                out.extend(hidden.finish());
+            }
+            None => out.extend(rest),
         }
     }
 }
