@@ -26,7 +26,7 @@ fn a_wrong_setting_is_refused_by_name() {
     let on = || Launch::on(&dir.path().join("data"));
     check(on().env("PORT", "http"), 2, &["--port"]);
     check(on().env("DATABASE_URL", "postgres://u:hidden@h/db"), 2, &["DATABASE_URL", "not supported yet"]);
-    check(on().env("AMP_POOL_ON_DISCONNECT", "drain:30"), 2, &["AMP_POOL_ON_DISCONNECT"]);
+    check(on().env("AMP_POOL_ON_DISCONNECT", "drain"), 2, &["AMP_POOL_ON_DISCONNECT"]);
     check(on().env("AMP_POOL_ADMIN_TOKEN", "short"), 2, &["AMP_POOL_ADMIN_TOKEN", "32"]);
     check(on().env("AMP_POOL_CLIENT_TOKEN", "short"), 2, &["AMP_POOL_CLIENT_TOKEN", "16"]);
     check(on().arg("--no-such-flag"), 2, &["--no-such-flag"]);
@@ -165,10 +165,10 @@ fn a_dotenv_file_counts_in_its_own_directory_and_the_environment_wins() {
     let dir = tempfile::tempdir().unwrap();
     let below = dir.path().join("below");
     fs::create_dir(&below).unwrap();
-    fs::write(dir.path().join(".env"), "AMP_POOL_ON_DISCONNECT=drain:1\n").unwrap();
+    fs::write(dir.path().join(".env"), "AMP_POOL_ON_DISCONNECT=drain:1h\n").unwrap();
     let on = || Launch::on(&dir.path().join("data"));
     check(on().in_directory(dir.path()), 2, &["AMP_POOL_ON_DISCONNECT"]);
-    on().in_directory(dir.path()).env("AMP_POOL_ON_DISCONNECT", "cancel").start().stop();
+    on().in_directory(dir.path()).env("AMP_POOL_ON_DISCONNECT", "drain:30").start().stop();
     on().in_directory(&below).start().stop();
 }
 

@@ -122,7 +122,7 @@ pub struct Flags {
     #[arg(long, env = "AMP_POOL_BLOCK_PRIVATE_UPSTREAMS", value_parser = BoolishValueParser::new(),
           default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
     pub amp_pool_block_private_upstreams: bool,
-    /// What happens upstream when a client hangs up
+    /// What happens upstream when a client hangs up: `cancel`, or `drain:SECONDS` to read on for what the answer cost
     #[arg(long, env = "AMP_POOL_ON_DISCONNECT", default_value = "cancel")]
     pub amp_pool_on_disconnect: String,
     /// `full` syncs each commit; `normal` may lose the last moments at a power loss
@@ -175,11 +175,10 @@ impl Flags {
     /// # Errors
     /// When a setting has no meaning, is too weak, or is not supported.
     pub fn check(self) -> Result<Settings, SettingsError> {
-        check_disconnect(&self.amp_pool_on_disconnect)?;
         Ok(Settings {
             database: self.database_url.as_deref().filter(|url| !url.is_empty()).map(database_file).transpose()?,
             durability: durability(&self.amp_pool_durability)?,
-            limits: self.limits(),
+            limits: self.limits()?,
             warnings: self.warnings(),
             keys: self.keys(),
             admin_token: strong("AMP_POOL_ADMIN_TOKEN", self.amp_pool_admin_token, ADMIN_TOKEN_MIN)?,
@@ -195,13 +194,14 @@ impl Flags {
         })
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> Result<Limits, SettingsError> {
         let mut limits = Limits::default();
         limits.first_byte = Duration::from_millis(self.amp_pool_first_byte_timeout_ms);
         limits.whole_answer = Duration::from_millis(self.amp_pool_whole_answer_timeout_ms);
         limits.idle = Duration::from_millis(self.amp_pool_idle_timeout_ms);
         limits.total = Duration::from_millis(self.amp_pool_total_timeout_ms);
-        limits
+        limits.drain = disconnect(&self.amp_pool_on_disconnect)?;
+        Ok(limits)
     }
 
     fn keys(&self) -> Vec<SeedKey> {
@@ -225,13 +225,18 @@ impl Flags {
     }
 }
 
-fn check_disconnect(text: &str) -> Result<(), SettingsError> {
-    match text {
-        "cancel" | "" => Ok(()),
-        drain if drain.starts_with("drain") => {
-            Err(SettingsError::new("AMP_POOL_ON_DISCONNECT", "`drain` is not supported yet, only `cancel` is"))
-        }
-        other => Err(SettingsError::new("AMP_POOL_ON_DISCONNECT", format!("`{other}` is not `cancel`"))),
+/// How long an answer is read on whose client has hung up. Longer than the longest call would only hide a mistake.
+fn disconnect(text: &str) -> Result<Duration, SettingsError> {
+    let seconds = match text {
+        "cancel" | "" => return Ok(Duration::ZERO),
+        other => other.strip_prefix("drain:").and_then(|seconds| seconds.parse().ok()),
+    };
+    match seconds {
+        Some(seconds @ 1..=600) => Ok(Duration::from_secs(seconds)),
+        _ => Err(SettingsError::new(
+            "AMP_POOL_ON_DISCONNECT",
+            format!("`{text}` is neither `cancel` nor `drain:SECONDS` with 1 to 600 seconds"),
+        )),
     }
 }
 
@@ -300,8 +305,8 @@ mod tests {
         );
         check(&["--database-url", "mysql://h"], Err("DATABASE_URL: is not of the form sqlite://PATH"));
         check(
-            &["--amp-pool-on-disconnect", "drain:30"],
-            Err("AMP_POOL_ON_DISCONNECT: `drain` is not supported yet, only `cancel` is"),
+            &["--amp-pool-on-disconnect", "drain:0"],
+            Err("AMP_POOL_ON_DISCONNECT: `drain:0` is neither `cancel` nor `drain:SECONDS` with 1 to 600 seconds"),
         );
         check(&["--amp-pool-durability", "off"], Err("AMP_POOL_DURABILITY: `off` is neither `full` nor `normal`"));
     }
