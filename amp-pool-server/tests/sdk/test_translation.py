@@ -5,6 +5,7 @@ Streams are read with the helpers of the SDKs, which are the strictest readers t
 
 from dataclasses import dataclass
 import json
+import re
 
 import pytest
 
@@ -211,7 +212,8 @@ def test_the_upstream_is_asked_in_its_own_words(bridge, stream):
     [asked] = bridge.upstream.asked(KEY)
     assert asked.path == bridge.other.wire.PATH
     assert asked.json()["model"] == bridge.other.model
-    assert bool(asked.json().get("stream")) is stream
+    # Always as a stream: an answer that grows looks dead to nobody between.
+    assert asked.json()["stream"] is True
     # The client hears the name by which it asked.
     assert said.model == MODEL
 
@@ -309,9 +311,23 @@ def test_a_thought_goes_back_as_it_was_signed(pool, upstream, stream):
     assert sent["thinking"]["type"] == "enabled"
 
 
-def test_without_its_signature_a_thought_stays_at_home(pool, upstream, stream):
-    """Chat has no place for signatures, and without them a turn of tools can only go on without thinking."""
+def test_a_thought_of_a_client_that_has_no_place_for_it_goes_back_all_the_same(pool, upstream, stream):
+    """Chat has no place for signatures; the pool remembers them by the calls that the client returns."""
     sent = think(Bridge(pool, upstream, CHAT, MESSAGES), stream)
+
+    assert sent["messages"][1]["content"][0] == THINKING
+    assert sent["thinking"]["type"] == "enabled"
+
+
+def test_without_its_signature_a_thought_stays_at_home(pool, upstream, stream):
+    """Without signatures a turn of tools can only go on without thinking."""
+    bridge = Bridge(pool, upstream, CHAT, MESSAGES)
+    more = {"tools": bridge.speaker.tools, **bridge.talker.thinks}
+    first = bridge.ask(stream, **more)
+    # The pool has never seen these calls.
+    turns = json.loads(re.sub(r'"(call_|toolu_)', r'"\1other', json.dumps([*first.turn, *bridge.talker.results(first)])))
+    bridge.ask(stream, turns, **more)
+    sent = upstream.last().json()
 
     assert sent["messages"][1]["content"][0]["type"] == "text"
     assert sent["thinking"] == {"type": "disabled"}
