@@ -176,7 +176,7 @@ mod transcode;
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;
 pub use loss::{Field, Loss, LossKind, Losses, Place, Reject};
-pub use messages::paused::Pausing;
+pub use messages::{countable::countable, paused::Pausing};
 pub use meter::{Ending, Meter};
 pub use opening::{Opened, Opening};
 pub use peek::{Peek, PeekError, peek};

@@ -550,13 +550,14 @@ async fn trap_060_tools_of_a_model_that_takes_none_on_chat_go_to_responses() {
     for body in [
         json!({"model": "gpt-5.6", "messages": turns}),
         json!({"model": "gpt-5.6", "messages": turns, "tools": tools, "reasoning_effort": "none"}),
+        json!({"model": "gpt-5.4", "messages": turns, "tools": tools}),
         json!({"model": "gpt-4o", "messages": turns, "tools": tools}),
     ] {
         assert_eq!(bench.post("/v1/chat/completions", &body).await.status, 200);
     }
     let paths: Vec<_> = upstream.sent().iter().map(|sent| sent.uri.path().to_owned()).collect();
     let chat = "/v1/chat/completions";
-    assert_eq!(paths, ["/v1/responses", chat, chat, chat]);
+    assert_eq!(paths, ["/v1/responses", chat, chat, chat, chat]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -725,4 +726,16 @@ async fn trap_095_a_turn_that_can_not_be_continued_ends_in_an_error() {
 
     assert!(got.text().contains("event: response.failed\n"), "{}", got.text());
     assert_eq!(bench.only_record().await.outcome, Some(Outcome::Cut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trap_084_what_the_counting_of_the_upstream_refuses_is_left_out_of_the_count() {
+    let upstream = Script::new().on("a", Reply::json(200, &json!({"input_tokens": 12})));
+    let bench = Bench::new(&upstream, &[("a", "anthropic", 0)]).await;
+    let tools = json!([{"type": "web_search_20250305", "name": "web_search"}, {"name": "f", "input_schema": {}}]);
+    let body = json!({"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}], "tools": tools});
+    let got = bench.post("/v1/messages/count_tokens", &body).await;
+
+    assert_eq!((got.status, &got.json()["input_tokens"]), (200, &json!(12)));
+    assert_eq!(sent(&upstream.sent()[0])["tools"], json!([{"name": "f", "input_schema": {}}]));
 }

@@ -1,5 +1,6 @@
 //! Anthropic Messages.
 
+pub(super) mod countable;
 mod finish;
 mod hosted;
 pub(super) mod meter;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{
     Format,
     canonical::{Json, Member},
+    capability::{Model, Thinks},
     loose::{Loose, LooseList, Text},
 };
 
@@ -36,19 +37,22 @@ const PHRASES: [&[&str]; 6] = [
     &["must be passed back"],
 ];
 
-/// Whether a Chat request has tools and leaves thinking on.
+/// Whether a Chat request has tools and lets `model` think.
 ///
 /// Some models can do both only on Responses.
 ///
 /// ```
 /// use amp_pool_core::format::thinks_with_tools;
 ///
-/// assert!(thinks_with_tools(br#"{"tools":[{"type":"function"}],"messages":[]}"#));
-/// assert!(!thinks_with_tools(br#"{"tools":[{"type":"function"}],"reasoning_effort":"none"}"#));
-/// assert!(!thinks_with_tools(br#"{"tools":[],"messages":[]}"#));
+/// let tools = br#"{"tools":[{"type":"function"}],"messages":[]}"#;
+/// assert!(thinks_with_tools("gpt-5.6", tools));
+/// assert!(!thinks_with_tools("gpt-5.4", tools), "it thinks only when asked to");
+/// assert!(thinks_with_tools("gpt-5.4", br#"{"tools":[{}],"reasoning_effort":"low"}"#));
+/// assert!(!thinks_with_tools("gpt-5.6", br#"{"tools":[{}],"reasoning_effort":"none"}"#));
+/// assert!(!thinks_with_tools("gpt-5.6", br#"{"tools":[],"messages":[]}"#));
 /// ```
 #[must_use]
-pub fn thinks_with_tools(body: &[u8]) -> bool {
+pub fn thinks_with_tools(model: &str, body: &[u8]) -> bool {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Asked<'a> {
@@ -58,8 +62,9 @@ pub fn thinks_with_tools(body: &[u8]) -> bool {
         reasoning_effort: Loose<Text<'a>>,
     }
     let asked = serde_json::from_slice::<Asked<'_>>(body).unwrap_or_default();
-    let is_off = asked.reasoning_effort.0.is_some_and(|effort| effort.0 == "none");
-    !is_off && asked.tools.0.is_some_and(|tools| !tools.is_empty())
+    let by_itself = || Model::find(model).is_some_and(|row| matches!(row.thinks, Thinks::ByDefault | Thinks::Always));
+    let thinks = asked.reasoning_effort.0.map_or_else(by_itself, |effort| effort.0 != "none");
+    thinks && asked.tools.0.is_some_and(|tools| !tools.is_empty())
 }
 
 /// A request in `format` without the reasoning that stands in its history, and without what points to it.

@@ -216,7 +216,8 @@ struct Target<'a> {
 /// The format in which a seat is asked.
 fn format_for(routed: &Routed, seat: &Seat) -> Format {
     let ask = &routed.call.ask;
-    if seat.chat_refuses_tools && ask.endpoint == Endpoint::ChatCompletions && thinks_with_tools(&routed.call.body) {
+    let is_chat = seat.chat_refuses_tools && ask.endpoint == Endpoint::ChatCompletions;
+    if is_chat && thinks_with_tools(seat.model(&ask.model), &routed.call.body) {
         return Format::Responses;
     }
     seat.format_for(ask.format, ask.endpoint.is_translatable()).unwrap_or(ask.format)

@@ -23,6 +23,8 @@ pub struct Dialect {
     pub array_content_ok: bool,
     /// Whether a `tool` message may hold images.
     pub tool_media: bool,
+    /// Whether a stream may be asked for its usage.
+    pub include_usage_ok: bool,
     /// Where a stream tells its usage.
     pub usage_location: UsageLocation,
     /// Where answers carry reasoning. All known places are read whatever this says; it tells which one wins.
@@ -97,6 +99,7 @@ impl Default for Dialect {
             null_content_ok: true,
             array_content_ok: true,
             tool_media: false,
+            include_usage_ok: true,
             usage_location: UsageLocation::OwnChunk,
             reasoning_field_in: ReasoningField::ReasoningContent,
             reasoning_field_out: ReasoningField::None,

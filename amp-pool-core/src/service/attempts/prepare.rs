@@ -9,8 +9,8 @@ use super::Means;
 use crate::{
     Error,
     format::{
-        Aids, Chain, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
-        capability::Dialect, splice,
+        Aids, Chain, Endpoint, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
+        capability::Dialect, countable, splice,
     },
     keys::{LiveKey, Manner},
     route::Seat,
@@ -51,7 +51,7 @@ impl Means {
         // First of all and nearly always: nothing is translated.
         if format == ask.format {
             let path = routed.call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-            let body = splice(&routed.call.body, splices(routed, seat));
+            let body = native_body(routed, seat);
             return Ok(Prepared { outgoing: outgoing(routed, &seat.key, format, path, body)?, way: native(seat) });
         }
         let tenant = tenant(routed);
@@ -83,6 +83,15 @@ impl Means {
             policy: policy(routed),
         }
     }
+}
+
+/// The client's own bytes, but for the named splices, and for what can not be counted where tokens are.
+fn native_body(routed: &Routed, seat: &Seat) -> Chain {
+    let body = splice(&routed.call.body, splices(routed, seat));
+    if routed.call.ask.endpoint != Endpoint::CountTokens {
+        return body;
+    }
+    countable(&body.clone().into_bytes()).map_or(body, |counted| Chain::from(bytes::Bytes::from(counted)))
 }
 
 /// For whom reasoning is sealed and remembered: nobody brings in, or is given, what was thought for another client token.

@@ -304,3 +304,26 @@ proptest! {
         prop_assert_eq!(written(&request, "openai", "m").unwrap().0, written(&request, "openai", "m").unwrap().0);
     }
 }
+
+#[test]
+fn a_limit_is_called_as_the_server_knows_it_or_as_openai_does_where_nobody_told_us() {
+    let request = Request { max_output: Some(9), ..of(vec![user("hi")]) };
+    let check = |provider: &str, model: &str, name: &str| {
+        assert_eq!(member(&request, provider, model, name).as_deref(), Some("9"), "{provider} {model}");
+    };
+    check("openai", "gpt-4o", "max_completion_tokens");
+    check("custom", "gpt-5-mini", "max_completion_tokens");
+    check("custom", "openai/o3", "max_completion_tokens");
+    check("custom", "gpt-4o", "max_tokens");
+    check("custom", "claude-sonnet-4-5", "max_tokens");
+    check("custom", "llama-4", "max_tokens");
+    check("openrouter", "openai/gpt-5", "max_tokens");
+}
+
+#[test]
+fn a_stream_is_asked_for_its_usage_where_that_is_not_refused() {
+    let request = Request { stream: true, ..of(vec![user("hi")]) };
+    assert_eq!(member(&request, "custom", "m", "stream_options").as_deref(), Some(r#"{"include_usage":true}"#));
+    assert_eq!(member(&request, "mistral", "m", "stream_options"), None);
+    assert_eq!(member(&request, "mistral", "m", "stream").as_deref(), Some("true"));
+}
