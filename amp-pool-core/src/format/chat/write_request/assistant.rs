@@ -52,7 +52,7 @@ impl Messages<'_> {
                 self.pieces.mark_lost(call.cache.is_some())?;
                 said.calls.push(self.call(call));
             }
-            Part::Hosted(hosted) => said.text.push_str(self.pieces.hosted(hosted)?.unwrap_or_default()),
+            Part::Hosted(hosted) => said.step(self.pieces.hosted(hosted)?.unwrap_or_default()),
             Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::SearchResult(_) | Part::Result(_) => {
                 return Err(self.pieces.losses.reject(Field::Turns, "an answer of the model can hold no media here"));
             }
@@ -119,6 +119,16 @@ struct Said {
 
 impl Said {
     /// What is left of a turn that was only reasoning, where that is not taken.
+    /// Adds a step on lines of its own: an address must not run into the words behind it.
+    fn step(&mut self, text: &str) {
+        if !text.is_empty() {
+            let is_inside = !self.text.is_empty() && !self.text.ends_with('\n');
+            self.text.push_str(if is_inside { "\n" } else { "" });
+            self.text.push_str(text);
+            self.text.push('\n');
+        }
+    }
+
     fn is_nothing(&self) -> bool {
         self.text.is_empty() && self.refusal.is_empty() && self.calls.is_empty()
     }
