@@ -73,6 +73,21 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Whether each pair is shown by at least 25 cases each way, and its answers by 12 streams.
+pub(super) fn are_enough(cases: &[Case]) -> Result<(), String> {
+    let pairs = Format::ALL.into_iter().flat_map(|client| Format::ALL.map(|upstream| (client, upstream)));
+    for (client, upstream) in pairs.filter(|(client, upstream)| client != upstream) {
+        let of =
+            |way| cases.iter().filter(move |case| (case.client, case.upstream, case.way) == (client, upstream, way));
+        let (there, back) = (of(Way::There).count(), of(Way::Back).count());
+        let streams = of(Way::Back).filter(|case| case.is_stream()).count();
+        if there < 25 || back < 25 || streams < 12 {
+            return Err(format!("{client}-{upstream}: {there} there, {back} back, {streams} of them streams"));
+        }
+    }
+    Ok(())
+}
+
 /// What `loss.json` says, as the headers do.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -85,6 +100,10 @@ impl Case {
     /// Its place: `chat-messages/there/a-name`.
     pub(super) fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn is_stream(&self) -> bool {
+        ["in.sse", "out.sse"].iter().any(|name| self.folder.join(name).exists())
     }
 
     /// Whether what comes out is what the files say.
