@@ -99,7 +99,7 @@ impl<'a> Messages<'a> {
     /// A system turn inside the conversation keeps its place: at the top it would mean something else, and break the
     /// cached prefix.
     fn late_system(&mut self, turn: &Turn) -> Result<(), Reject> {
-        self.pieces.losses.adjusted(Field::System, "sent in its place as the user, in `<system>`")?;
+        self.pieces.losses.adjusted(Field::Turns, "sent in its place as the user, in `<system>`")?;
         let joined: Vec<&str> = texts(turn).map(|text| text.text.as_str()).collect();
         self.message("user", &Json::of(&format!("<system>{}</system>", joined.join("\n\n"))));
         Ok(())
