@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -96,7 +97,10 @@ impl Opening {
         match shape {
             Shape::Json(body) => {
                 body.extend_from_slice(frame);
-                *opened = whole(body);
+                // It can only be complete behind a closing bracket, so most incomplete ones are not parsed.
+                if body.len() > JSON_MAX || memchr2(b'}', b']', frame).is_some() {
+                    *opened = whole(body);
+                }
             }
             Shape::Unknown | Shape::Events => scanner.feed(frame, |event| note(*format, &event, opened)),
         }
@@ -115,16 +119,13 @@ fn note(format: Format, event: &Event<'_>, opened: &mut Opened) {
     }
 }
 
+/// A value that is complete decides, whatever stands behind it: it may or may not have come in the same frame.
 fn whole(body: &[u8]) -> Opened {
-    // It can only be complete behind a closing bracket, so most incomplete ones are not parsed.
-    let may_be_complete = matches!(body.trim_ascii_end().last(), Some(b'}' | b']'));
-    let is_complete = || serde_json::from_slice::<&RawValue>(body).is_ok();
-    if body.len() > JSON_MAX {
-        Opened::Begun
-    } else if may_be_complete && is_complete() {
-        Failure::read(body).map_or(Opened::Begun, Opened::Failed)
-    } else {
-        Opened::Hold
+    let read = &body[..body.len().min(JSON_MAX)];
+    match serde_json::Deserializer::from_slice(read).into_iter::<&RawValue>().next() {
+        Some(Ok(value)) => Failure::read(value.get().as_bytes()).map_or(Opened::Begun, Opened::Failed),
+        _ if body.len() > JSON_MAX => Opened::Begun,
+        _ => Opened::Hold,
     }
 }
 
@@ -287,6 +288,17 @@ mod tests {
         check(Format::Chat, r#"{"choices":[{"message":{"content":"a"}}]}"#, "begun");
         check(Format::Chat, r#"{"error":{"message":"#, "begun");
         check(Format::Chat, "", "hold");
+    }
+
+    #[test]
+    fn what_stands_behind_an_error_changes_nothing_wherever_it_is_cut() {
+        let body = br#"{"error": "no"}}"#;
+        for at in 0..=body.len() {
+            let mut opening = Opening::new(Format::Chat);
+            opening.feed(&body[..at]);
+            opening.feed(&body[at..]);
+            assert!(matches!(opening.finish(), Opened::Failed(_)), "cut at {at}");
+        }
     }
 
     #[test]
