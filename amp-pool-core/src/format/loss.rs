@@ -91,6 +91,10 @@ impl std::error::Error for Reject {}
 
 /// Collects what a translation lost. Each field and kind is told once.
 ///
+#[doc = include_str!("LOSSES.md")]
+///
+/// # Example
+///
 /// ```
 /// use amp_pool_core::format::{Field, Format, Losses};
 ///
@@ -263,6 +267,9 @@ macro_rules! fields {
         pub enum Field { $($(#[$doc])* $name,)* }
 
         impl Field {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
             /// What it is called in a body of `format`, or was meant by when that format has no such member.
             #[must_use]
             pub const fn name(self, format: Format) -> &'static str {
