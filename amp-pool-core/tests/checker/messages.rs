@@ -152,7 +152,10 @@ impl Stream {
         must(self.open.is_none(), "a block is open")?;
         must(self.stop_reason.is_none(), "a second message_delta")?;
         let reason = json["delta"]["stop_reason"].as_str().ok_or("stop_reason")?;
-        must(self.half == 0 || reason == "max_tokens", "half a call")?;
+        must(
+            self.half == 0 || matches!(reason, "max_tokens" | "refusal" | "model_context_window_exceeded"),
+            "half a call",
+        )?;
         must(json["delta"].get("stop_sequence").is_some(), "stop_sequence")?;
         for count in ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"] {
             must(json["usage"][count].is_u64(), count)?;

@@ -155,6 +155,12 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    /// Whether the output was cut, so that what came last may be half.
+    #[must_use]
+    pub fn cuts(&self) -> bool {
+        matches!(self, Self::Length | Self::ContextFull | Self::Refusal { .. })
+    }
+
     /// Makes reason and blocks agree: an end with calls is `Calls`, `Calls` without any
     /// is an end, and an end behind a refusal is `Refusal`. Limits are never overruled by calls.
     #[must_use]

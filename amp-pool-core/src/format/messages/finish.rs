@@ -51,11 +51,6 @@ fn owned(text: &Loose<Text<'_>>) -> Option<String> {
     text.0.as_ref().map(|text| text.0.clone().into_owned()).filter(|text| !text.is_empty())
 }
 
-/// Whether the output was cut, so that what came last may be half.
-pub(super) fn cuts(reason: &FinishReason) -> bool {
-    matches!(reason, FinishReason::Length | FinishReason::ContextFull | FinishReason::Refusal { .. })
-}
-
 /// The end of an answer, to be written.
 #[derive(Debug, Serialize)]
 pub(super) struct Written<'a> {

@@ -121,7 +121,7 @@ impl Said {
     /// Tells the end that was held back. Without a reason something follows, so that the block was not cut.
     fn settle(&mut self, reason: Option<&FinishReason>, out: &mut Vec<Event>) {
         if let Some(open) = self.ended.take() {
-            self.close(open, reason.is_some_and(finish::cuts), out);
+            self.close(open, reason.is_some_and(FinishReason::cuts), out);
         }
     }
 

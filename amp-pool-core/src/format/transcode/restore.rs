@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WayBack, answer::Stage, call_ids, names::Names};
-use crate::format::canonical::{BlockKind, Call, Delta, Event, FinishReason, Input};
+use crate::format::{
+    Failure,
+    canonical::{BlockKind, Call, Delta, Event, FinishReason, Input},
+};
 
 /// The stage.
 pub(super) struct Restore {
@@ -17,11 +20,15 @@ pub(super) struct Restore {
     next: u32,
     /// The ids of calls that the client has seen.
     ids: BTreeSet<String>,
+    /// Whether a call ended before it was whole.
+    has_cut_call: bool,
 }
 
 struct Block {
     index: u32,
     kind: Kind,
+    /// Whether it is a call of the upstream, whatever the client sees.
+    is_call: bool,
 }
 
 enum Kind {
@@ -37,17 +44,18 @@ enum Kind {
 
 impl Restore {
     pub(super) fn new(back: &WayBack) -> Self {
-        Self { back: back.clone(), open: BTreeMap::new(), next: 0, ids: BTreeSet::new() }
+        Self { back: back.clone(), open: BTreeMap::new(), next: 0, ids: BTreeSet::new(), has_cut_call: false }
     }
 
     fn start(&mut self, index: u32, kind: BlockKind, out: &mut Vec<Event>) {
+        let is_call = matches!(kind, BlockKind::Call(_));
         let (kind, shown) = self.restored(kind);
         let own = self.next;
         if let Some(kind) = shown {
             self.next += 1;
             out.push(Event::BlockStarted { index: own, kind });
         }
-        self.open.insert(index, Block { index: own, kind });
+        self.open.insert(index, Block { index: own, kind, is_call });
     }
 
     fn restored(&mut self, kind: BlockKind) -> (Kind, Option<BlockKind>) {
@@ -86,7 +94,7 @@ impl Restore {
     }
 
     fn extend(&mut self, index: u32, delta: Delta, out: &mut Vec<Event>) {
-        let Some(Block { index, kind }) = self.open.get_mut(&index) else { return };
+        let Some(Block { index, kind, .. }) = self.open.get_mut(&index) else { return };
         let index = *index;
         let delta = match (kind, delta) {
             (Kind::Hidden, _) => return,
@@ -99,7 +107,8 @@ impl Restore {
     }
 
     fn end(&mut self, index: u32, is_complete: bool, out: &mut Vec<Event>) {
-        let Some(Block { index, kind }) = self.open.remove(&index) else { return };
+        let Some(Block { index, kind, is_call }) = self.open.remove(&index) else { return };
+        self.has_cut_call |= is_call && !is_complete;
         match kind {
             Kind::Hidden => return,
             Kind::Wrapped(unwrap) => {
@@ -118,6 +127,10 @@ impl Stage for Restore {
             Event::BlockStarted { index, kind } => self.start(index, kind, out),
             Event::Delta { index, delta } => self.extend(index, delta, out),
             Event::BlockEnded { index, is_complete } => self.end(index, is_complete, out),
+            // Half a call under a reason that says all is well: clients would run what they can make of it.
+            Event::Finished(finish) if self.has_cut_call && !finish.reason.cuts() => {
+                out.push(Event::Failed(Failure::unread(b"the upstream ended its answer inside of a call")));
+            }
             Event::Finished(mut finish) => {
                 if self.back.text_tool.is_some() && finish.reason == FinishReason::Calls {
                     finish.reason = FinishReason::End;

@@ -121,6 +121,24 @@ fn a_call_is_shown_as_the_client_knows_it() {
 }
 
 #[test]
+fn half_a_call_is_an_error_unless_the_answer_says_that_it_was_cut() {
+    for client in Format::ALL {
+        let check = |reason: FinishReason, is_answer: bool| {
+            let mut events = block(BlockKind::function("c", "f"), vec![Delta::Input("{\"a\":".into())]);
+            events.truncate(3);
+            events.push(Event::BlockEnded { index: 0, is_complete: false });
+            events.push(Event::Finished(Finish::new(reason.clone())));
+            let answer = Collected::of(passed(&way_back(client, Format::Chat), events));
+            assert_eq!(answer.failure.is_none(), is_answer, "{client} {reason:?}");
+        };
+        check(FinishReason::End, false);
+        check(FinishReason::Calls, false);
+        check(FinishReason::Length, true);
+        check(FinishReason::Refusal { category: None }, true);
+    }
+}
+
+#[test]
 fn calls_with_one_id_are_told_apart() {
     let called = |index| {
         let kind = BlockKind::function("same", "f");
