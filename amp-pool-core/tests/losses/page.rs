@@ -58,7 +58,8 @@ pub(crate) fn write(sites: &[Site]) -> String {
         let (from, to) = (title(client), title(upstream));
         write!(page, "\n## {from} to {to}\n\n| Member | Becomes | Why, or what is done |\n|---|---|---|\n").unwrap();
         for Row { member, fate, words } in rows(sites, client, upstream) {
-            let member = if member == "…" { "any member unknown to translation".to_owned() } else { format!("`{member}`") };
+            let member =
+                if member == "…" { "any member unknown to translation".to_owned() } else { format!("`{member}`") };
             writeln!(page, "| {member} | {fate} | {words} |").unwrap();
         }
     }

@@ -37,8 +37,12 @@ pub(crate) enum Member {
     Path(String),
 }
 
-const CALLS: [(&str, &str); 4] =
-    [(".dropped(", "dropped"), (".adjusted(", "adjusted"), (".reject(", "refused"), ("Reject::unsupported(", "refused")];
+const CALLS: [(&str, &str); 4] = [
+    (".dropped(", "dropped"),
+    (".adjusted(", "adjusted"),
+    (".reject(", "refused"),
+    ("Reject::unsupported(", "refused"),
+];
 
 /// What stands in a variable at a place, by file and expression. A new one has to be added here, or the page can not be
 /// made.
@@ -51,7 +55,12 @@ const VARIABLES: [(&str, &str, &[&str]); 12] = [
         "messages/write_request.rs",
         "place",
         &[
-            "Field::TopK", "Field::Verbosity", "Field::Metadata", "Field::Store", "Field::CacheKey", "Field::CacheHints",
+            "Field::TopK",
+            "Field::Verbosity",
+            "Field::Metadata",
+            "Field::Store",
+            "Field::CacheKey",
+            "Field::CacheHints",
             "\"prompt_cache_retention\"",
         ],
     ),
