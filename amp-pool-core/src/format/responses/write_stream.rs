@@ -107,7 +107,7 @@ impl Writer {
         self.leave_message(out);
         let at = self.items.len();
         let id = self.back.ids.item(prefix, u32::try_from(at).unwrap_or(u32::MAX));
-        self.items.push(Item { id, kind, status: Status::InProgress });
+        self.items.push(Item { id, kind, status: Status::InProgress, is_cut: false });
         self.item_event("response.output_item.added", at, out);
         Place::Item(at)
     }
@@ -145,7 +145,7 @@ impl Writer {
     fn settle(&mut self, at: usize, out: &mut Vec<u8>) {
         let item = &mut self.items[at];
         if item.is_quiet() && item.status == Status::InProgress && self.message != Some(at) {
-            item.status = Status::Completed;
+            item.status = if item.is_cut { Status::Incomplete } else { Status::Completed };
             self.item_event("response.output_item.done", at, out);
         }
     }
@@ -175,11 +175,11 @@ impl Writer {
         }
     }
 
-    /// Ends an item in which the output was cut.
+    /// Ends an item in which the output was cut, once nothing else of it is open.
     fn cut(&mut self, at: usize, out: &mut Vec<u8>) {
         self.message = self.message.filter(|message| *message != at);
-        self.items[at].status = Status::Incomplete;
-        self.item_event("response.output_item.done", at, out);
+        self.items[at].is_cut = true;
+        self.settle(at, out);
     }
 
     fn call_more(&mut self, at: usize, more: &str, out: &mut Vec<u8>) {

@@ -33,7 +33,8 @@ pub(super) fn fit(
     if back.stops.is_empty() { Ok(()) } else { losses.adjusted(Field::Stop, "looked for by the gateway") }
 }
 
-/// The stage. Blocks that overlap a text are cut with it.
+/// The stage. Texts that overlap the one that ends are cut with it; a call that began before goes on to its end, because half
+/// of one is worth nothing.
 pub(super) struct Stops {
     stops: Vec<String>,
     expected_input: u64,
@@ -41,6 +42,10 @@ pub(super) struct Stops {
     spent: Option<Spent>,
     /// Characters the model said.
     chars: u64,
+    /// The stop sequence that came while calls were open.
+    came: Option<String>,
+    /// Whether one of those calls was cut.
+    is_cut: bool,
     is_over: bool,
 }
 
@@ -49,6 +54,7 @@ struct Block {
     index: u32,
     /// What is held back, of a text only.
     held: Option<String>,
+    is_call: bool,
 }
 
 impl Stops {
@@ -59,6 +65,8 @@ impl Stops {
             blocks: Vec::new(),
             spent: None,
             chars: 0,
+            came: None,
+            is_cut: false,
             is_over: false,
         }
     }
@@ -92,12 +100,45 @@ impl Stops {
 
     /// Ends the answer at a stop sequence in the block at `index`.
     fn stop(&mut self, index: u32, stop: String, out: &mut Vec<Event>) {
-        for block in std::mem::take(&mut self.blocks) {
+        let (calls, others) = std::mem::take(&mut self.blocks).into_iter().partition(|block| block.is_call);
+        let others: Vec<Block> = others;
+        for block in others {
             out.push(Event::BlockEnded { index: block.index, is_complete: block.index == index });
         }
+        self.blocks = calls;
+        self.came = Some(stop);
+        self.finish(out);
+    }
+
+    /// Ends the answer once no call is open any more. Behind one that was cut the upstream has the last word.
+    fn finish(&mut self, out: &mut Vec<Event>) {
+        if !self.blocks.is_empty() || self.is_cut {
+            return;
+        }
         out.push(Event::Usage(self.estimate()));
-        out.push(Event::Finished(Finish::new(FinishReason::Stop(Some(stop)))));
+        out.push(Event::Finished(Finish::new(FinishReason::Stop(self.came.take()))));
         self.is_over = true;
+    }
+
+    /// Takes what comes behind the stop sequence: only the rest of calls that are open, and the end.
+    fn rest(&mut self, event: Event, out: &mut Vec<Event>) {
+        let is_of_call = |index: &u32| self.blocks.iter().any(|block| block.index == *index);
+        match event {
+            Event::Delta { index, .. } if is_of_call(&index) => out.push(event),
+            Event::BlockEnded { index, is_complete } if is_of_call(&index) => {
+                self.blocks.retain(|block| block.index != index);
+                self.is_cut |= !is_complete;
+                out.push(event);
+                self.finish(out);
+            }
+            Event::Usage(spent) => self.spent = Some(spent),
+            Event::Finished(_) => {
+                out.push(Event::Usage(self.estimate()));
+                out.push(event);
+            }
+            Event::Failed(_) | Event::Ping => out.push(event),
+            _ => {}
+        }
     }
 
     /// The upstream will not tell: it is left before its end. 3.5 characters a token.
@@ -117,10 +158,13 @@ impl Stage for Stops {
         if self.is_over {
             return;
         }
+        if self.came.is_some() {
+            return self.rest(event, out);
+        }
         match &event {
             Event::BlockStarted { index, kind } => {
                 let held = matches!(kind, BlockKind::Text { .. }).then(String::new);
-                self.blocks.push(Block { index: *index, held });
+                self.blocks.push(Block { index: *index, held, is_call: matches!(kind, BlockKind::Call(_)) });
             }
             Event::Delta { index, delta: Delta::Text(more) } => {
                 if let Some(stop) = self.hear(*index, more, out) {
@@ -154,12 +198,20 @@ fn longest_beginning(text: &str, stops: &[String]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::canonical::{Collected, Grammar, Started};
+    use crate::format::{
+        canonical::{Collected, Grammar, Started},
+        transcode::tests::way_back,
+    };
+
+    fn stage(stops: &[&str]) -> Stops {
+        let mut back = way_back(Format::Chat, Format::Responses);
+        back.stops = stops.iter().map(|stop| String::from(*stop)).collect();
+        Stops::new(&back)
+    }
 
     /// What the client sees of a text that comes in these pieces.
     fn seen(stops: &[&str], pieces: &[&str]) -> (String, Option<String>) {
-        let stops = stops.iter().map(|stop| String::from(*stop)).collect();
-        let mut stage = Stops { stops, expected_input: 9, blocks: Vec::new(), spent: None, chars: 0, is_over: false };
+        let mut stage = stage(stops);
         let mut events = vec![
             Event::Started(Started::default()),
             Event::BlockStarted { index: 0, kind: BlockKind::Text { phase: None } },
@@ -196,5 +248,34 @@ mod tests {
         check(&["b", "ab"], "xaby", "x", Some("ab"));
         check(&["漢字"], "é漢漢字é", "é漢", Some("漢字"));
         check(&["\n\n"], "a\nb\n\nc", "a\nb", Some("\n\n"));
+    }
+
+    #[test]
+    fn a_call_that_is_open_at_a_stop_sequence_goes_on_to_its_end() {
+        let answer = |rest: Vec<Event>| {
+            let begin = |index, kind| Event::BlockStarted { index, kind };
+            let mut events = vec![
+                Event::Started(Started::default()),
+                begin(0, BlockKind::function("c", "f")),
+                begin(1, BlockKind::Text { phase: None }),
+                text(1, "one END two".into()),
+                Event::Delta { index: 0, delta: Delta::Input("{}".into()) },
+            ];
+            events.extend(rest);
+            let (mut stage, mut out, mut grammar) = (stage(&["END"]), Vec::new(), Grammar::new());
+            events.into_iter().for_each(|event| stage.pass(event, &mut out));
+            out.iter().for_each(|event| grammar.check(event).unwrap());
+            assert!(grammar.has_ended());
+            Collected::of(out)
+        };
+        let end = |index, is_complete| Event::BlockEnded { index, is_complete };
+        let finish = |reason| Event::Finished(Finish::new(reason));
+
+        let whole = answer(vec![text(1, "three".into()), end(0, true), end(1, true), finish(FinishReason::Calls)]);
+        assert_eq!((whole.text(), whole.calls().count()), ("one ".to_owned(), 1));
+        assert_eq!(whole.finish.unwrap().reason, FinishReason::Stop(Some("END".into())));
+
+        let cut = answer(vec![end(0, false), finish(FinishReason::Length)]);
+        assert_eq!((cut.calls().count(), cut.finish.unwrap().reason), (0, FinishReason::Length));
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Item {
     pub(super) id: String,
     pub(super) kind: Kind,
     pub(super) status: Status,
+    /// Whether a part of it was cut.
+    pub(super) is_cut: bool,
 }
 
 /// What an item is.

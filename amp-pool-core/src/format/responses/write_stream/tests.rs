@@ -28,6 +28,25 @@ fn lines(stream: &[u8]) -> Vec<Value> {
     frames(stream).unwrap().iter().map(|(_, data)| serde_json::from_str(data).unwrap()).collect()
 }
 
+#[test]
+fn a_message_ends_when_the_last_of_its_texts_does_also_when_one_was_cut() {
+    let begin = |index| Event::BlockStarted { index, kind: BlockKind::Text { phase: None } };
+    let end = |index, is_complete| Event::BlockEnded { index, is_complete };
+    let events = [
+        Event::Started(Started::default()),
+        begin(0),
+        begin(1),
+        end(0, false),
+        end(1, true),
+        Event::Finished(Finish::new(FinishReason::Length)),
+    ];
+    let lines = lines(&written(&back(), &events));
+    let done: Vec<&Value> = lines.iter().filter(|line| line["type"] == "response.output_item.done").collect();
+
+    assert_eq!(done.len(), 1);
+    assert_eq!((&done[0]["item"]["status"], lines.len()), (&Value::from("incomplete"), 11));
+}
+
 fn read(stream: &[u8]) -> Vec<Event> {
     let (mut reader, mut events) = (Reader::default(), Vec::new());
     Scanner::new().feed(stream, |event| reader.read(&event, &mut events));
