@@ -33,6 +33,8 @@ test-rust:
 	cargo check --package amp-pool-core --no-default-features --locked
 	cargo check --package amp-pool-core --no-default-features --features pool --locked
 	cargo run --locked --quiet --package amp-pool-examples --bin first_answer
+	cargo run --locked --quiet --package amp-pool-examples --bin translate -- --from chat --to messages \
+		--model claude-sonnet-4-5 examples/translate/request.json examples/translate/answer.sse examples/translate/answer.json
 
 ## make wasm       the pure part of the library builds for wasm
 wasm:

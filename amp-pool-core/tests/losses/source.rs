@@ -86,7 +86,7 @@ pub(crate) fn sites(format: &Path) -> Vec<Site> {
         let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for (call, fate) in CALLS {
             for (at, _) in source.match_indices(call) {
-                sites.extend(told(&file, source, arguments(&source[at + call.len()..]), stage, fate));
+                sites.extend(told(&file, source, &arguments(&source[at + call.len()..]), stage, fate));
             }
         }
     }
@@ -138,8 +138,8 @@ fn arguments(rest: &str) -> Vec<String> {
     arguments.iter().map(|argument| argument.trim().to_owned()).filter(|argument| !argument.is_empty()).collect()
 }
 
-fn told(file: &str, source: &str, arguments: Vec<String>, stage: Stage, fate: &'static str) -> Vec<Site> {
-    let [place, words] = arguments.as_slice() else { panic!("{file}: {arguments:?}") };
+fn told(file: &str, source: &str, arguments: &[String], stage: Stage, fate: &'static str) -> Vec<Site> {
+    let [place, words] = arguments else { panic!("{file}: {arguments:?}") };
     let words = literal(words).or_else(|| constant(source, words)).unwrap_or_else(|| "…".into());
     let members = member(place).map_or_else(|| variable(file, place), |member| vec![member]);
     members.into_iter().map(|member| Site { stage, fate, member, words: words.clone() }).collect()

@@ -16,6 +16,44 @@ use crate::format::{Losses, Problem, canonical::Event};
 ///
 /// Frames may be cut anywhere: the bytes that come out are the same. An upstream that answers with one JSON body instead
 /// is understood as well. The stream ends exactly once; whatever comes behind the end is not looked at.
+///
+/// ```
+/// use amp_pool_core::format::Transcoder;
+/// # use amp_pool_core::{format::{Format, Policy, SealKey, Translation, canonical::Issuer, capability::Dialect}, id::CallId, time::Timestamp};
+/// #
+/// # let seal = SealKey::derive(b"a secret", "a tenant");
+/// # let translation = Translation {
+/// #     client: Format::Chat,
+/// #     upstream: Format::Messages,
+/// #     call: CallId::new(Timestamp::from_millis(1_790_000_000_000), &[7; 10]),
+/// #     created: Timestamp::from_millis(1_790_000_000_000),
+/// #     model: "claude-sonnet-4-5".into(),
+/// #     asked_model: "gpt-5".into(),
+/// #     dialect: Dialect::find("anthropic"),
+/// #     issuer: Issuer { format: Format::Messages, provider: "anthropic".into(), account: seal.tag("an account") },
+/// #     seal,
+/// #     policy: Policy::default(),
+/// # };
+/// let asked = br#"{"model":"gpt-5","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+/// let mut transcoder = Transcoder::new(translation.request(asked)?.back);
+/// let mut out = Vec::new();
+/// for data in [
+///     r#"{"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":9,"output_tokens":1}}}"#,
+///     r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+///     r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}"#,
+///     r#"{"type":"content_block_stop","index":0}"#,
+///     r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":4}}"#,
+///     r#"{"type":"message_stop"}"#,
+/// ] {
+///     transcoder.feed(format!("data: {data}\n\n").as_bytes(), &mut out);
+/// }
+/// transcoder.finish(&mut out);
+///
+/// let out = String::from_utf8_lossy(&out);
+/// assert!(out.contains(r#""delta":{"content":"Hello"}"#) && out.contains(r#""finish_reason":"stop""#));
+/// assert!(out.ends_with("data: [DONE]\n\n"));
+/// # Ok::<_, amp_pool_core::format::Reject>(())
+/// ```
 pub struct Transcoder {
     reading: Reading,
     writer: Box<dyn WriteEvents>,

@@ -16,6 +16,36 @@ use crate::{
 /// One translation: from whom to whom, and what both sides are.
 ///
 /// Everything that is not in the bodies is here; two calls with equal values give equal bytes.
+///
+/// ```
+/// use amp_pool_core::{format::{Format, Policy, SealKey, Translation, canonical::Issuer, capability::Dialect}, id::CallId, time::Timestamp};
+///
+/// let seal = SealKey::derive(b"a secret", "a tenant");
+/// let translation = Translation {
+///     client: Format::Chat,
+///     upstream: Format::Messages,
+///     call: CallId::new(Timestamp::from_millis(1_790_000_000_000), &[7; 10]),
+///     created: Timestamp::from_millis(1_790_000_000_000),
+///     model: "claude-sonnet-4-5".into(),
+///     asked_model: "gpt-5".into(),
+///     dialect: Dialect::find("anthropic"),
+///     issuer: Issuer { format: Format::Messages, provider: "anthropic".into(), account: seal.tag("an account") },
+///     seal,
+///     policy: Policy::default(),
+/// };
+/// let asked = br#"{"model":"gpt-5","messages":[{"role":"user","content":"hi"}],"temperature":1.4,"seed":7}"#;
+/// let sent = translation.request(asked)?;
+///
+/// assert_eq!(sent.path, "/v1/messages");
+/// assert!(String::from_utf8_lossy(&sent.body).contains(r#""temperature":1.0"#));
+/// assert_eq!(sent.losses.dropped_header().as_deref(), Some("seed"));
+/// assert_eq!(sent.losses.adjusted_header().as_deref(), Some("temperature (clamped to 1)"));
+///
+/// // What no upstream of the other format can give is refused before anything is sent.
+/// let spoken = br#"{"model":"gpt-5","messages":[{"role":"user","content":"hi"}],"n":2}"#;
+/// assert_eq!(translation.request(spoken).unwrap_err().field.as_deref(), Some("n"));
+/// # Ok::<_, amp_pool_core::format::Reject>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Translation {
     /// What the client speaks.
