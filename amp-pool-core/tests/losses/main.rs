@@ -37,6 +37,15 @@ fn the_page_says_what_the_sources_say() {
 }
 
 #[test]
+fn what_answers_lose_is_told_in_the_words_of_the_page() {
+    let source = fs::read_to_string(root().join("src/format/transcode/unsaid.rs")).unwrap();
+    for (member, _, words) in page::ANSWERS {
+        let name = member.trim_start_matches("answer: ").trim_end_matches('…');
+        assert!(source.contains(name) && source.contains(words.trim_end_matches('…')), "{member}: {words}");
+    }
+}
+
+#[test]
 fn whatever_is_reported_stands_on_the_page_of_its_pair() {
     let sites = source::sites(&root().join("src/format"));
     let mut seen = 0;

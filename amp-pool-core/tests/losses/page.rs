@@ -26,6 +26,14 @@ member, before anything is sent. `…` stands for what only the request knows. A
 most depend on the model and the provider.
 ";
 
+/// What of an answer can be lost, told in the record alone: members of `transcode/unsaid.rs`, and the words there.
+pub(crate) const ANSWERS: [(&str, &str, &str); 4] = [
+    ("answer: …", "dropped", "a step of the provider's own"),
+    ("answer: citation", "dropped", "the client's format has no such citation"),
+    ("answer: logprobs", "dropped", "the client's format has none"),
+    ("answer: stop reason", "adjusted", "was …"),
+];
+
 /// What can not be said in a format, so that it is never lost from there.
 fn is_said(field: Field, client: Format) -> bool {
     match field {
@@ -62,6 +70,10 @@ pub(crate) fn write(sites: &[Site]) -> String {
                 if member == "…" { "any member unknown to translation".to_owned() } else { format!("`{member}`") };
             writeln!(page, "| {member} | {fate} | {words} |").unwrap();
         }
+    }
+    page.push_str("\n## Answers\n\n| Member | Becomes | Why, or what is done |\n|---|---|---|\n");
+    for (member, fate, words) in ANSWERS {
+        writeln!(page, "| `{member}` | {fate} | {words} |").unwrap();
     }
     page
 }
