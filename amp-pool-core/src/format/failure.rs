@@ -15,7 +15,6 @@ use super::{
 };
 
 /// The type of an error that no upstream has told.
-const BROKEN_CALL: &str = "broken_call";
 
 /// An error in the words of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,16 +58,23 @@ impl Failure {
         Self::read(&event.data).or_else(|| (event.name == Some(b"error")).then(|| Self::unread(&event.data)))
     }
 
+    /// What an error is called that the upstream does not know of: its answer can not be what it meant.
+    pub(super) const BROKEN: &str = "bad_gateway";
+
+    /// An answer that is broken in itself.
+    pub(super) fn broken(message: impl Into<String>) -> Self {
+        Self { kind: Some(Self::BROKEN.into()), message: message.into(), ..Self::unread(b"") }
+    }
+
     /// A call that the upstream told as whole, and whose arguments are no object. It must not be presented as finished to
     /// a client that would read them as one.
     pub(super) fn broken_call(name: &str) -> Self {
-        let message = format!("the upstream called `{name}` with arguments that are no JSON object");
-        Self { kind: Some(BROKEN_CALL.to_owned()), ..Self::unread(message.as_bytes()) }
+        Self::broken(format!("the upstream called `{name}` with arguments that are no JSON object"))
     }
 
     /// Whether it is one that we found in what the upstream took for an answer.
     pub(super) fn is_ours(&self) -> bool {
-        self.kind.as_deref() == Some(BROKEN_CALL)
+        self.kind.as_deref() == Some(Self::BROKEN)
     }
 
     /// An error of no known shape.

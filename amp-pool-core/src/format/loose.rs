@@ -20,9 +20,10 @@ impl<T> Default for Loose<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Loose<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?.get();
-        // Without this an array would fill the fields of a struct in their order.
-        let is_list = raw.starts_with('[');
-        Ok(Self(if is_list { None } else { serde_json::from_str(raw).ok() }))
+        // Without this an array would fill the fields of a struct in their order. To find null by an error costs more than
+        // all the rest of a chunk, in which most members are null.
+        let is_absent = raw.starts_with('[') || raw == "null";
+        Ok(Self(if is_absent { None } else { serde_json::from_str(raw).ok() }))
     }
 }
 
@@ -33,7 +34,8 @@ pub(super) struct LooseList<'a>(#[serde(borrow, deserialize_with = "list")] pub(
 
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<&'de RawValue>>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+    let is_list = raw.get().starts_with('[');
+    Ok(if is_list { serde_json::from_str(raw.get()).ok() } else { None })
 }
 
 /// A string, borrowed unless it has escapes.

@@ -3,6 +3,7 @@
 //! The last numbers win, whether they come in a chunk of their own, on the last chunk with text, or again on every chunk.
 //! They are never added up.
 
+use memchr::memmem;
 use serde::Deserialize;
 
 use crate::{
@@ -95,6 +96,10 @@ struct Holder {
 
 /// What a chunk or an answer tells it used, wherever in it that stands.
 pub(super) fn usage(json: &[u8]) -> Option<Usage> {
+    // What most chunks of a stream say: nothing here, and nothing elsewhere.
+    if says_null(json) {
+        return None;
+    }
     last(json).and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
 }
 
@@ -104,6 +109,12 @@ fn last(json: &[u8]) -> Option<OpenAiTokens> {
         Some((tokens, rest)) => tail::closes_one(rest).then_some(tokens),
         None => serde_json::from_str(tail::usage(json)?.get()).ok(),
     }
+}
+
+/// Whether the only `usage` there is is null.
+fn says_null(json: &[u8]) -> bool {
+    let is_null = tail::usage(json).is_some_and(|usage| usage.get() == "null");
+    is_null && memmem::find(json, b"\"usage\"") == memmem::rfind(json, b"\"usage\"")
 }
 
 /// The same for answers that tell it elsewhere, or before a long rest.

@@ -19,7 +19,7 @@ use crate::{
         Failure,
         canonical::{BlockKind, Delta, Event, Finish, FinishReason, Json, Spent, Started, ThoughtKind},
         capability::ReasoningField,
-        loose::LooseList,
+        loose::{LooseList, Text},
         sse,
         transcode::{ReadEvents, WayBack},
     },
@@ -111,7 +111,7 @@ impl Reader {
         }
         self.service_tier = chunk.service_tier.0.or(self.service_tier.take());
         if let Some(head) = &mut self.head {
-            let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+            let filled = |text: Option<Text<'_>>| Some(text?.0.into_owned()).filter(|text| !text.is_empty());
             head.id = head.id.take().or(filled(chunk.id.0));
             head.model = head.model.take().or(filled(chunk.model.0));
         }

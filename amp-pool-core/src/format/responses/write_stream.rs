@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::{
     item::{Item, Kind, Status},
-    lines::Lines,
+    lines::{Lines, Piece},
     response::State,
 };
 use super::body::Body;
@@ -194,9 +194,9 @@ impl Writer {
                 "response.custom_tool_call_input.delta"
             }
         };
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("delta", more);
-        self.lines.write(kind, line, out);
+        let item_id = &self.items[at].id;
+        let piece = Piece { item_id, output_index: at, content_index: None, delta: more, logprobs: None };
+        self.lines.piece(kind, piece, out);
     }
 
     /// Ends a call. One that was cut is not said to have its arguments.

@@ -12,6 +12,8 @@ pub(super) trait Stage: Send {
 /// All stages, in their order.
 pub(super) struct Answer {
     stages: Vec<Box<dyn Stage>>,
+    /// What goes into a stage, and what comes out: kept, because a stream is made of very many events.
+    buffers: (Vec<Event>, Vec<Event>),
 }
 
 impl Answer {
@@ -28,17 +30,17 @@ impl Answer {
             // Last: nothing behind it may open a second block.
             stages.push(Box::new(Serial::default()));
         }
-        Self { stages }
+        Self { stages, buffers: (Vec::new(), Vec::new()) }
     }
 
     /// Passes one event through all stages.
     pub(super) fn pass(&mut self, event: Event, out: &mut Vec<Event>) {
-        let mut events = vec![event];
+        let (events, next) = &mut self.buffers;
+        events.push(event);
         for stage in &mut self.stages {
-            let mut next = Vec::new();
-            events.into_iter().for_each(|event| stage.pass(event, &mut next));
-            events = next;
+            events.drain(..).for_each(|event| stage.pass(event, next));
+            std::mem::swap(events, next);
         }
-        out.append(&mut events);
+        out.append(events);
     }
 }

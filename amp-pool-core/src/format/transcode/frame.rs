@@ -12,7 +12,7 @@ pub(in crate::format) fn frame(out: &mut Vec<u8>, name: Option<&str>, data: &imp
     out.extend_from_slice(b"data: ");
     let from = out.len();
     // Shapes of ours under fixed names: writing them to memory has no way to fail.
-    out.extend_from_slice(&serde_json::to_vec(data).unwrap_or_default());
+    let _never_fails = serde_json::to_writer(&mut *out, data);
     // JSON that is carried as it came may have line ends between its tokens, which would end the event.
     out[from..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     out.extend_from_slice(b"\n\n");

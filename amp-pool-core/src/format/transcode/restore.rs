@@ -129,7 +129,7 @@ impl Stage for Restore {
             Event::BlockEnded { index, is_complete } => self.end(index, is_complete, out),
             // Half a call under a reason that says all is well: clients would run what they can make of it.
             Event::Finished(finish) if self.has_cut_call && !finish.reason.cuts() => {
-                out.push(Event::Failed(Failure::unread(b"the upstream ended its answer inside of a call")));
+                out.push(Event::Failed(Failure::broken("the upstream ended its answer inside of a call")));
             }
             Event::Finished(mut finish) => {
                 if self.back.text_tool.is_some() && finish.reason == FinishReason::Calls {

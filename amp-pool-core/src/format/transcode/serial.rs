@@ -95,7 +95,7 @@ impl Serial {
     /// What still comes of a block that was closed early, as complete: space, or its own end.
     fn late(&mut self, event: &Event, out: &mut Vec<Event>) {
         if matches!(event, Event::Delta { delta: Delta::Input(more), .. } if !more.trim_ascii().is_empty()) {
-            self.fail(Failure::unread(b"the upstream went on with a call that it had ended"), out);
+            self.fail(Failure::broken("the upstream went on with a call that it had ended"), out);
         }
     }
 

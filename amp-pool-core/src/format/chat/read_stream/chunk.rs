@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::format::{
     canonical::{Citation, Json},
-    loose::{Loose, LooseList},
+    loose::{Loose, LooseList, Text},
 };
 
 /// The items of a list that have the right shape.
@@ -19,8 +19,10 @@ pub(super) fn items<'a, T: Deserialize<'a>>(list: &LooseList<'a>) -> impl Iterat
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Chunk<'a> {
-    pub(super) id: Loose<String>,
-    pub(super) model: Loose<String>,
+    #[serde(borrow)]
+    pub(super) id: Loose<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) model: Loose<Text<'a>>,
     pub(super) service_tier: Loose<String>,
     #[serde(borrow)]
     pub(super) choices: LooseList<'a>,

@@ -3,6 +3,7 @@
 use super::{
     Place, Writer,
     item::{Item, Kind, Part},
+    lines::Piece,
 };
 use crate::format::{
     canonical::{Citation, Json, Phase},
@@ -41,15 +42,15 @@ impl Writer {
         let Some(part) = self.part_at(at, index) else { return };
         part.text.push_str(text);
         let (is_refusal, logprobs) = (part.is_refusal, std::mem::take(&mut part.fresh_logprobs));
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("content_index", &index);
-        line.add("delta", text);
-        if is_refusal {
-            self.lines.write("response.refusal.delta", line, out);
-        } else {
-            line.add("logprobs", &logprobs);
-            self.lines.write("response.output_text.delta", line, out);
-        }
+        let kind = if is_refusal { "response.refusal.delta" } else { "response.output_text.delta" };
+        let piece = Piece {
+            item_id: &self.items[at].id,
+            output_index: at,
+            content_index: Some(index),
+            delta: text,
+            logprobs: (!is_refusal).then_some(&logprobs),
+        };
+        self.lines.piece(kind, piece, out);
     }
 
     pub(super) fn cite(&mut self, at: usize, index: usize, citation: &Citation, out: &mut Vec<u8>) {
