@@ -14,8 +14,6 @@ use super::{
     loose::{Loose, Text},
 };
 
-/// The type of an error that no upstream has told.
-
 /// An error in the words of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
