@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: run test test-rust test-sdk lint wasm bench fuzz deps help
+.PHONY: run simulate test test-rust test-sdk lint wasm bench fuzz deps help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ test-rust:
 	cargo run --locked --quiet --package amp-pool-examples --bin first_answer
 	cargo run --locked --quiet --package amp-pool-examples --bin translate -- --from chat --to messages \
 		--model claude-sonnet-4-5 examples/translate/request.json examples/translate/answer.sse examples/translate/answer.json
+	cargo run --locked --quiet --package amp-pool-examples --bin simulate -- --minutes 10
 
 ## make wasm       the pure part of the library builds for wasm
 wasm:
@@ -46,6 +47,10 @@ test-sdk:
 	.ci/node
 	cargo build --locked --package amp-pool-server
 	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
+
+## make simulate   a day of a pool's traffic in fast motion: the pool's choice beside plain ones
+simulate:
+	cargo run --release --locked --quiet --package amp-pool-examples --bin simulate
 
 ## make bench      the pool beside a bare reverse proxy, over loopback
 bench:

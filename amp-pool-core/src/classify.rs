@@ -21,6 +21,7 @@ mod wait;
 pub use rule::{Rule, Shape, Until};
 pub use scrub::scrub;
 pub use wait::retry_after;
+pub(crate) use wait::until_reset;
 
 use rule::Heard;
 use said::Said;

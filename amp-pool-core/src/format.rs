@@ -148,6 +148,7 @@ impl Endpoint {
 pub mod canonical;
 pub mod capability;
 
+mod beginning;
 mod chat;
 #[cfg(test)]
 #[path = "../tests/checker/mod.rs"]
@@ -173,6 +174,7 @@ mod tail;
 mod tokens;
 mod transcode;
 
+pub use beginning::Beginning;
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;
 pub use loss::{Field, Loss, LossKind, Losses, Place, Reject};

@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use crate::{
     caller::{ClientToken, TokenDigest, TokenSpec, write_token},
     id::{CallId, KeyId, RouteId, TokenId},
-    keys::{Health, Key, KeySpec, KeyStatus, LiveKey},
+    keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
     price::PriceBook,
     prober::Prober,
@@ -38,8 +38,7 @@ pub(crate) struct State {
     pub(crate) catalog: Arc<ArcSwap<Catalog>>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) configuration: ArcSwap<Configuration>,
-    /// Health outlives changes of the configuration.
-    pub(crate) healths: Mutex<HashMap<HealthOf, Arc<Health>>>,
+    pub(crate) standings: Standings,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) prober: Arc<Prober>,
     pub(crate) presets: &'static Presets,
@@ -47,15 +46,6 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     /// One change at a time, so that a later one never loads an earlier state.
     pub(crate) changes: tokio::sync::Mutex<()>,
-}
-
-/// Whose health it is.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) enum HealthOf {
-    /// A key's, for as long as its credential is the same.
-    Key(KeyId, String),
-    /// That of a way to an upstream: provider, base URL, proxy.
-    Link(String, Option<String>, Option<Box<str>>),
 }
 
 /// Live control of a pool. Cloning it is cheap.
@@ -143,15 +133,8 @@ impl Handle {
     }
 
     fn try_live(&self, key: &Key) -> Result<LiveKey, crate::keys::LiveKeyError> {
-        let spec = &key.spec;
-        let proxy = spec.egress.proxy.as_ref().map(|proxy| proxy.expose().into());
-        let link = self.health(HealthOf::Link(spec.provider.clone(), spec.base_url.clone(), proxy));
-        let health = self.health(HealthOf::Key(key.id, key.fingerprint.clone()));
-        LiveKey::new(Arc::new(key.clone()), self.0.presets, health, link)
-    }
-
-    fn health(&self, of: HealthOf) -> Arc<Health> {
-        self.0.healths.lock().unwrap_or_else(PoisonError::into_inner).entry(of).or_default().clone()
+        let standing = self.0.standings.of(key, monotonic());
+        LiveKey::new(Arc::new(key.clone()), self.0.presets, standing)
     }
 
     /// Makes one change and puts it in force.
@@ -219,7 +202,9 @@ impl Handle {
     pub fn reset_key(&self, id: KeyId) -> Result<KeyView, ChangeError> {
         let live = self.find(id).ok_or(ChangeError::NotFound)?;
         live.health.reset();
-        live.link.reset();
+        live.account.health.reset();
+        live.account.rooms.reset(monotonic());
+        live.link.health.reset();
         Ok(self.view(&live))
     }
 
@@ -235,7 +220,7 @@ impl Handle {
         let now = self.now();
         let key =
             Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };
-        match LiveKey::new(Arc::new(key), self.0.presets, Arc::default(), Arc::default()) {
+        match LiveKey::new(Arc::new(key), self.0.presets, Standing::new(monotonic())) {
             Ok(_) => Ok(()),
             Err(error) => invalid(error.field(), error.to_string()),
         }
@@ -252,8 +237,7 @@ impl Handle {
     }
 
     fn view(&self, live: &LiveKey) -> KeyView {
-        let now = tokio::time::Instant::now().into_std();
-        KeyView { key: live.key.clone(), status: live.status(now, self.now()) }
+        KeyView { key: live.key.clone(), status: live.status(monotonic(), self.now()) }
     }
 }
 
@@ -310,6 +294,11 @@ impl Handle {
     pub async fn remove_token(&self, id: TokenId) -> Result<(), ChangeError> {
         self.change(self.0.store.delete_token(id)).await
     }
+}
+
+/// The monotonic clock; tests can pause it.
+fn monotonic() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn check_token(spec: &TokenSpec) -> Result<(), ChangeError> {

@@ -2,9 +2,13 @@
 //!
 //! Pure: callers pass `now`, nothing here waits or writes. Keeping keys is the store's work.
 
+mod gauge;
 mod health;
+mod line;
 mod live;
-mod wheel;
+mod room;
+mod standings;
+mod told;
 
 use std::{fmt, str::FromStr};
 
@@ -15,11 +19,15 @@ use crate::{
     time::Timestamp,
 };
 
+pub use gauge::{Told, WINDOW};
 pub use health::{Condition, Health, KeyState, Lesson};
+pub use line::{Complaint, Line};
 #[cfg(feature = "pool")]
 pub(crate) use live::OUR_USER_AGENT;
 pub use live::{KeyStatus, LiveKey, LiveKeyError, Manner, ModelStatus};
-pub use wheel::Wheel;
+pub use room::{Caps, Level, Resource, Room, Rooms};
+pub use standings::{Account, Standing, Standings};
+pub use told::{refused_for, told};
 
 /// A key as its operator wrote it.
 #[derive(Clone)]
@@ -46,6 +54,8 @@ pub struct KeySpec {
     pub models: Vec<ModelPattern>,
     /// Models it never serves.
     pub models_denied: Vec<ModelPattern>,
+    /// What it may be sent at most, where its operator set a limit.
+    pub limits: Caps,
     /// The upstream account it belongs to, when several keys share one account's limits.
     pub account: Option<String>,
     /// What was paid in, for a computed balance.
@@ -76,6 +86,7 @@ impl KeySpec {
             weight: 1,
             models: Vec::new(),
             models_denied: Vec::new(),
+            limits: Caps::default(),
             account: None,
             total_balance: None,
             balance: BalanceSpec::default(),

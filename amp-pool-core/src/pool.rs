@@ -1,7 +1,6 @@
 //! The whole stack, and the only place where its order is written.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     fmt,
     sync::{Arc, atomic::AtomicBool},
@@ -15,6 +14,7 @@ use tower::Service;
 
 use crate::{
     handle::{Handle, State},
+    keys::Standings,
     ledger::Ledger,
     price::PriceBook,
     prober::{Prober, Schedule, Tools},
@@ -181,7 +181,7 @@ impl PoolBuilder {
             prober: prober.clone(),
             tokens: Arc::new(Tokens::default()),
             configuration: ArcSwap::default(),
-            healths: std::sync::Mutex::new(HashMap::new()),
+            standings: Standings::default(),
             draining: Arc::new(AtomicBool::new(false)),
             presets: Presets::builtin(),
             changes: tokio::sync::Mutex::new(()),

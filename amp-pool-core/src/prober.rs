@@ -3,7 +3,10 @@
 //! What was learned is kept by the store; what is known now stands on a board in memory, and only a balance that an upstream
 //! reported may stop a key. A question that fails leaves the last good answer where it is, with its age.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -231,17 +234,18 @@ impl Prober {
     /// Stops a key that is down to its minimum, and lets one go on that is above again. Says whether it stopped.
     fn judge(&self, live: &LiveKey, reading: &Reading, before: Option<&StoredBalance>, sent: Instant) -> bool {
         let now = Instant::now().into_std();
+        live.account.money.store(left(reading), Ordering::Relaxed);
         let minimum = self.minimum(live, reading);
         if let Some(minimum) = minimum.filter(|minimum| reading.is_down_to(*minimum)) {
             let wait = Some(self.schedule.stop());
-            live.health.learn("", Lesson::NoCredit { wait, reason: down_to(reading, minimum) }, now);
+            live.account.health.learn("", Lesson::NoCredit { wait, reason: down_to(reading, minimum) }, now);
             self.board.set_stopped(live, true);
             return true;
         }
         let was_stopped = self.board.set_stopped(live, false);
         // The upstream's own refusals are believed until there is more than before: limits of spending are no balance.
         if was_stopped || before.is_some_and(|before| rose(&before.balance.reading, reading)) {
-            live.health.learn("", Lesson::Credit { sent: sent.into_std() }, now);
+            live.account.health.learn("", Lesson::Credit { sent: sent.into_std() }, now);
         }
         false
     }
@@ -256,7 +260,7 @@ impl Prober {
         let Some(minimum) = self.minimum(live, reading).filter(|minimum| reading.is_down_to(*minimum)) else { return };
         if !left.is_zero() {
             let lesson = Lesson::NoCredit { wait: Some(left), reason: down_to(reading, minimum) };
-            live.health.learn("", lesson, Instant::now().into_std());
+            live.account.health.learn("", lesson, Instant::now().into_std());
             self.board.set_stopped(live, true);
         }
     }
@@ -322,8 +326,14 @@ impl Prober {
     }
 }
 
+/// What a reading says is left, for comparing keys; 0 where it does not say. Of other money than dollars nobody knows what
+/// it is worth, but of keys with the same it is still the order.
+fn left(reading: &Reading) -> u64 {
+    reading.amount.map_or(0, |Amount(nanos)| u64::try_from(nanos).unwrap_or(0))
+}
+
 fn is_out_of_credit(live: &LiveKey, now: Instant) -> bool {
-    live.health.condition(now.into_std()).is_some_and(|condition| condition.state == KeyState::OutOfCredit)
+    live.account.health.condition(now.into_std()).is_some_and(|condition| condition.state == KeyState::OutOfCredit)
 }
 
 impl Drop for Prober {

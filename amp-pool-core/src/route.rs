@@ -4,11 +4,15 @@
 //! every key that serves that name. A [`Catalog`] is the whole configuration as calls read it; a [`Plan`] is what it
 //! has to say about one model.
 
+mod affinity;
 mod catalog;
+mod pick;
 mod plan;
 
+pub use affinity::{Conversation, Trail};
 pub use catalog::{Catalog, KnownModel};
-pub use plan::{Choice, Plan, Seat, Want};
+pub use pick::{Strategy, UnknownStrategy};
+pub use plan::{By, Choice, Hindrance, Plan, Seat, Want};
 
 use crate::{format::Policy, id::RouteId, time::Timestamp};
 
@@ -21,6 +25,8 @@ pub struct RouteSpec {
     pub candidates: Vec<RouteCandidate>,
     /// How its calls are translated where they have to be.
     pub translation: Policy,
+    /// How one is chosen among keys of one rank.
+    pub strategy: Strategy,
 }
 
 /// One thing that can stand behind a name.

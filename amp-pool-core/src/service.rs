@@ -20,15 +20,18 @@ mod ambient;
 pub mod attempts;
 pub mod auth;
 mod body;
+mod conversation;
 mod headers;
 mod memos;
 pub mod read;
+mod place;
 mod recorder;
 pub mod render;
 pub mod routing;
 mod stage;
 
 pub use body::PoolBody;
+pub use conversation::Talk;
 pub use stage::{Admitted, Arrived, Ask, Call, Known, Routed};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

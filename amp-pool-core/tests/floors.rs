@@ -97,7 +97,8 @@ fn the_pure_floors_take_no_time_and_touch_nothing_outside() {
         let inside = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
         let module = inside.split('/').next().unwrap().replace(".rs", "");
         let text = fs::read_to_string(path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        // Examples in the documentation are programs of their own, and those have a clock.
+        let code: String = text.split("#[cfg(test)]").next().unwrap().lines().filter(|l| !l.contains("//")).collect();
         if pure.contains(&module) && inside != NOT_PURE && !inside.ends_with("tests.rs") {
             wrong.extend(IMPURE.iter().filter(|name| code.contains(*name)).map(|name| format!("{inside}: {name}")));
         }

@@ -61,7 +61,7 @@ async fn a_wrong_field_of_a_key_is_named() {
         (json!({"headers": {"x a": "b"}}), "headers"),
         (json!({"price_factor": "-1"}), "price_factor"),
         (json!({"total_balance": 5}), "total_balance"),
-        (json!({"limits": {"rpm": 5}}), "limits"),
+        (json!({"limits": {"rpm": 0}}), "limits"),
     ] {
         check(&server, "/api/keys", &key(&changes), field).await;
     }
@@ -95,7 +95,7 @@ async fn a_wrong_field_of_a_token_or_a_route_is_named() {
         (json!({"model": "fast", "candidates": []}), "candidates"),
         (json!({"model": "fast", "candidates": [{"model": "gpt-5", "weight": 0}]}), "candidates"),
         (json!({"model": "fast", "candidates": [{"model": "gpt-5", "colour": 1}]}), "colour"),
-        (json!({"model": "fast", "candidates": [candidate], "strategy": "most_balance"}), "strategy"),
+        (json!({"model": "fast", "candidates": [candidate], "strategy": "cheapest"}), "strategy"),
         (json!({"model": "fast", "candidates": [candidate], "strict_translation": 1}), "strict_translation"),
         (json!({"model": "fast", "candidates": [candidate], "translation": {"strict": true}}), "strict"),
     ] {

@@ -93,7 +93,7 @@ fn reset_of(name: &HeaderName, value: &HeaderValue) -> Option<String> {
 }
 
 /// A reset as vendors write it: a length, seconds, seconds or milliseconds since 1970, or RFC 3339.
-fn until_reset(value: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn until_reset(value: &str, now: Timestamp) -> Option<Duration> {
     let Ok(number) = value.parse::<f64>() else {
         return span::read(value).or_else(|| Some(span::between(now, value.parse().ok()?)));
     };

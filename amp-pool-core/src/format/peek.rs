@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::Splice;
+use super::{Beginning, Splice};
 
 /// The longest model name, in characters.
 const MODEL_MAX: usize = 256;
@@ -39,6 +39,8 @@ pub struct Peek<'a> {
     pub first_member: usize,
     /// Whether the object has no members.
     pub is_empty: bool,
+    /// What it says about the conversation it belongs to.
+    pub beginning: Beginning<'a>,
     /// The edit that makes `include_usage` true inside `stream_options`.
     usage_edit: Option<Splice>,
 }
@@ -112,12 +114,14 @@ struct Members<'a> {
     stream: Option<&'a RawValue>,
     limits: [Option<&'a RawValue>; LIMITS.len()],
     stream_options: Option<&'a RawValue>,
+    beginning: Beginning<'a>,
     seen: Seen<'a>,
     twice: Option<Cow<'a, str>>,
 }
 
 impl<'a> Members<'a> {
     fn take(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        self.beginning.take(&name, value);
         match &*name {
             "model" => self.model = Some(value),
             "stream" => self.stream = Some(value),
@@ -142,6 +146,7 @@ impl<'a> Members<'a> {
             max_output: read_limits(self.limits)?,
             first_member: body.find('{').map_or(0, |brace| brace + 1),
             is_empty: self.seen.is_empty(),
+            beginning: self.beginning,
             ..Peek::default()
         };
         if let Some(Text(model)) = read(self.model, "model", "must be a string")? {
@@ -215,7 +220,7 @@ fn span(body: &str, value: &RawValue) -> Range<usize> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Shows every member of the object in `json` to `take`, in order, and skips what is inside the values.
-fn each_member<'a>(json: &'a str, take: impl FnMut(Cow<'a, str>, &'a RawValue)) -> serde_json::Result<()> {
+pub(super) fn each_member<'a>(json: &'a str, take: impl FnMut(Cow<'a, str>, &'a RawValue)) -> serde_json::Result<()> {
     struct EachMember<F>(F);
 
     impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for EachMember<F> {

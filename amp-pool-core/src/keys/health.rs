@@ -105,6 +105,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const GLITCH_PAUSE: Duration = Duration::from_secs(15);
 /// Credits get topped up and providers err, so neither state is for ever.
 const RECHECK: Duration = Duration::from_secs(60 * 60);
+/// A trial that brought no news by then is taken for none, and the next call is one.
+const TRIAL: Duration = Duration::from_secs(30);
+/// What came back takes twice as many calls at a time after each step.
+const RAMP_STEP: Duration = Duration::from_secs(1);
+const RAMP_STEPS: u32 = 6;
 
 /// The fitness of one key, or of one way to an upstream.
 #[derive(Debug, Default)]
@@ -118,12 +123,29 @@ pub struct Health {
 struct Memory {
     whole: Trouble,
     models: HashMap<Box<str>, Trouble>,
+    /// Since when it is fit again.
+    back: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct Trouble {
     in_a_row: u32,
+    /// A credential was refused before, and nothing was answered since.
+    refused: bool,
     condition: Option<Condition>,
+    trial: Trial,
+}
+
+/// What comes behind the end of a condition.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    /// The upstream named the end itself, so that it needs no proof.
+    #[default]
+    None,
+    /// The end was a guess: one call finds out.
+    Due,
+    /// A call is finding out since then.
+    Since(Instant),
 }
 
 impl Health {
@@ -135,7 +157,7 @@ impl Health {
         }
         let memory = self.memory();
         let single = memory.models.get(model).and_then(|trouble| trouble.at(now));
-        memory.whole.at(now).or(single).cloned()
+        memory.whole.at(now).or(single)
     }
 
     /// What keeps everything from being tried at `now`.
@@ -144,7 +166,7 @@ impl Health {
         if !self.troubled.load(Ordering::Acquire) {
             return None;
         }
-        self.memory().whole.at(now).cloned()
+        self.memory().whole.at(now)
     }
 
     /// What keeps single models from being tried at `now`.
@@ -152,7 +174,7 @@ impl Health {
     pub fn model_conditions(&self, now: Instant) -> Vec<(Box<str>, Condition)> {
         let memory = self.memory();
         let mut found: Vec<_> =
-            memory.models.iter().filter_map(|(model, t)| Some((model.clone(), t.at(now)?.clone()))).collect();
+            memory.models.iter().filter_map(|(model, t)| Some((model.clone(), t.at(now)?))).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
     }
@@ -160,7 +182,7 @@ impl Health {
     /// Remembers how a call for `model` went.
     pub fn learn(&self, model: &str, lesson: Lesson, now: Instant) {
         match lesson {
-            Lesson::Fit { sent } => self.clear(model, sent),
+            Lesson::Fit { sent } => self.clear(model, sent, now),
             Lesson::RestModel { wait, reason } => {
                 self.change(|memory| memory.model(model, now).rest(KeyState::Cooling, wait, reason, now));
             }
@@ -176,6 +198,30 @@ impl Health {
         }
     }
 
+    /// A call for `model` is about to be sent. If what happened before needs a proof, this call is it, and until it has
+    /// brought news nobody else is sent.
+    pub fn try_out(&self, model: &str, now: Instant) {
+        if !self.troubled.load(Ordering::Acquire) {
+            return;
+        }
+        let mut memory = self.memory();
+        memory.whole.begin_trial(now);
+        if let Some(single) = memory.models.get_mut(model) {
+            single.begin_trial(now);
+        }
+    }
+
+    /// How many calls at a time it takes at `now`, while it comes back from trouble.
+    #[must_use]
+    pub fn ramp(&self, now: Instant) -> Option<u32> {
+        if !self.troubled.load(Ordering::Acquire) {
+            return None;
+        }
+        let back = self.memory().back?;
+        let steps = now.saturating_duration_since(back).as_secs() / RAMP_STEP.as_secs();
+        u32::try_from(steps).ok().filter(|steps| *steps < RAMP_STEPS).map(|steps| 2 << steps)
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         let mut memory = self.memory();
@@ -183,18 +229,23 @@ impl Health {
         self.troubled.store(false, Ordering::Release);
     }
 
-    fn clear(&self, model: &str, sent: Instant) {
+    fn clear(&self, model: &str, sent: Instant, now: Instant) {
         if !self.troubled.load(Ordering::Acquire) {
             return;
         }
         let mut memory = self.memory();
         if memory.whole.is_before(sent) {
+            // Where nobody was sure of the end, the others come one after another.
+            if memory.whole.trial != Trial::None {
+                memory.back = Some(now);
+            }
             memory.whole = Trouble::default();
         }
         if memory.models.get(model).is_some_and(|trouble| trouble.is_before(sent)) {
             memory.models.remove(model);
         }
-        let troubled = memory.whole.condition.is_some() || !memory.models.is_empty();
+        memory.back = memory.back.filter(|back| now.saturating_duration_since(*back) < RAMP_STEP * RAMP_STEPS);
+        let troubled = memory.whole.condition.is_some() || !memory.models.is_empty() || memory.back.is_some();
         self.troubled.store(troubled, Ordering::Release);
     }
 
@@ -234,8 +285,22 @@ impl Memory {
 }
 
 impl Trouble {
-    fn at(&self, now: Instant) -> Option<&Condition> {
-        self.condition.as_ref().filter(|condition| now < condition.until)
+    fn at(&self, now: Instant) -> Option<Condition> {
+        let condition = self.condition.as_ref()?;
+        match self.trial {
+            _ if now < condition.until => Some(condition.clone()),
+            Trial::Since(since) if now < since + TRIAL => {
+                let (reason, until) = (condition.reason.clone(), since + TRIAL);
+                Some(Condition { state: KeyState::Probing, since, until, reason })
+            }
+            _ => None,
+        }
+    }
+
+    fn begin_trial(&mut self, now: Instant) {
+        if self.trial != Trial::None && self.at(now).is_none() {
+            self.trial = Trial::Since(now);
+        }
     }
 
     /// Whether a call sent at `sent` knew of it.
@@ -244,21 +309,21 @@ impl Trouble {
     }
 
     fn rest(&mut self, state: KeyState, wait: Option<Duration>, reason: String, now: Instant) {
+        let trial = if wait.is_some() && state == KeyState::Cooling { Trial::None } else { Trial::Due };
         let wait = wait.unwrap_or_else(|| pause(self.in_a_row));
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        self.set(Condition { state, since: now, until: now + wait, reason });
+        self.set(Condition { state, since: now, until: now + wait, reason }, trial);
     }
 
     fn refuse(&mut self, reason: String, now: Instant) {
-        let proven =
-            self.condition.as_ref().is_some_and(|c| matches!(c.state, KeyState::Disabled)) || self.in_a_row > 0;
+        let proven = std::mem::replace(&mut self.refused, true);
         let (state, wait) = if proven { (KeyState::Disabled, RECHECK) } else { (KeyState::Cooling, GLITCH_PAUSE) };
-        self.rest(state, Some(wait), reason, now);
+        self.set(Condition { state, since: now, until: now + wait, reason }, Trial::Due);
     }
 
-    fn set(&mut self, next: Condition) {
+    fn set(&mut self, next: Condition, trial: Trial) {
+        self.in_a_row = self.in_a_row.saturating_add(1);
         if self.condition.as_ref().is_none_or(|current| current.until <= next.until) {
-            self.condition = Some(next);
+            (self.condition, self.trial) = (Some(next), trial);
         }
     }
 }
@@ -351,6 +416,42 @@ mod tests {
         health.learn(M, Lesson::Rest { wait: Some(secs(30)), reason: String::new() }, now);
         health.learn("", Lesson::Credit { sent: now + secs(5) }, now + secs(5));
         assert!(health.condition(now + secs(6)).is_some());
+    }
+
+    #[test]
+    fn after_a_guessed_pause_one_call_finds_out_for_all() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.learn(M, Lesson::Rest { wait: None, reason: "reset".into() }, now);
+        let later = now + secs(1);
+        assert_eq!(health.hindrance(M, later), None);
+        health.try_out(M, later);
+
+        assert_eq!(health.hindrance(M, later).unwrap().state, KeyState::Probing);
+        assert_eq!(health.hindrance(M, later + TRIAL), None, "a trial without news is none");
+        health.learn(M, Lesson::Fit { sent: later }, later);
+        assert_eq!(health.hindrance(M, later), None);
+    }
+
+    #[test]
+    fn what_the_upstream_dated_needs_no_trial() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.learn(M, rest(30), now);
+        health.try_out(M, now + secs(30));
+
+        assert_eq!(health.hindrance(M, now + secs(30)), None);
+    }
+
+    #[test]
+    fn what_comes_back_takes_more_step_by_step() {
+        let (health, now) = (Health::default(), Instant::now());
+        assert_eq!(health.ramp(now), None);
+        health.learn(M, Lesson::NoCredit { wait: None, reason: String::new() }, now);
+        let back = now + RECHECK;
+        health.try_out(M, back);
+        health.learn(M, Lesson::Fit { sent: back }, back);
+
+        let steps: Vec<_> = (0..7).map(|s| health.ramp(back + secs(s))).collect();
+        assert_eq!(steps, [Some(2), Some(4), Some(8), Some(16), Some(32), Some(64), None]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
 
-use super::{Condition, Egress, Health, Key, KeySpec, KeyState};
+use super::{Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Resource, Room, Standing};
 use crate::{
     format::Format,
     provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
@@ -22,8 +22,10 @@ pub struct LiveKey {
     pub egress: Arc<Egress>,
     /// Fitness of the key itself.
     pub health: Arc<Health>,
+    /// Its account: limits and money, shared by all keys of the account.
+    pub account: Account,
     /// Fitness of the way to its upstream, shared by all keys that take the same.
-    pub link: Arc<Health>,
+    pub link: Arc<Line>,
     manners: Vec<Manner>,
 }
 
@@ -67,7 +69,7 @@ impl LiveKey {
     ///
     /// # Errors
     /// When its provider is unknown, its credential no header value, or its base URL unusable.
-    pub fn new(key: Arc<Key>, presets: &Presets, health: Arc<Health>, link: Arc<Health>) -> Result<Self, LiveKeyError> {
+    pub fn new(key: Arc<Key>, presets: &Presets, standing: Standing) -> Result<Self, LiveKeyError> {
         let spec = &key.spec;
         let provider = presets.get(&spec.provider).ok_or_else(|| LiveKeyError::Provider(spec.provider.clone()))?;
         provider.check_credential(&spec.api_key).map_err(LiveKeyError::Credential)?;
@@ -75,7 +77,8 @@ impl LiveKey {
         let manners =
             formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
-        Ok(Self { provider: provider.clone(), egress, health, link, manners, key })
+        let Standing { health, account, link } = standing;
+        Ok(Self { provider: provider.clone(), egress, health, account, link, manners, key })
     }
 
     /// How it is spoken to in `format`. `None`: it does not speak that.
@@ -112,16 +115,37 @@ impl LiveKey {
         })
     }
 
+    /// What keeps it from being asked for `model` at `now`, if anything does: its own fitness, or its account's.
+    #[must_use]
+    pub fn hindrance(&self, model: &str, now: Instant) -> Option<Condition> {
+        self.health.hindrance(model, now).or_else(|| self.account.health.hindrance(model, now))
+    }
+
+    /// How full it would be with one more call of about `input` tokens; `room` is that of the model.
+    #[must_use]
+    pub fn level(&self, room: &Room, input: u64, now: Instant) -> Level {
+        let level = room.level(input, Caps::default(), now);
+        let level = match self.key.spec.limits == Caps::default() {
+            true => level,
+            false => level.fuller(self.account.rooms.whole().level(input, self.key.spec.limits, now)),
+        };
+        match self.health.ramp(now).or_else(|| self.account.health.ramp(now)) {
+            Some(together) => level.fuller(ramping(self.account.rooms.whole().in_flight(), together)),
+            None => level,
+        }
+    }
+
     /// The key's state at `now`, for people. `wall` is the same moment on the wall clock.
     #[must_use]
     pub fn status(&self, now: Instant, wall: Timestamp) -> KeyStatus {
         if !self.key.spec.enabled {
             return KeyStatus::disabled("switched off by its operator");
         }
-        let models = self.health.model_conditions(now);
+        let mut models = self.health.model_conditions(now);
+        models.extend(self.account.health.model_conditions(now));
         let models =
             models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
-        match self.health.condition(now) {
+        match self.health.condition(now).or_else(|| self.account.health.condition(now)) {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
             }
@@ -221,6 +245,12 @@ impl ModelStatus {
         let Condition { state, until, reason, .. } = condition;
         Self { model: model.into(), state, until: on_the_wall(until, now, wall), reason }
     }
+}
+
+/// A key that has just come back is given more calls step by step.
+fn ramping(in_flight: u32, together: u32) -> Level {
+    let permille = (u64::from(in_flight) + 1) * 1000 / u64::from(together.max(1));
+    Level { permille, resource: Resource::Concurrency, is_cap: false }
 }
 
 fn on_the_wall(then: Instant, now: Instant, wall: Timestamp) -> Timestamp {

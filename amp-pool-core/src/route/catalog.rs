@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Plan, Route, RouteCandidate, Seat};
+use super::{Plan, Route, RouteCandidate, Seat, Strategy};
 use crate::{
-    format::{Format, Policy, capability::Model},
+    format::{Format, capability::Model},
     keys::LiveKey,
     price::PriceBook,
     provider::ModelPattern,
@@ -40,7 +40,7 @@ impl Catalog {
     #[must_use]
     pub fn new(keys: Vec<Arc<LiveKey>>, routes: Vec<Route>, prices: Arc<PriceBook>) -> Self {
         let routes = routes.into_iter().map(|route| (route.spec.model.clone(), route)).collect();
-        let everyone = Arc::new(Plan::new(enabled(&keys).map(any_model).collect()));
+        let everyone = Arc::new(Plan::new(enabled(&keys).map(any_model).collect(), Strategy::default()));
         Self { keys, routes, prices, plans: RwLock::default(), everyone }
     }
 
@@ -70,17 +70,17 @@ impl Catalog {
     }
 
     fn make_plan(&self, model: &str) -> Option<Arc<Plan>> {
-        let (seats, translation) = match self.routes.get(model) {
+        let plan = match self.routes.get(model) {
             Some(Route { spec, .. }) => {
                 let seats = spec.candidates.iter().flat_map(|candidate| self.behind(candidate)).collect();
-                (seats, spec.translation.clone())
+                Plan::new(seats, spec.strategy).translating(spec.translation.clone())
             }
-            None => (self.by_name(model), Policy::default()),
+            None => Plan::new(self.by_name(model), Strategy::default()),
         };
-        if seats.is_empty() {
+        if plan.seats().is_empty() {
             return None;
         }
-        let plan = Arc::new(Plan::new(seats).translating(translation));
+        let plan = Arc::new(plan);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= PLANS_KEPT {
             plans.clear();
@@ -104,16 +104,13 @@ impl Catalog {
         enabled(&self.keys)
             .filter(|key| provider.is_none_or(|id| key.provider.id == id))
             .map(|key| (key, key.formats_for(model).collect::<Vec<_>>()))
-            .map(|(key, formats)| Seat {
-                upstream_model: Some(model.into()),
-                repairs_stream: key.provider.repairs_stream(),
-                chat_refuses_tools: refuses_tools(model) && formats.contains(&Format::Responses),
-                formats,
-                rank: rank(tier, key.key.spec.priority),
-                weight: weight.saturating_mul(key.key.spec.weight).max(1),
-                key: key.clone(),
+            .filter(|(_, formats)| !formats.is_empty())
+            .map(|(key, formats)| {
+                let weight = weight.saturating_mul(key.key.spec.weight);
+                let chat_refuses_tools = refuses_tools(model) && formats.contains(&Format::Responses);
+                let rank = rank(tier, key.key.spec.priority);
+                Seat { chat_refuses_tools, ..Seat::new(key.clone(), Some(model.into()), formats, rank, weight) }
             })
-            .filter(|seat| !seat.formats.is_empty())
             .collect()
     }
 
@@ -139,15 +136,9 @@ fn enabled(keys: &[Arc<LiveKey>]) -> impl Iterator<Item = &Arc<LiveKey>> {
 }
 
 fn any_model(key: &Arc<LiveKey>) -> Seat {
-    Seat {
-        upstream_model: None,
-        formats: crate::format::Format::ALL.into_iter().filter(|format| key.upstream(*format).is_some()).collect(),
-        rank: rank(0, key.key.spec.priority),
-        weight: key.key.spec.weight.max(1),
-        chat_refuses_tools: false,
-        repairs_stream: key.provider.repairs_stream(),
-        key: key.clone(),
-    }
+    let formats = crate::format::Format::ALL.into_iter().filter(|format| key.upstream(*format).is_some()).collect();
+    let spec = &key.key.spec;
+    Seat::new(key.clone(), None, formats, rank(0, spec.priority), spec.weight)
 }
 
 /// Whether Chat takes tools for the model only while it does not think.

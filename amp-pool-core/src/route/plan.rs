@@ -1,13 +1,23 @@
 //! The keys that may serve one model, and the choice among them.
+//!
+//! Seats stand in groups of one rank, those that speak the call's own format first. The first group that has a seat fit
+//! for the call is chosen from: where the conversation was, else where its hash points, else by the route's strategy.
+//! Nothing is locked for all calls, and of a large group only a sample is looked at.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
+use super::{
+    Strategy,
+    affinity::{Conversation, Rendezvous},
+    pick::Turns,
+};
 use crate::{
     format::{Format, Policy},
-    keys::{Condition, LiveKey, Wheel},
+    id::KeyId,
+    keys::{Condition, Level, LiveKey, Room},
 };
 
 /// A place in a plan: a key, and what it is to be asked for.
@@ -26,6 +36,10 @@ pub struct Seat {
     pub chat_refuses_tools: bool,
     /// Whether its streams break official SDKs and are mended on the way.
     pub repairs_stream: bool,
+    /// How much more the key takes for this model.
+    pub room: Arc<Room>,
+    /// When it is this seat's turn again, in parts of its share.
+    pub(super) turn: AtomicU64,
 }
 
 /// What a choice is for.
@@ -39,15 +53,36 @@ pub struct Want<'a> {
     pub model: &'a str,
     /// Seats that failed in this call. None of them is tried again in it.
     pub tried: &'a [usize],
+    /// About how many tokens are sent.
+    pub input: u64,
+    /// The conversation the call belongs to, if it does.
+    pub conversation: Option<Conversation>,
+    /// Where that conversation went last.
+    pub home: Option<KeyId>,
+    /// Chance, by which large groups are sampled.
+    pub chance: u64,
     /// The moment of choice.
     pub now: Instant,
+}
+
+impl<'a> Want<'a> {
+    /// A call of `format` for `model`, with nothing else known of it.
+    #[must_use]
+    pub fn new(format: Format, model: &'a str, now: Instant) -> Self {
+        Self { format, translates: false, model, tried: &[], input: 0, conversation: None, home: None, chance: 0, now }
+    }
 }
 
 /// The outcome of a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// Take this seat.
-    Seat(usize),
+    Seat {
+        /// Its place in [`Plan::seats`].
+        at: usize,
+        /// What decided.
+        by: By,
+    },
     /// Every seat that is left rests. The first is back after `wait`.
     Resting {
         /// How long the first one still rests.
@@ -55,30 +90,116 @@ pub enum Choice {
         /// Why that one rests.
         why: Condition,
     },
+    /// Every seat that is left has had what its operator allows it. The first has room after `wait`.
+    Full {
+        /// How long until the first one has room. `None`: until a call of it ends.
+        wait: Option<Duration>,
+        /// Which limit that is.
+        why: Level,
+    },
     /// No seat is left: all were tried.
     Exhausted,
     /// No seat speaks the format.
     NoFormat,
 }
 
+/// What decided for a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The conversation was there before.
+    Home,
+    /// The conversation's hash points there.
+    Hash,
+    /// The route's strategy.
+    Strategy,
+}
+
+impl By {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Hash => "hash",
+            Self::Strategy => "strategy",
+        }
+    }
+}
+
+/// Why a seat is not taken now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It failed in this call.
+    Tried,
+    /// It speaks no format that the call can go out in.
+    Format,
+    /// The key, its account, or its model rests.
+    Rests(Condition),
+    /// The way to its upstream is in trouble.
+    Line(Condition),
+    /// It has had enough for now.
+    Full(Level),
+}
+
+impl Hindrance {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Tried => "tried",
+            Self::Format => "format",
+            Self::Rests(condition) => condition.state.as_str(),
+            Self::Line(_) => "line",
+            Self::Full(_) => "full",
+        }
+    }
+}
+
+/// How bad a seat may be and still be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pass {
+    /// Nothing speaks against it.
+    Fit,
+    /// Its line is in trouble: a key is not to blame for that, and a bad line is better than none.
+    AnyLine,
+    /// It seems to have had enough, but nobody is sure of it.
+    AnyRoom,
+}
+
+const PASSES: [Pass; 3] = [Pass::Fit, Pass::AnyLine, Pass::AnyRoom];
+
+/// Seats among which rank and format do not decide.
+pub(super) struct Group {
+    /// Places of its seats.
+    pub(super) places: Vec<usize>,
+    /// The sums of their weights up to each.
+    pub(super) shares: Vec<u64>,
+    pub(super) turns: Turns,
+    rendezvous: Rendezvous,
+}
+
 /// The keys that may serve one model.
 pub struct Plan {
     seats: Vec<Seat>,
     formats: Vec<Format>,
+    strategy: Strategy,
     translation: Policy,
-    wheel: Mutex<Wheel>,
+    /// For each format of a call, the groups in order.
+    native: [Vec<Group>; Format::ALL.len()],
+    translated: [Vec<Group>; Format::ALL.len()],
 }
 
 impl Plan {
     /// A plan of seats, in any order.
     #[must_use]
-    pub fn new(mut seats: Vec<Seat>) -> Self {
+    pub fn new(mut seats: Vec<Seat>, strategy: Strategy) -> Self {
         seats.sort_by_key(|seat| seat.rank);
         let mut formats: Vec<_> = seats.iter().flat_map(|seat| seat.formats.iter().copied()).collect();
         formats.sort_unstable();
         formats.dedup();
-        let wheel = Mutex::new(Wheel::new(seats.len()));
-        Self { seats, formats, translation: Policy::default(), wheel }
+        let native = Format::ALL.map(|format| groups(&seats, format, false));
+        let translated = Format::ALL.map(|format| groups(&seats, format, true));
+        Self { seats, formats, strategy, translation: Policy::default(), native, translated }
     }
 
     /// The same plan, with its route's word on translations.
@@ -105,39 +226,128 @@ impl Plan {
         &self.formats
     }
 
+    /// How one is chosen where nothing else decides.
+    #[must_use]
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
     /// Chooses the seat to try next.
-    ///
-    /// Only seats whose way to the upstream is in order take part, unless there is no other: a key is not to blame for
-    /// its line, and a bad line is better than none.
     #[must_use]
     pub fn choose(&self, want: Want<'_>) -> Choice {
-        let speaking = || self.numbered().filter(|(_, seat)| seat.format_for(want.format, want.translates).is_some());
-        let left = || speaking().filter(|(at, _)| !want.tried.contains(at));
-        let fit = || left().filter(|(_, seat)| seat.hindrance(want).is_none());
-        let on_good_line = || fit().filter(|(_, seat)| seat.key.link.condition(want.now).is_none());
+        let groups = self.groups(want);
+        let found = PASSES.into_iter().find_map(|pass| groups.iter().find_map(|group| self.from(group, want, pass)));
+        found.unwrap_or_else(|| self.nobody(want))
+    }
 
-        if let Some(seat) = self.turn(want.format, on_good_line).or_else(|| self.turn(want.format, fit)) {
-            return Choice::Seat(seat);
-        }
-        match left().filter_map(|(_, seat)| seat.hindrance(want)).min_by_key(|condition| condition.until) {
-            Some(why) => Choice::Resting { wait: why.until.saturating_duration_since(want.now), why },
-            None if speaking().next().is_some() => Choice::Exhausted,
-            None => Choice::NoFormat,
+    fn from(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<Choice> {
+        let may = |at: usize| self.may(at, want, pass);
+        let (at, by) = self
+            .at_home(group, want, pass)
+            .or_else(|| self.by_hash(group, want, pass))
+            .or_else(|| Some((self.pick(group, want, may)?, By::Strategy)))?;
+        group.turns.take(&self.seats[at]);
+        Some(Choice::Seat { at, by })
+    }
+
+    /// The seat where the conversation was, unless that has had enough.
+    fn at_home(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
+        let home = want.home.filter(|_| pass < Pass::AnyRoom)?;
+        let is_home = |at: usize| self.seats[at].key.key.id == home && self.may(at, want, pass);
+        // The hash finds most homes without a search.
+        let pointed = want.conversation.and_then(|conversation| group.rendezvous.choice(conversation, 0));
+        let at = pointed.filter(|at| is_home(*at)).or_else(|| group.places.iter().copied().find(|at| is_home(*at)))?;
+        Some((at, By::Home))
+    }
+
+    /// A seat for a conversation that has no cache anywhere: its first or second choice, where that has room to spare.
+    fn by_hash(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
+        let conversation = want.conversation.filter(|_| pass < Pass::AnyRoom)?;
+        let choices = (0..2).filter_map(|round| group.rendezvous.choice(conversation, round));
+        let mut roomy = choices.filter(|at| {
+            self.seats[*at].level(want).permille <= ROOM_FOR_A_NEW_CONVERSATION && self.may(*at, want, pass)
+        });
+        Some((roomy.next()?, By::Hash))
+    }
+
+    fn may(&self, at: usize, want: Want<'_>, pass: Pass) -> bool {
+        match self.seats[at].hindrance(at, want) {
+            None => true,
+            Some(Hindrance::Line(_)) => pass >= Pass::AnyLine,
+            Some(Hindrance::Full(level)) => pass >= Pass::AnyRoom && !level.is_cap,
+            Some(_) => false,
         }
     }
 
-    /// The next of the best rank among `seats`; in it, those that speak the call's own format go first.
-    fn turn<'a, I: Iterator<Item = (usize, &'a Seat)>>(&self, format: Format, seats: impl Fn() -> I) -> Option<usize> {
-        let rank = seats().next()?.1.rank;
-        let best = || seats().take_while(|(_, seat)| seat.rank == rank);
-        let is_native = |seat: &Seat| seat.formats.contains(&format);
-        let any_native = best().any(|(_, seat)| is_native(seat));
-        let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-        wheel.turn(best().filter(|(_, seat)| !any_native || is_native(seat)).map(|(at, seat)| (at, seat.weight)))
+    /// Why nobody is taken.
+    fn nobody(&self, want: Want<'_>) -> Choice {
+        let (mut resting, mut full, mut speaks): (Option<Condition>, Option<(Instant, Level)>, bool) =
+            (None, None, false);
+        for (at, seat) in self.seats.iter().enumerate() {
+            let hindrance = seat.hindrance(at, want);
+            speaks |= hindrance != Some(Hindrance::Format);
+            match hindrance {
+                Some(Hindrance::Rests(why)) if resting.as_ref().is_none_or(|first| why.until < first.until) => {
+                    resting = Some(why);
+                }
+                Some(Hindrance::Full(why)) => {
+                    let until = seat.room_at(want);
+                    if full.is_none_or(|(first, _)| until < first) {
+                        full = Some((until, why));
+                    }
+                }
+                _ => {}
+            }
+        }
+        match (resting, full) {
+            (Some(why), Some((until, _))) if why.until < until => resting_until(why, want.now),
+            (_, Some((until, why))) => {
+                let wait = until.checked_duration_since(want.now).filter(|wait| !wait.is_zero());
+                Choice::Full { wait, why }
+            }
+            (Some(why), None) => resting_until(why, want.now),
+            (None, None) if speaks => Choice::Exhausted,
+            (None, None) => Choice::NoFormat,
+        }
     }
 
-    fn numbered(&self) -> impl Iterator<Item = (usize, &Seat)> {
-        self.seats.iter().enumerate()
+    fn groups(&self, want: Want<'_>) -> &[Group] {
+        let by_format = if want.translates { &self.translated } else { &self.native };
+        let number = Format::ALL.iter().position(|format| *format == want.format).unwrap_or_default();
+        &by_format[number]
+    }
+}
+
+/// A conversation is begun only where it can go on for a while.
+const ROOM_FOR_A_NEW_CONVERSATION: u64 = 850;
+
+fn resting_until(why: Condition, now: Instant) -> Choice {
+    Choice::Resting { wait: why.until.saturating_duration_since(now), why }
+}
+
+/// The seats that can be asked by calls of `format`, by rank, in it those that speak it first.
+fn groups(seats: &[Seat], format: Format, translates: bool) -> Vec<Group> {
+    let order = |seat: &Seat| (seat.rank, !seat.formats.contains(&format));
+    let mut speaking: Vec<_> =
+        (0..seats.len()).filter(|at| seats[*at].format_for(format, translates).is_some()).collect();
+    speaking.sort_by_key(|at| order(&seats[*at]));
+    speaking.chunk_by(|a, b| order(&seats[*a]) == order(&seats[*b])).map(|places| Group::new(seats, places)).collect()
+}
+
+impl Group {
+    fn new(seats: &[Seat], places: &[usize]) -> Self {
+        let mut sum = 0;
+        let weights = places.iter().map(|at| u64::from(seats[*at].weight));
+        let shares = weights.map(|weight| {
+            sum += weight;
+            sum
+        });
+        Self {
+            shares: shares.collect(),
+            turns: Turns::among(places.len()),
+            rendezvous: Rendezvous::new(places.iter().map(|at| (*at, seats[*at].key.key.id, seats[*at].weight))),
+            places: places.to_vec(),
+        }
     }
 }
 
@@ -145,6 +355,24 @@ impl Plan {
 const TRANSLATE_TO: [Format; 3] = [Format::Responses, Format::Messages, Format::Chat];
 
 impl Seat {
+    /// A place for `key`, asked for `upstream_model` in any of `formats`.
+    #[must_use]
+    pub fn new(
+        key: Arc<LiveKey>,
+        upstream_model: Option<Box<str>>,
+        formats: Vec<Format>,
+        rank: (u32, i32),
+        weight: u32,
+    ) -> Self {
+        let room = upstream_model
+            .as_deref()
+            .map_or_else(|| key.account.rooms.whole().clone(), |model| key.account.rooms.model(model));
+        let weight = weight.max(1);
+        let turn = AtomicU64::new(Turns::first(weight));
+        let repairs_stream = key.provider.repairs_stream();
+        Self { key, upstream_model, formats, rank, weight, chat_refuses_tools: false, repairs_stream, room, turn }
+    }
+
     /// The format in which the upstream is spoken to for a call of `format`.
     #[must_use]
     pub fn format_for(&self, format: Format, translates: bool) -> Option<Format> {
@@ -153,8 +381,34 @@ impl Seat {
         native.or_else(|| if translates { other() } else { None })
     }
 
-    fn hindrance(&self, want: Want<'_>) -> Option<Condition> {
-        self.key.health.hindrance(self.model(want.model), want.now)
+    /// What speaks against this seat, which stands at `at` in its plan.
+    #[must_use]
+    pub fn hindrance(&self, at: usize, want: Want<'_>) -> Option<Hindrance> {
+        if want.tried.contains(&at) {
+            return Some(Hindrance::Tried);
+        }
+        if self.format_for(want.format, want.translates).is_none() {
+            return Some(Hindrance::Format);
+        }
+        if let Some(condition) = self.key.hindrance(self.model(want.model), want.now) {
+            return Some(Hindrance::Rests(condition));
+        }
+        let level = self.level(want);
+        // A limit that an operator wrote holds whatever else is the matter.
+        if level.is_full() && level.is_cap {
+            return Some(Hindrance::Full(level));
+        }
+        let line = self.key.link.condition(want.now).map(Hindrance::Line);
+        line.or_else(|| level.is_full().then_some(Hindrance::Full(level)))
+    }
+
+    /// How full the key would be with the call.
+    pub(super) fn level(&self, want: Want<'_>) -> Level {
+        self.key.level(&self.room, want.input, want.now)
+    }
+
+    fn room_at(&self, want: Want<'_>) -> Instant {
+        self.key.account.rooms.whole().room_at(want.input, self.key.key.spec.limits, want.now)
     }
 
     /// The model the upstream is asked for when the client named `asked`.

@@ -26,8 +26,9 @@ use self::{
 use super::{
     Admitted, Ask, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
     body::{Again, Beside, Drain, Drains, Mended, Metered, Parts, Pass, Rewrite, Shape, poll_data},
-    headers,
+    conversation, headers,
     memos::Memos,
+    place::Place,
     recorder::Recorder,
 };
 use crate::{
@@ -37,8 +38,7 @@ use crate::{
         Chain, Endpoint, Format, Gatherer, HiddenUsage, Losses, Meter, Pausing, Repair, Transcoder, WayBack, Whole,
         refuses_reasoning, thinks_with_tools, without_reasoning,
     },
-    keys::Lesson,
-    route::{Choice, Seat, Want},
+    route::{Choice, Seat, Trail, Want},
     store::{Outcome, Side},
     time::Clock,
     transport::{Answer, Outgoing, Transport, TransportError, UpstreamBody},
@@ -59,6 +59,7 @@ struct Means {
     seal: SealSecret,
     memos: Arc<Memos>,
     drains: Option<Arc<Drains>>,
+    trail: Trail,
 }
 
 /// What reasoning is sealed with on its way through clients of another format.
@@ -70,7 +71,8 @@ impl Attempts {
     pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>, seal: SealSecret) -> Self {
         let drains = (!limits.drain.is_zero()).then(|| Arc::new(Drains::new(limits.drain)));
         let limits = Arc::new(limits);
-        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains }))
+        let trail = Trail::default();
+        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains, trail }))
     }
 }
 
@@ -107,8 +109,8 @@ impl Means {
         let mut last: Option<Failure> = None;
         let mut refused: Option<Error> = None;
         loop {
-            let choice = routed.plan.choose(want(&routed, &tried, refused.is_none()));
-            let Choice::Seat(at) = choice else {
+            let choice = routed.plan.choose(self.want(&routed, &tried, refused.is_none()));
+            let Choice::Seat { at, .. } = choice else {
                 return Err(match refused.filter(|_| last.is_none()) {
                     Some(error) => Box::pin(self.reject(&routed, recorder, error)).await,
                     None => Box::pin(self.give_up(&routed, recorder, last, choice)).await,
@@ -117,8 +119,16 @@ impl Means {
             if last.is_some() && ambient::now().saturating_duration_since(routed.call.started) > self.limits.failover {
                 return Err(Box::pin(self.give_up(&routed, recorder, last, Choice::Exhausted)).await);
             }
+            let seat = &routed.plan.seats()[at];
+            match &last {
+                None => seat.key.link.first_try(),
+                Some(failure) if !failure.allows(seat) => {
+                    return Err(Box::pin(self.give_up(&routed, recorder, last, Choice::Exhausted)).await);
+                }
+                Some(_) => {}
+            }
             tried.push(at);
-            match self.attempt(&routed, &routed.plan.seats()[at], recorder).await {
+            match self.attempt(&routed, seat, recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
                     recorder = unfinished;
@@ -140,7 +150,7 @@ impl Means {
             Ok(prepared) => prepared,
             Err(error) => return Step::Rejected(recorder, error),
         };
-        recorder.begin(&seat.key, format, model);
+        recorder.begin(Place::take(seat, model, input(routed)), format, model);
         let target = Target { seat, format };
         let again = way.may_pause().then(|| outgoing.clone());
         let mut asked = self.ask(routed, target, outgoing, &mut recorder).await;
@@ -153,8 +163,8 @@ impl Means {
         }
         let failure = match asked {
             Ok(come) => {
-                seat.key.health.learn(model, Lesson::Fit { sent: recorder.sent() }, ambient::now());
-                seat.key.link.learn("", Lesson::Fit { sent: recorder.sent() }, ambient::now());
+                recorder.answered(&come.head.headers, model);
+                self.remember(routed, target, &come.opening);
                 return Step::Answered(self.serve(routed, way, recorder, come, again).await);
             }
             Err(Refusal::OfTheCaller(refusal)) => {
@@ -162,6 +172,7 @@ impl Means {
             }
             Err(Refusal::OfTheKey(failure)) => failure,
         };
+        let mut failure = failure;
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
@@ -224,10 +235,38 @@ fn format_for(routed: &Routed, seat: &Seat) -> Format {
 }
 
 /// Selecting.
-fn want<'a>(routed: &'a Routed, tried: &'a [usize], translates: bool) -> Want<'a> {
-    let ask = &routed.call.ask;
-    let translates = translates && ask.endpoint.is_translatable();
-    Want { format: ask.format, translates, model: &ask.model, tried, now: ambient::now() }
+impl Means {
+    fn want<'a>(&self, routed: &'a Routed, tried: &'a [usize], translates: bool) -> Want<'a> {
+        let (ask, now) = (&routed.call.ask, ambient::now());
+        // A conversation that may begin with this call has no cache anywhere.
+        let conversation = ask.talk.filter(|talk| !talk.may_begin).map(|talk| talk.conversation);
+        Want {
+            translates: translates && ask.endpoint.is_translatable(),
+            tried,
+            input: input(routed),
+            conversation,
+            home: conversation.and_then(|conversation| self.trail.find(conversation, now)),
+            chance: u64::from_le_bytes(routed.call.id.as_bytes()[8..].try_into().unwrap_or_default()),
+            ..Want::new(ask.format, &ask.model, now)
+        }
+    }
+
+    /// Where the conversation is now, and where the answer is that a next call may go on from.
+    fn remember(&self, routed: &Routed, Target { seat, format }: Target<'_>, opening: &[Bytes]) {
+        let (ask, key, now) = (&routed.call.ask, seat.key.key.id, ambient::now());
+        if let Some(talk) = ask.talk {
+            self.trail.leave(talk.conversation, key, now);
+        }
+        let keeps_answers = ask.format == Format::Responses && format == Format::Responses;
+        if let Some(id) = opening.first().filter(|_| keeps_answers).and_then(|first| conversation::answer_id(first)) {
+            self.trail.leave(conversation::going_on_from(id), key, now);
+        }
+    }
+}
+
+/// About how many tokens a call sends.
+fn input(routed: &Routed) -> u64 {
+    routed.call.body.len() as u64 / BYTES_PER_TOKEN
 }
 
 /// Sending.
@@ -482,7 +521,7 @@ fn meter(routed: &Routed, upstream: Format, headers: &HeaderMap) -> Option<Meter
         false => return None,
     };
     if ask.endpoint.needs_model() {
-        meter.expect_input(routed.call.body.len() as u64 / BYTES_PER_TOKEN);
+        meter.expect_input(input(routed));
     }
     Some(meter)
 }

@@ -13,10 +13,11 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tower::{Layer, Service};
 
-use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, headers};
+use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, conversation, headers};
 use crate::{
     Error,
     format::{Endpoint, Format, Peek, PeekError, peek},
+    id::TokenId,
 };
 
 /// Makes [`Read`].
@@ -77,7 +78,7 @@ where
     let (head, body) = request.into_parts();
     let encoding = Encoding::of(&head.headers)?;
     let body = encoding.decode(collect(body, limits).await?, limits)?;
-    let ask = ask(endpoint, format, &head.headers, &body)?;
+    let ask = ask(Heading { token: caller.token, endpoint, format, headers: &head.headers }, &body)?;
     Ok(Call { id, received, started, caller, head, body, ask })
 }
 
@@ -172,36 +173,55 @@ where
     }
 }
 
-fn ask(endpoint: Endpoint, format: Format, headers: &http::HeaderMap, body: &Bytes) -> Result<Ask, Error> {
-    if endpoint.needs_model() {
+/// Who asks, and how the request is headed.
+#[derive(Clone, Copy)]
+struct Heading<'a> {
+    token: Option<TokenId>,
+    endpoint: Endpoint,
+    format: Format,
+    headers: &'a http::HeaderMap,
+}
+
+fn ask(heading: Heading<'_>, body: &Bytes) -> Result<Ask, Error> {
+    if heading.endpoint.needs_model() {
         let peeked = peek(body).map_err(|error| bad_body(&error))?;
         if peeked.model.is_none() {
             return Err(Error::bad_request("model", "`model` is missing: name the model the call is for"));
         }
-        return Ok(wanted(endpoint, format, &peeked));
+        return Ok(wanted(heading, &peeked));
     }
     // What we do not understand we pass on; what looks like ours tells us the model.
-    let peeked = headers::is_json(headers).then(|| peek(body).ok()).flatten();
-    Ok(peeked.map_or_else(|| nothing_known(endpoint, format), |peeked| wanted(endpoint, format, &peeked)))
+    let peeked = headers::is_json(heading.headers).then(|| peek(body).ok()).flatten();
+    Ok(peeked.map_or_else(|| nothing_known(heading), |peeked| wanted(heading, &peeked)))
 }
 
 fn bad_body(error: &PeekError) -> Error {
     Error::bad_request(error.field().unwrap_or_default().to_owned(), error.to_string())
 }
 
-fn wanted(endpoint: Endpoint, format: Format, peeked: &Peek<'_>) -> Ask {
+fn wanted(heading: Heading<'_>, peeked: &Peek<'_>) -> Ask {
+    let Heading { token, endpoint, headers, .. } = heading;
     let chat_stream = endpoint == Endpoint::ChatCompletions && peeked.stream;
     Ask {
-        endpoint,
-        format,
         model: peeked.model.as_deref().unwrap_or_default().into(),
         model_span: peeked.model_span.clone(),
         stream: peeked.stream,
         max_output: peeked.max_output,
         ask_for_usage: if chat_stream { peeked.ask_for_usage() } else { None },
+        talk: conversation::of(token, endpoint, headers, &peeked.beginning),
+        ..nothing_known(heading)
     }
 }
 
-fn nothing_known(endpoint: Endpoint, format: Format) -> Ask {
-    Ask { endpoint, format, model: "".into(), model_span: None, stream: false, max_output: None, ask_for_usage: None }
+fn nothing_known(Heading { endpoint, format, .. }: Heading<'_>) -> Ask {
+    Ask {
+        endpoint,
+        format,
+        model: "".into(),
+        model_span: None,
+        stream: false,
+        max_output: None,
+        ask_for_usage: None,
+        talk: None,
+    }
 }

@@ -5,12 +5,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::ambient;
+use http::HeaderMap;
+
+use super::{ambient, place::Place};
 use crate::{
     classify::{Verdict, scrub},
     format::{Endpoint, Format, Losses},
     id::AttemptId,
-    keys::LiveKey,
+    keys::{Lesson, told},
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::PriceBook,
@@ -41,7 +43,7 @@ struct Open {
 /// The attempt that is under way, the last one of the record.
 struct Running {
     sent: Instant,
-    key: Arc<LiveKey>,
+    place: Place,
 }
 
 impl Recorder {
@@ -59,7 +61,8 @@ impl Recorder {
     }
 
     /// A key is about to be tried.
-    pub(super) fn begin(&mut self, key: &Arc<LiveKey>, format: Format, model: &str) {
+    pub(super) fn begin(&mut self, place: Place, format: Format, model: &str) {
+        let key = &place.key;
         let create_time = self.clock.now();
         let attempt = Attempt {
             id: AttemptId::new(create_time, &ambient::random()),
@@ -81,7 +84,7 @@ impl Recorder {
         };
         if let Some(open) = &mut self.open {
             open.record.attempts.push(attempt);
-            self.running = Some(Running { sent: ambient::now(), key: key.clone() });
+            self.running = Some(Running { sent: ambient::now(), place });
         }
     }
 
@@ -93,14 +96,21 @@ impl Recorder {
     /// The same key is asked once more: of a turn that paused, or without what it refused.
     pub(super) fn again(&mut self) {
         let Some((running, attempt)) = self.attempt() else { return };
-        let (key, format, model) = (running.key.clone(), attempt.upstream_format, attempt.upstream_model.clone());
+        let (place, format, model) = (running.place.renew(), attempt.upstream_format, attempt.upstream_model.clone());
         self.end_attempt();
-        self.begin(&key, format, &model);
+        self.begin(place, format, &model);
     }
 
-    /// When the attempt was sent; now, if none is under way.
-    pub(super) fn sent(&self) -> Instant {
-        self.running.as_ref().map_or_else(ambient::now, |running| running.sent)
+    /// The key answers: whatever was held against it before is over, and its headers may tell how much more it takes.
+    pub(super) fn answered(&self, headers: &HeaderMap, model: &str) {
+        let Some(Running { sent, place, .. }) = &self.running else { return };
+        let (now, key) = (ambient::now(), &place.key);
+        for health in [&*key.health, &*key.account.health, &key.link.health] {
+            health.learn(model, Lesson::Fit { sent: *sent }, now);
+        }
+        key.link.answered();
+        place.room().pass(now.saturating_duration_since(*sent), now);
+        told(headers, now, self.clock.now()).for_each(|(resource, told)| place.room().hear(resource, told));
     }
 
     /// What the upstream's answer meant.
@@ -138,13 +148,16 @@ impl Recorder {
 
     /// The attempt is over.
     pub(super) fn end_attempt(&mut self) {
-        let Some(Running { sent, key }) = self.running.take() else { return };
+        let Some(Running { sent, mut place }) = self.running.take() else { return };
         let Some(Record { attempts, opened, .. }) = self.open.as_mut().map(|open| &mut *open.record) else { return };
         let Some(attempt) = attempts.last_mut() else { return };
         attempt.latency_ms = millis_since(sent);
+        if attempt.usage_source != UsageSource::None {
+            place.used(attempt.usage.input(), attempt.usage.output);
+        }
         match self.prices.find(&attempt.provider, &attempt.upstream_model) {
             Some(price) => {
-                attempt.cost = price.cost(&attempt.usage, key.key.spec.price_factor).ok();
+                attempt.cost = price.cost(&attempt.usage, place.key.key.spec.price_factor).ok();
                 attempt.price_version = Some(price.version.clone());
             }
             // Without a price, what used nothing still costs nothing.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::{ambient, recorder::Recorder};
+use super::{Talk, ambient, recorder::Recorder};
 use crate::{
     caller::Caller,
     format::{Endpoint, Format, Splice},
@@ -90,6 +90,8 @@ pub struct Ask {
     pub max_output: Option<u64>,
     /// On a Chat stream whose client did not ask for usage: the change that asks for it.
     pub ask_for_usage: Option<Splice>,
+    /// The conversation it belongs to, if it does.
+    pub talk: Option<Talk>,
 }
 
 impl Ask {

@@ -4,7 +4,7 @@ use amp_pool_core::{
     format::Policy,
     handle::Handle,
     id::RouteId,
-    route::{Route, RouteCandidate, RouteSpec},
+    route::{Route, RouteCandidate, RouteSpec, UnknownStrategy},
     time::Timestamp,
 };
 use axum::{Json, extract::State};
@@ -15,9 +15,6 @@ use super::{
     List, Problem,
     input::{Input, Row, given},
 };
-
-/// The one strategy there is.
-const WEIGHTED: &str = "weighted";
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -124,8 +121,9 @@ pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result
 impl RouteInput {
     /// What was written, over what was there. Whether it makes a route is the pool's to say.
     fn onto(self, mut spec: RouteSpec) -> Result<RouteSpec, Problem> {
-        if self.strategy.is_some_and(|strategy| strategy != WEIGHTED) {
-            return Err(Problem::field("strategy", "only the strategy `weighted` is supported yet"));
+        if let Some(name) = self.strategy {
+            spec.strategy =
+                name.parse().map_err(|error: UnknownStrategy| Problem::field("strategy", error.to_string()))?;
         }
         spec.model = self.model.unwrap_or(spec.model);
         spec.candidates = self.candidates.map_or(spec.candidates, |list| list.into_iter().map(Into::into).collect());
@@ -159,7 +157,7 @@ impl From<Route> for RouteOut {
             update_time: route.update_time,
             model: route.spec.model,
             candidates: route.spec.candidates.into_iter().map(Into::into).collect(),
-            strategy: WEIGHTED,
+            strategy: route.spec.strategy.as_str(),
             strict_translation: strict,
             translation: TranslationOut { web_search, automatic_cache, show_reasoning, commentary_as_reasoning },
         }

@@ -1,6 +1,6 @@
 //! Why a try failed: what the key learns of it, and what the caller is told when no other is left.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -9,7 +9,7 @@ use super::{Means, next};
 use crate::{
     Error,
     classify::{Signal, Verdict, scrub},
-    keys::Lesson,
+    keys::{Complaint, Lesson, Line, LiveKey, Resource, refused_for},
     route::{Choice, Seat},
     service::{Routed, ambient, recorder::Recorder, render},
     store::Outcome,
@@ -23,45 +23,84 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// The upstream said nothing for too long.
     pub(super) silent: bool,
+    /// The line whose doing it was.
+    line: Option<Arc<Line>>,
 }
 
 impl Failure {
     pub(super) fn network(error: &TransportError) -> Self {
         let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: false }
+        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: false, line: None }
     }
 
     pub(super) fn silent(patience: Duration) -> Self {
         let message = format!("the upstream did not begin its answer within {} ms", patience.as_millis());
-        Self { verdict: Verdict::Network, status: None, message, silent: true }
+        Self { verdict: Verdict::Network, status: None, message, silent: true, line: None }
     }
 
     pub(super) fn empty() -> Self {
         let message = "the upstream ended its stream before its first event".to_owned();
-        Self { verdict: Verdict::UpstreamFault, status: Some(StatusCode::OK), message, silent: false }
+        Self::judged(Verdict::UpstreamFault, StatusCode::OK, message)
     }
 
-    /// Lets the key, or the way to its upstream, remember. A client's own mistake counts against nobody.
-    pub(super) fn teach(&self, seat: &Seat, model: &str) {
+    /// An answer that was none.
+    pub(super) fn judged(verdict: Verdict, status: StatusCode, message: String) -> Self {
+        Self { verdict, status: Some(status), message, silent: false, line: None }
+    }
+
+    /// Lets the key, its account, or the way to its upstream remember. A client's own mistake counts against nobody.
+    pub(super) fn teach(&mut self, seat: &Seat, model: &str) {
         let (now, reason) = (ambient::now(), self.reason());
-        let (health, link) = (&seat.key.health, &seat.key.link);
+        let LiveKey { health, account, link, .. } = &*seat.key;
+        if self.complaint().is_some_and(|complaint| link.is_to_blame(seat.key.key.id, complaint, now)) {
+            self.line = Some(link.clone());
+            link.health.learn("", Lesson::Rest { wait: None, reason: reason.clone() }, now);
+            // The key is held harmless: it rests a little, and nothing is proven against it.
+            let wait = self.verdict.wait().unwrap_or(HARMLESS_PAUSE);
+            return health.learn(model, Lesson::Rest { wait: Some(wait), reason }, now);
+        }
         match &self.verdict {
-            Verdict::RateLimited { wait } => health.learn(model, Lesson::RestModel { wait: *wait, reason }, now),
+            Verdict::RateLimited { wait } => {
+                seat.room.refuse(refused_for(&self.message), now);
+                account.health.learn(model, Lesson::RestModel { wait: *wait, reason }, now);
+            }
             Verdict::ModelUnavailable => {
                 health.learn(model, Lesson::RestModel { wait: Some(MODEL_PAUSE), reason }, now);
             }
-            Verdict::OutOfCredit { wait } => health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
+            Verdict::OutOfCredit { wait } => account.health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
             Verdict::BadCredential => health.learn(model, Lesson::Refused { reason }, now),
-            Verdict::Overloaded { wait } => link.learn("", Lesson::Rest { wait: *wait, reason }, now),
-            Verdict::UpstreamFault | Verdict::Network => link.learn("", Lesson::Rest { wait: None, reason }, now),
+            Verdict::Overloaded { .. } | Verdict::UpstreamFault | Verdict::Network => {
+                self.line = Some(link.clone());
+                link.health.learn("", Lesson::Rest { wait: self.verdict.wait(), reason }, now);
+            }
             Verdict::Answer | Verdict::CallerFault => {}
         }
+    }
+
+    /// What many keys of one upstream may say alike without being to blame.
+    fn complaint(&self) -> Option<Complaint> {
+        match self.verdict {
+            Verdict::BadCredential => Some(Complaint::Credential),
+            Verdict::OutOfCredit { .. } => Some(Complaint::Money),
+            Verdict::RateLimited { .. } => Some(Complaint::Limit),
+            _ => None,
+        }
+    }
+
+    /// Whether `seat` may be tried after this. What failed by its line's doing is tried on that line only within bounds:
+    /// an upstream in trouble gets no more from us for it.
+    pub(super) fn allows(&self, seat: &Seat) -> bool {
+        let same = self.line.as_ref().filter(|line| Arc::ptr_eq(line, &seat.key.link));
+        same.is_none_or(|line| line.may_retry(ambient::now()))
     }
 
     fn reason(&self) -> String {
         format!("{}: {}", self.verdict.as_str(), scrub(&self.message))
     }
 }
+
+/// How long a key rests that is not to blame.
+const HARMLESS_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a model that a key may not use is left alone.
 const MODEL_PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -88,7 +127,7 @@ impl Means {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }
         let message = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
-        Refusal::OfTheKey(Failure { verdict, status: Some(head.status), message, silent: false })
+        Refusal::OfTheKey(Failure::judged(verdict, head.status, message))
     }
 
     /// Reads an upstream's error within bounds. Says whether that was all of it.
@@ -133,15 +172,20 @@ impl Means {
         let error = match (last, &choice) {
             (Some(failure), _) => failure.into_error(&routed.call.ask.model),
             (None, Choice::Resting { why, .. }) => resting(&why.reason),
+            (None, Choice::Full { why, .. }) => full(why.resource),
             (None, _) => Error::no_key("no key of this pool can serve the call now"),
         };
         let error = match choice {
-            Choice::Resting { wait, .. } => error.with_retry_after(wait),
+            Choice::Resting { wait, .. } | Choice::Full { wait: Some(wait), .. } => error.with_retry_after(wait),
             _ => error,
         };
         self.fail(routed, recorder, &error).await;
         error
     }
+}
+
+fn full(resource: Resource) -> Error {
+    Error::rate_limited(format!("every key for this model has its fill of {} now", resource.as_str()))
 }
 
 fn resting(reason: &str) -> Error {

@@ -96,7 +96,7 @@ impl Means {
         let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
         let verdict = failed(seat.key.provider.classify(&signal));
         if verdict.retries_on_another_key() {
-            return Err(Failure { verdict, status: Some(StatusCode::OK), message, silent: false });
+            return Err(Failure::judged(verdict, StatusCode::OK, message));
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ pub(super) const STEPS: &[Step] = steps! {
     2 "0002_translation"
     3 "0003_balances"
     4 "0004_blocks_of_the_log"
+    5 "0005_limits_and_strategies"
 };
 
 impl Step {

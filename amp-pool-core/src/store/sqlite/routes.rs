@@ -15,7 +15,7 @@ use crate::{
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, create_time, update_time, model, candidates, translation FROM routes ", $rest)
+        concat!("SELECT id, create_time, update_time, model, candidates, translation, strategy FROM routes ", $rest)
     };
 }
 
@@ -27,15 +27,18 @@ pub(super) fn load(tx: &Transaction<'_>) -> Result<Vec<Route>, Failure> {
 }
 
 pub(super) fn insert(tx: &Transaction<'_>, spec: &RouteSpec, now: Timestamp) -> Result<Route, Failure> {
-    let insert =
-        "INSERT INTO routes (create_time, update_time, model, candidates, translation) VALUES (?1, ?1, ?2, ?3, ?4)";
-    tx.execute(insert, params![now.as_millis(), spec.model, candidates(spec)?, json(&spec.translation)?])?;
+    let insert = "INSERT INTO routes (create_time, update_time, model, candidates, translation, strategy)
+         VALUES (?1, ?1, ?2, ?3, ?4, ?5)";
+    let strategy = spec.strategy.as_str();
+    tx.execute(insert, params![now.as_millis(), spec.model, candidates(spec)?, json(&spec.translation)?, strategy])?;
     get(tx, RouteId(tx.last_insert_rowid()))
 }
 
 pub(super) fn update(tx: &Transaction<'_>, id: RouteId, spec: &RouteSpec, now: Timestamp) -> Result<Route, Failure> {
-    let update = "UPDATE routes SET update_time = ?2, model = ?3, candidates = ?4, translation = ?5 WHERE id = ?1";
-    one(tx.execute(update, params![id.0, now.as_millis(), spec.model, candidates(spec)?, json(&spec.translation)?])?)?;
+    let update = "
+        UPDATE routes SET update_time = ?2, model = ?3, candidates = ?4, translation = ?5, strategy = ?6 WHERE id = ?1";
+    let (strategy, translation) = (spec.strategy.as_str(), json(&spec.translation)?);
+    one(tx.execute(update, params![id.0, now.as_millis(), spec.model, candidates(spec)?, translation, strategy])?)?;
     get(tx, id)
 }
 
@@ -56,6 +59,7 @@ fn read(row: &mut Fields<'_>) -> Result<Route, Failure> {
             model: row.take()?,
             candidates: row.json::<Vec<Candidate>>()?.into_iter().map(Candidate::into_route).collect(),
             translation: row.json()?,
+            strategy: row.take::<String>()?.parse().map_err(Failure::corrupt)?,
         },
     })
 }

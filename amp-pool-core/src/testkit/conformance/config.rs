@@ -18,11 +18,13 @@ fn assert_same(found: &KeySpec, expected: &KeySpec) {
     assert_eq!(egress.headers, expected.egress.headers);
     assert_eq!((base_url, formats), (&expected.base_url, &expected.formats));
     assert_eq!((*enabled, *priority, *weight), (expected.enabled, expected.priority, expected.weight));
-    let KeySpec { models, models_denied, account, total_balance, balance, price_factor, tags, memo, .. } = found;
+    let KeySpec { models, models_denied, account, total_balance, balance, price_factor, tags, memo, limits, .. } =
+        found;
     assert!(*balance == expected.balance, "what was said of the balance is another");
     assert_eq!((models, models_denied), (&expected.models, &expected.models_denied));
     assert_eq!((account, total_balance), (&expected.account, &expected.total_balance));
     assert_eq!((price_factor, tags, memo), (&expected.price_factor, &expected.tags, &expected.memo));
+    assert_eq!(*limits, expected.limits);
 }
 
 async fn keys(store: &dyn Store) -> Vec<Key> {

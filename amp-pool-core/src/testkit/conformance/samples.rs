@@ -9,9 +9,9 @@ use crate::{
     caller::{TokenDigest, TokenSpec},
     format::{Format, LossKind, Policy},
     id::{AttemptId, CallId, KeyId, TokenId},
-    keys::{Egress, KeySpec},
+    keys::{Caps, Egress, KeySpec},
     money::NanoUsd,
-    route::{RouteCandidate, RouteSpec},
+    route::{RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
     store::{Attempt, Entry, Opened, Outcome, Page, Record, RecordedLoss, Side, TokenSecret},
     time::Timestamp,
@@ -53,6 +53,7 @@ pub(super) fn full_key(credential: &str) -> KeySpec {
         priority: -3,
         weight: u32::MAX,
         models: vec!["claude-*".parse().unwrap(), "gpt-5".parse().unwrap()],
+        limits: Caps { rpm: Some(60), tpm: Some(100_000), concurrency: Some(4) },
         models_denied: vec!["*-preview".parse().unwrap()],
         account: Some("account".into()),
         total_balance: Some(NanoUsd(i64::MAX)),
@@ -93,7 +94,7 @@ pub(super) fn route(model: &str) -> RouteSpec {
     let candidates = vec![candidate("gpt-5-mini", Some("openai"), 0), candidate("claude-haiku", None, 1)];
     let mut translation = Policy::default();
     (translation.web_search, translation.automatic_cache) = (true, false);
-    RouteSpec { model: model.into(), candidates, translation }
+    RouteSpec { model: model.into(), candidates, translation, strategy: Strategy::FillFirst }
 }
 
 fn random(n: u16) -> [u8; 10] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use amp_pool_core::{
     balance::{Amount, BalanceSpec, Decimal, ProbeChoice},
     format::Format,
-    keys::{Egress, KeySpec, PriceFactor, PriceFactorError, ProxyUrl, ProxyUrlError},
+    keys::{Caps, Egress, KeySpec, PriceFactor, PriceFactorError, ProxyUrl, ProxyUrlError},
     money::NanoUsd,
     provider::ModelPattern,
     secret::Secret,
@@ -57,7 +57,7 @@ pub(crate) struct KeyInput {
     models: Option<Vec<ModelPattern>>,
     #[serde(deserialize_with = "given")]
     models_denied: Option<Vec<ModelPattern>>,
-    // Without effect yet: only its default is taken.
+    #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
     #[serde(deserialize_with = "given")]
     headers: Option<BTreeMap<String, String>>,
@@ -81,18 +81,35 @@ pub(crate) struct KeyInput {
     memo: Option<String>,
 }
 
-/// Rates and concurrency. Not enforced yet, so that only `null`s are taken.
+/// Rates and concurrency: at most so many a minute, and so many at a time. `null`: as many as the upstream takes.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    rpm: Option<u64>,
-    tpm: Option<u64>,
-    concurrency: Option<u64>,
+    rpm: Option<u32>,
+    tpm: Option<u32>,
+    concurrency: Option<u32>,
 }
 
 impl Limits {
     pub(crate) fn is_empty(&self) -> bool {
         self.rpm.is_none() && self.tpm.is_none() && self.concurrency.is_none()
+    }
+}
+
+impl Limits {
+    /// What a key is allowed.
+    fn caps(self) -> Result<Caps, Problem> {
+        let caps = Caps { rpm: self.rpm, tpm: self.tpm, concurrency: self.concurrency };
+        if [caps.rpm, caps.tpm, caps.concurrency].contains(&Some(0)) {
+            return Err(Problem::field("limits", "a limit is at least 1; to stop a key switch it off"));
+        }
+        Ok(caps)
+    }
+}
+
+impl From<Caps> for Limits {
+    fn from(Caps { rpm, tpm, concurrency }: Caps) -> Self {
+        Self { rpm, tpm, concurrency }
     }
 }
 
@@ -108,9 +125,6 @@ impl KeyInput {
 
     /// What was written, over what was there. Whether it makes a key is the pool's to say.
     pub(super) fn onto(self, spec: KeySpec) -> Result<KeySpec, Problem> {
-        if self.limits.is_some_and(|limits| !limits.is_empty()) {
-            return Err(Problem::unsupported("limits"));
-        }
         Ok(KeySpec {
             name: name(self.name.unwrap_or(spec.name))?,
             provider: self.provider.unwrap_or(spec.provider),
@@ -123,6 +137,7 @@ impl KeyInput {
             weight: self.weight.unwrap_or(spec.weight),
             models: self.models.unwrap_or(spec.models),
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
+            limits: self.limits.map_or(Ok(spec.limits), Limits::caps)?,
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
             total_balance: self.total_balance.unwrap_or(spec.total_balance),
             balance: BalanceSpec {

@@ -94,7 +94,7 @@ impl KeyOut {
             weight: spec.weight,
             models: spec.models,
             models_denied: spec.models_denied,
-            limits: Limits::default(),
+            limits: spec.limits.into(),
             headers: spec.egress.headers.keys().map(|name| (name.to_string(), MASK)).collect(),
             account: spec.account,
             total_balance: spec.total_balance,

@@ -1,0 +1,154 @@
+//! What tells one conversation from another: the name its client gives it, or the words it begins with.
+//!
+//! Only the first messages are looked at, however long the conversation is: what stays the same from turn to turn is what
+//! an upstream's prompt cache holds.
+
+use std::borrow::Cow;
+
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::peek::each_member;
+
+/// What a request says about the conversation it belongs to.
+///
+/// ```
+/// let body = br#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes?"}]}"#;
+/// let beginning = amp_pool_core::format::peek(body)?.beginning;
+/// assert_eq!(beginning.words, [r#"{"role":"user","content":"hi"}"#]);
+/// assert!(beginning.goes_on);
+/// # Ok::<_, amp_pool_core::format::PeekError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beginning<'a> {
+    /// `prompt_cache_key`, or a `metadata.user_id` that names a session.
+    pub name: Option<Cow<'a, str>>,
+    /// `previous_response_id`: the answer that the upstream is to go on from.
+    pub previous: Option<Cow<'a, str>>,
+    /// System text and messages up to the first of a user, as they are written.
+    pub words: Vec<&'a str>,
+    /// Whether there is more behind that: somebody has answered before.
+    pub goes_on: bool,
+}
+
+/// How many messages may stand before the first of a user.
+const LOOKED_AT: usize = 8;
+
+impl<'a> Beginning<'a> {
+    /// Looks at one member of a request body.
+    pub(super) fn take(&mut self, name: &str, value: &'a RawValue) {
+        match name {
+            "system" | "instructions" => self.words.push(value.get()),
+            "messages" | "input" => self.take_turns(value.get()),
+            "prompt_cache_key" => self.name = text(value),
+            "metadata" if self.name.is_none() => self.name = session_of(value.get()),
+            "previous_response_id" => self.previous = text(value),
+            _ => {}
+        }
+    }
+
+    fn take_turns(&mut self, turns: &'a str) {
+        let mut user_seen = false;
+        each_first(turns, |turn| {
+            if user_seen {
+                self.goes_on = true;
+                return false;
+            }
+            self.words.push(turn);
+            user_seen = is_of_user(turn);
+            true
+        });
+    }
+}
+
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Option<Text<'_>>>(value.get())
+        .ok()
+        .flatten()
+        .map(|text| text.0)
+        .filter(|text| !text.is_empty())
+}
+
+/// Only a user id that says it is one of a session is one of a conversation.
+fn session_of(metadata: &str) -> Option<Cow<'_, str>> {
+    let mut found = None;
+    let _ = each_member(metadata, |name, value| {
+        if matches!(&*name, "user_id" | "session_id" | "conversation_id") {
+            found = text(value).filter(|id| name != "user_id" || id.contains("session"));
+        }
+    });
+    found
+}
+
+fn is_of_user(turn: &str) -> bool {
+    let mut is_user = false;
+    let _ = each_member(turn, |name, value| is_user |= name == "role" && value.get() == "\"user\"");
+    is_user
+}
+
+/// Shows the first elements of a list to `take` until it says that it has seen enough. What is behind is not read.
+fn each_first<'a>(list: &'a str, take: impl FnMut(&'a str) -> bool) {
+    struct EachFirst<F>(F);
+
+    impl<'de, F: FnMut(&'de str) -> bool> Visitor<'de> for EachFirst<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+            for _ in 0..LOOKED_AT {
+                match seq.next_element::<&RawValue>()? {
+                    Some(element) if (self.0)(element.get()) => {}
+                    _ => break,
+                }
+            }
+            Ok(())
+        }
+    }
+
+    // Leaving before the end counts as an error there, and is none here.
+    let _ = serde_json::Deserializer::from_str(list).deserialize_seq(EachFirst(take));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Beginning<'_> {
+        crate::format::peek(body.as_bytes()).unwrap().beginning
+    }
+
+    #[test]
+    fn a_conversation_begins_with_its_system_text_and_the_first_of_its_user() {
+        let check = |body: &str, words: &[&str], goes_on: bool| {
+            let beginning = read(body);
+            assert_eq!((&*beginning.words, beginning.goes_on), (words, goes_on), "{body}");
+        };
+        let (system, user, more) =
+            (r#"{"role":"system","content":"s"}"#, r#"{"role":"user","content":"u"}"#, r#"{"role":"assistant"}"#);
+        check(&format!(r#"{{"messages":[{system},{user}]}}"#), &[system, user], false);
+        check(&format!(r#"{{"messages":[{system},{user},{more},{user}]}}"#), &[system, user], true);
+        check(&format!(r#"{{"system":"s","messages":[{user},{more}]}}"#), &["\"s\"", user], true);
+        check(&format!(r#"{{"instructions":"s","input":[{user}]}}"#), &["\"s\"", user], false);
+        check(r#"{"input":"text"}"#, &[], false);
+        check(r#"{"messages":7}"#, &[], false);
+    }
+
+    #[test]
+    fn names_are_taken_where_they_name_a_conversation() {
+        let name = |body: &str| read(body).name.map(Cow::into_owned);
+        assert_eq!(name(r#"{"prompt_cache_key":"k"}"#).as_deref(), Some("k"));
+        assert_eq!(name(r#"{"metadata":{"user_id":"user_1_session_2"}}"#).as_deref(), Some("user_1_session_2"));
+        assert_eq!(name(r#"{"metadata":{"user_id":"u"}}"#), None);
+        assert_eq!(name(r#"{"prompt_cache_key":null,"metadata":null}"#), None);
+        assert_eq!(read(r#"{"previous_response_id":"resp_1"}"#).previous.as_deref(), Some("resp_1"));
+    }
+}

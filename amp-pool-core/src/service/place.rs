@@ -1,0 +1,64 @@
+//! A call's place on a key: counted from the moment it is sent to the end of its answer, whatever happens.
+
+use std::sync::Arc;
+
+use super::ambient;
+use crate::{
+    keys::{LiveKey, Room},
+    route::Seat,
+};
+
+pub(super) struct Place {
+    pub(super) key: Arc<LiveKey>,
+    whole: Arc<Room>,
+    /// That of the model, where it is another one than that of the whole.
+    model: Option<Arc<Room>>,
+    input: u64,
+    counted: [u64; 2],
+    used: Option<(u64, u64)>,
+}
+
+impl Place {
+    /// Takes a place for a call of about `input` tokens. If the key or its line is to prove that it is fit again, this
+    /// call does so.
+    pub(super) fn take(seat: &Seat, model: &str, input: u64) -> Self {
+        let (now, key) = (ambient::now(), &seat.key);
+        key.health.try_out(model, now);
+        key.account.health.try_out(model, now);
+        key.link.health.try_out("", now);
+        let whole = key.account.rooms.whole().clone();
+        let model = (!Arc::ptr_eq(&whole, &seat.room)).then(|| seat.room.clone());
+        Self::enter(key.clone(), whole, model, input)
+    }
+
+    /// Another place on the same key, for a call that asks it once more.
+    pub(super) fn renew(&self) -> Self {
+        Self::enter(self.key.clone(), self.whole.clone(), self.model.clone(), self.input)
+    }
+
+    fn enter(key: Arc<LiveKey>, whole: Arc<Room>, model: Option<Arc<Room>>, input: u64) -> Self {
+        let now = ambient::now();
+        let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
+        Self { key, whole, model, input, counted, used: None }
+    }
+
+    /// The room of what was asked for.
+    pub(super) fn room(&self) -> &Room {
+        self.model.as_ref().unwrap_or(&self.whole)
+    }
+
+    /// What the call took, tokens read and written.
+    pub(super) fn used(&mut self, read: u64, written: u64) {
+        self.used = Some((read, written));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = ambient::now();
+        self.whole.leave(self.counted[0], self.used, now);
+        if let Some(room) = &self.model {
+            room.leave(self.counted[1], self.used, now);
+        }
+    }
+}
