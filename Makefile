@@ -41,12 +41,14 @@ test-rust:
 wasm:
 	.ci/wasm
 
-## make test-sdk   real clients against the real server: SDKs of Python, and the agents Claude Code and Codex
+## make test-sdk   real clients against the real server: SDKs, LangChain, the AI SDK, Claude Code and Codex
 test-sdk:
 	.ci/python
 	.ci/node
 	cargo build --locked --package amp-pool-server
 	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
+	AMP_POOL_SERVER=$(abspath $(CARGO_TARGET_DIR)/debug/amp-pool-server) AMP_POOL_PYTHON=$(abspath $(PYTHON)) \
+	  node --test --test-reporter=dot amp-pool-server/tests/node/*.test.mjs
 
 ## make simulate   a day of a pool's traffic in fast motion: the pool's choice beside plain ones
 simulate:

@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from house import complaints, furnish
 from server import Pool
 from speakers import SPEAKERS
 from upstream import Upstream
@@ -84,3 +85,23 @@ def _look_over(pool: Pool, upstream: Upstream) -> None:
 
 def _secrets(pool: Pool) -> list[str]:
     return [*pool.credentials, pool.client_token, pool.admin_token]
+
+
+@pytest.fixture(scope="module")
+def house(binary, tmp_path_factory):
+    """One server with every model over every upstream, for tests that change nothing in it (see `house.py`)."""
+    upstream = Upstream()
+    upstream.start()
+    pool = Pool(binary, tmp_path_factory.mktemp("house"))
+    furnish(pool, upstream)
+    yield pool
+    wrong = complaints(pool, upstream)
+    pool.stop()
+    upstream.stop()
+    assert not wrong
+
+
+@pytest.fixture(params=SPEAKERS, ids=lambda other: f"over_{other.name}")
+def over(request) -> str:
+    """What stands behind a model's name in the house, for each upstream."""
+    return f"-over-{request.param.name}"

@@ -1,5 +1,6 @@
 """What the model of the scripted upstream does in a conversation with tools: plots, for `Answer`."""
 
+from wire import WORDS
 from wire.talk import Asked, Say, calling, conforming, example, saying
 
 THINKING_ALOUD = "Let me see. "
@@ -16,7 +17,7 @@ def diligent(asked: Asked) -> Say:
         return calling(*[(tool.name, example(tool.schema, tool.schema)) for tool in now], words=THINKING_ALOUD)
     if asked.schema:
         return conforming(asked.schema)
-    return saying(told(asked.seen()))
+    return saying(told(asked.seen())) if asked.seen() else Say(WORDS)
 
 
 def told(results: list[str]) -> str:

@@ -37,7 +37,8 @@ class Site:
         """Has the agent do the task with a model that follows `plot`; says what the upstream was asked."""
         for name, word in WORDS.items():
             (self.agent.work / name).write_text(f"{word}\n")
-        self.pool.add_route(model, MODELS[self.other])
+        # Whoever asks for a Claude and has one gets it; else the upstream's.
+        self.pool.add_route(model, model if model in self.other.wire.MODELS else MODELS[self.other])
         self.upstream.on(self.key, Answer(plot=plot))
         transcript = self.agent.ask(model, TASK)
         print(transcript.printed)

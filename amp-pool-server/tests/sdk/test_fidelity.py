@@ -49,7 +49,14 @@ def test_tool_calls_come_through(fit, upstream, speaker, stream):
     assert "get_weather" in json.dumps(through)
 
 
+def lenient(upstream) -> None:
+    """An upstream that takes what no service takes."""
+    for key in (*CREDENTIALS.values(), DIRECT):
+        upstream.on(key, Answer(strict=False))
+
+
 def test_a_request_leaves_as_the_client_wrote_it(fit, upstream, speaker, stream):
+    lenient(upstream)
     _, (direct, through) = both(
         speaker, fit, upstream, lambda client: speaker.ask(client, stream, extra_body={"x": 1.0, "ü": "\n"})
     )
@@ -65,6 +72,7 @@ def test_a_request_leaves_as_the_client_wrote_it(fit, upstream, speaker, stream)
 
 def test_a_body_is_not_written_anew(fit, upstream, speaker):
     """Odd spacing, escapes, number spellings and unknown fields are the client's own business."""
+    lenient(upstream)
     odd = b' {"a":1.0e2 , "b" : "\\u0041\\/" , '
     body = odd + json.dumps(speaker.arguments(metadata={"k": "v"})).encode()[1:] + b"\n"
 

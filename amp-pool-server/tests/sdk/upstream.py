@@ -74,6 +74,7 @@ class Exchange:
         self.wire = _wire(request)
         self.headers = self.wire.headers(number)
         self.plot: Plot | None = None
+        self.strict = True
         self._reader, self._writer = reader, writer
 
     @property
@@ -146,9 +147,11 @@ class Answer:
     """Bytes per HTTP chunk of a stream, wherever events end. 0: one event per chunk."""
     plot: Plot | None = None
     """What the model does, if not what it always does."""
+    strict: bool = True
+    """Whether what the service refuses is refused. A test may want to see what no service takes arrive all the same."""
 
     async def play(self, exchange: Exchange) -> None:
-        exchange.plot = self.plot
+        exchange.plot, exchange.strict = self.plot, self.strict
         status, body = _reply(exchange)
         if status != 200:
             exchange.request.refused = body.decode()
@@ -381,10 +384,10 @@ def _reply(exchange: Exchange) -> tuple[int, bytes]:
     given = request.json()
     match request.path:
         case wire.PATH:
-            refusal = wire.refusal(given)
+            refusal = wire.refusal(given, request.headers) if exchange.strict else None
             return _error(refusal) if refusal else (200, b"" if exchange.asks_stream else exchange.answer())
         case messages.COUNT_PATH:
-            refusal = messages.refusal(given, counting=True)
+            refusal = messages.refusal(given, request.headers, counting=True)
             return _error(refusal) if refusal else (200, messages.counted())
         case others.EMBEDDINGS:
             return 200, others.embeddings(given)

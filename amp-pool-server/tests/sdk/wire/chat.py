@@ -1,6 +1,6 @@
 """OpenAI Chat Completions as the service writes them."""
 
-from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark, openai_fault, openai_headers, pretty
+from . import TOOL_CALLS, WORDS, Fault, Stream, chat_rules, compact, mark, openai_fault, openai_headers, pretty
 from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/chat/completions"
@@ -10,15 +10,9 @@ fault = openai_fault
 headers = openai_headers
 
 
-def refusal(request: dict) -> Fault | None:
+def refusal(request: dict, headers: dict) -> Fault | None:
     """The error for a request that the service does not take."""
-    if request.get("model") not in MODELS:
-        return fault("not_found")
-    if not request.get("messages"):
-        return _invalid("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
-    if "stream_options" in request and not request.get("stream"):
-        return _invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
-    return None
+    return chat_rules.wrong(request) if request.get("model") in MODELS else fault("not_found")
 
 
 def usage(request: dict) -> dict:
@@ -90,10 +84,6 @@ def stream(request: dict, say: Say) -> Stream:
 def fault_events(request: dict, kind: str, sequence_number: int) -> list[bytes]:
     """The last frames of a stream that fails. Frames of this format carry no number."""
     return [_data(fault(kind).body)]
-
-
-def _invalid(message: str, param: str, code: str | None = None) -> Fault:
-    return Fault(400, {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}})
 
 
 def _envelope(request: dict, object_: str) -> dict:

@@ -2,15 +2,13 @@
 
 import json
 
-from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark
+from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark, messages_rules
+from .messages_rules import SIGNATURE, THOUGHT
 from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
 MODELS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929", "claude-opus-5": "claude-opus-5"}
-
-# The only thought there is, and the only signature that the service takes back.
-THOUGHT, SIGNATURE = "The user wants a greeting.", "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pk="
 
 _FAULTS = {
     "bad_request": (400, "invalid_request_error", "prompt is too long: 200059 tokens > 200000 maximum"),
@@ -51,15 +49,21 @@ def invalid(message: str) -> Fault:
     return _fault(400, "invalid_request_error", message)
 
 
-def refusal(request: dict, counting: bool = False) -> Fault | None:
+def refusal(request: dict, headers: dict, counting: bool = False) -> Fault | None:
     """The error for a request that the service does not take."""
     if request.get("model") not in MODELS:
         return _fault(404, "not_found_error", f"model: {request.get('model')}")
-    if not counting and "max_tokens" not in request:
-        return invalid("max_tokens: Field required")
-    if not request.get("messages"):
-        return invalid("messages: at least one message is required")
-    return None
+    wrong = messages_rules.wrong(request, headers.get("anthropic-beta", ""), counting)
+    if not wrong and "thread" in request:
+        return _threadless()
+    return invalid(wrong) if wrong else None
+
+
+def _threadless() -> Fault:
+    """This service keeps no threads, and says so in the way from which clients recover."""
+    refused = invalid("thread: this request can not be threaded")
+    refused.body["error"]["details"] = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    return refused
 
 
 def usage(request: dict) -> dict:

@@ -1,28 +1,22 @@
 """OpenAI Responses as the service writes them."""
 
-from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark, openai_fault, openai_headers, pretty
+from . import TOOL_CALLS, WORDS, Fault, Stream, compact, mark, openai_fault, openai_headers, pretty, responses_rules
+from .responses_rules import SEAL
 from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/responses"
 MODELS = {"gpt-5-mini": "gpt-5-mini-2025-08-07", "gpt-5.5": "gpt-5.5-2026-04-23"}
 
-# What the service shows of its reasoning, and how that begins which only it can read.
-SUMMARY, SEAL = "**Considering a greeting**", "gAAAAABpIdQ7"
+# What the service shows of its reasoning.
+SUMMARY = "**Considering a greeting**"
 
 fault = openai_fault
 headers = openai_headers
 
 
-def refusal(request: dict) -> Fault | None:
+def refusal(request: dict, headers: dict) -> Fault | None:
     """The error for a request that the service does not take."""
-    if request.get("model") not in MODELS:
-        return fault("not_found")
-    if not request.get("input"):
-        return _invalid("Missing required parameter: 'input'.", "input", "missing_required_parameter")
-    if request.get("max_output_tokens", 16) < 16:
-        message = "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16."
-        return _invalid(message, "max_output_tokens", "integer_below_min_value")
-    return None
+    return responses_rules.wrong(request) if request.get("model") in MODELS else fault("not_found")
 
 
 def usage() -> dict:
@@ -80,10 +74,6 @@ def fault_events(request: dict, kind: str, sequence_number: int) -> list[bytes]:
         _event("error", sequence_number, {"error": error}),
         _event("response.failed", sequence_number + 1, {"response": failed}),
     ]
-
-
-def _invalid(message: str, param: str, code: str) -> Fault:
-    return Fault(400, {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}})
 
 
 def _response(request: dict, status: str, output: list[dict], used: dict | None) -> dict:
