@@ -1,4 +1,4 @@
-"""What the official SDKs offer beyond single calls, over every upstream: stream helpers, tool runners, structured output."""
+"""What the official SDKs offer beyond single calls, over every upstream: streams, tool runners, structured output."""
 
 import json
 

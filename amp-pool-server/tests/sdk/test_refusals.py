@@ -6,6 +6,7 @@ import pytest
 
 from conftest import CREDENTIALS
 from speakers import CHAT, MESSAGES, raw_client
+from upstream import PATIENCE
 
 LIMIT = 32 * 1024 * 1024
 
@@ -17,9 +18,9 @@ ANTHROPIC_TYPES = {
 }
 
 
-def post(pool, speaker, body: bytes, token: str | None = None):
+def post(pool, speaker, body: bytes, token: str | None = None, patience: float = PATIENCE):
     headers = {**speaker.shows(token or pool.client_token), "content-type": "application/json"}
-    return raw_client(pool.url, headers=headers).post(speaker.wire.PATH, content=body)
+    return raw_client(pool.url, headers=headers).post(speaker.wire.PATH, content=body, timeout=patience)
 
 
 def check_refused(speaker, answer, status: int, code: str | None = None, param: str | None = None) -> None:
@@ -132,7 +133,8 @@ def test_a_body_at_the_limit_passes_whole(fit, upstream, speaker):
     body = valid(speaker)
     body += b" " * (LIMIT - len(body))
 
-    answer = post(fit, speaker, body)
+    # So much takes seconds on a busy machine.
+    answer = post(fit, speaker, body, patience=6 * PATIENCE)
 
     assert answer.status_code == 200, answer.text
     assert upstream.last().body == body

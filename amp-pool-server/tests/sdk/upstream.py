@@ -12,6 +12,7 @@ A credential that was never named is refused with 401.
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 import json
 import socket
 import struct
@@ -60,6 +61,11 @@ class Request:
         return headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
 
     def json(self):
+        return self._json
+
+    # A body may be many megabytes, and is looked into more than once.
+    @cached_property
+    def _json(self):
         return json.loads(self.body)
 
     def _line(self) -> list[str]:
