@@ -35,7 +35,8 @@ const PROVIDERS = {
   'openai-compatible': ['gpt-4o-mini', (name) => compatible()(name)],
 }
 
-const compatible = () => createOpenAICompatible({ name: 'pool', supportsStructuredOutputs: true, includeUsage: true, ...settings() })
+const compatible = () =>
+  createOpenAICompatible({ name: 'pool', supportsStructuredOutputs: true, includeUsage: true, ...settings() })
 
 const tools = Object.fromEntries(
   TOOLS.map(({ name, description, argument, run }) => {

@@ -118,7 +118,8 @@ for (const upstream of UPSTREAMS) {
 function runnable(tool) {
   const { name, description, argument, run } = tool
   const called = (given) => run(given[argument])
-  return { type: 'function', function: { name, description, parameters: parameters(tool), parse: JSON.parse, function: called } }
+  const told = { name, description, parameters: parameters(tool) }
+  return { type: 'function', function: { ...told, parse: JSON.parse, function: called } }
 }
 
 /** Asks until nothing is called any more, with the whole conversation each time. */

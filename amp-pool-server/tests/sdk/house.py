@@ -6,8 +6,8 @@ Says in one line of JSON where it is and how it is entered, and stands until its
 that a client sent may have been refused by the upstream, and no answer may have been broken off. Else it says what was
 wrong, and ends with a code other than 0.
 
-Every model of `CLIENTS` leads to every upstream, as `gpt-5-mini-over-messages`: clients send to a model what they think it
-takes, and tell it by the beginning of its name.
+Every model of `CLIENTS` leads to every upstream, as `gpt-5-mini-over-messages`: clients send to a model what they think
+it takes, and tell it by the beginning of its name.
 """
 
 import json

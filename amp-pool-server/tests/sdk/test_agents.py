@@ -1,7 +1,7 @@
 """Claude Code and Codex do a task in two steps over every upstream format.
 
-The model reads two files at once, and then writes a third with what was in them: nothing but results that came back to it,
-and calls that arrived whole, make that file right.
+The model reads two files at once, and then writes a third with what was in them: nothing but results that came back to
+it, and calls that arrived whole, make that file right.
 """
 
 import json

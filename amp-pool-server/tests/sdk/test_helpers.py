@@ -151,7 +151,8 @@ def _run(name: str, arguments: str) -> str:
 def _functions() -> list[dict]:
     schemas = [anthropic.beta_tool(tool).to_dict() for tool in TOOLS]
     return [
-        {"name": tool["name"], "parameters": {**tool["input_schema"], "additionalProperties": False}} for tool in schemas
+        {"name": tool["name"], "parameters": {**tool["input_schema"], "additionalProperties": False}}
+        for tool in schemas
     ]
 
 
@@ -171,9 +172,7 @@ def chat_loop(chat, model: str, stream: bool) -> list:
         steps.append(len(answer.tool_calls))
         calls = [{"id": call.id, "type": "function", "function": _plain(call.function)} for call in answer.tool_calls]
         turns.append({"role": "assistant", "content": answer.content, "tool_calls": calls})
-        turns += [
-            {"role": "tool", "tool_call_id": call["id"], "content": _run(**call["function"])} for call in calls
-        ]
+        turns += [{"role": "tool", "tool_call_id": call["id"], "content": _run(**call["function"])} for call in calls]
 
 
 def _plain(function) -> dict:

@@ -12,7 +12,12 @@ from wire import chat, messages, responses
 from wire.messages_rules import SIGNATURE, THOUGHT
 from wire.responses_rules import SEAL
 
-OBJECT = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+OBJECT = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 OPEN = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 CHAT = {
@@ -21,7 +26,10 @@ CHAT = {
     "messages": [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "Hi."}]},
-        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
         {"role": "tool", "tool_call_id": "c1", "content": "4 °C"},
         {"role": "user", "content": "And now?"},
     ],
@@ -99,7 +107,11 @@ SPOILED = {
         ("messages.3", ..., "did not have response messages: c1"),
         ("response_format", {"type": "json_object"}, "must contain the word 'json'"),
         ("response_format", {"type": "json_schema", "json_schema": {"schema": OBJECT}}, "response_format.name"),
-        ("response_format", {"type": "json_schema", "json_schema": {**FORECAST, "name": "n", "strict": True}}, "Invalid schema"),
+        (
+            "response_format",
+            {"type": "json_schema", "json_schema": {**FORECAST, "name": "n", "strict": True}},
+            "Invalid schema",
+        ),
     ],
     "messages": [
         ("model", "claude-0", "model: claude-0"),
@@ -120,11 +132,19 @@ SPOILED = {
         ("thinking.budget_tokens", 4096, "`max_tokens` must be greater than"),
         ("tool_choice", {"type": "any"}, "Thinking may not be enabled when tool_choice forces tool use"),
         ("output_config", {"effort": "low"}, "does not support the effort parameter"),
-        ("model output_config thinking", ("claude-opus-5", {"effort": "minimal"}, ...), "does not support effort level 'minimal'"),
+        (
+            "model output_config thinking",
+            ("claude-opus-5", {"effort": "minimal"}, ...),
+            "does not support effort level 'minimal'",
+        ),
         ("model", "claude-opus-5", '"thinking.type.enabled" is not supported'),
         ("model thinking temperature", ("claude-opus-5", ..., 0.5), "`temperature` is deprecated for this model"),
         ("output_config", {"format": FORECAST}, "must be explicitly set to false"),
-        ("output_config", {"format": {"type": "json_schema", "schema": {"type": "integer", "minimum": 1}}}, "minimum are not supported"),
+        (
+            "output_config",
+            {"format": {"type": "json_schema", "schema": {"type": "integer", "minimum": 1}}},
+            "minimum are not supported",
+        ),
         ("messages.0.role", "assistant", 'first message must use the "user" role'),
         ("messages.0.role", "developer", "Input should be 'user' or 'assistant'"),
         ("messages.2.role", "system", "not supported on this model"),
@@ -145,7 +165,11 @@ SPOILED = {
         ("messages.2", ..., "without `tool_result` blocks immediately after"),
         ("messages.2.content.0.content", [{"type": "text", "text": ""}], "must be non-empty"),
         ("messages.2.content", [{"type": "tool_result", "tool_use_id": "t1"}] * 2, "must have a single result"),
-        ("messages", [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "assistant message prefill"),
+        (
+            "messages",
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+            "assistant message prefill",
+        ),
         ("tools.0.name", "a.b", "should match pattern"),
         ("tools.0.input_schema", {}, "Input should be 'object'"),
         ("tools.0.input_schema.anyOf", [], "at the top level"),
@@ -171,7 +195,11 @@ SPOILED = {
         ("tools.0.name", "a.b", "does not match pattern"),
         ("tools.0.function", {}, "Unknown parameter: 'tools[0].function'"),
         ("tools.0.parameters", {}, "schema must be a JSON Schema of 'type: \"object\"'"),
-        ("input.0.content.0.type", "output_text", "Supported values are: 'input_file' and 'input_image' and 'input_text'"),
+        (
+            "input.0.content.0.type",
+            "output_text",
+            "Supported values are: 'input_file' and 'input_image' and 'input_text'",
+        ),
         ("input.0.content", None, "expected a string or an array"),
         ("input.1.encrypted_content", ..., "Items are not persisted"),
         ("input.1.encrypted_content", "ampr1.x", "could not be verified"),

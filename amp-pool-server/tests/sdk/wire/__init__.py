@@ -1,10 +1,10 @@
 """What the real services write, byte for byte as they write it.
 
 One module per format, each with the same names: `PATH`, `refusal` (what the service would not take, by the rules in
-`*_rules`), `asked` and `says` (what a request has in it, and what the model says to it, in the words of `talk`), `answer`
-(a whole answer), `stream` (the same answer as events), `fault` (an error by kind), `fault_events` (the same inside a
-stream), `headers`. All of it is a function of the request: asked twice, they say the same twice, so that two answers can
-be compared. Sockets, credentials and misbehaviour are the business of `upstream`.
+`*_rules`), `asked` and `says` (what a request has in it, and what the model says to it, in the words of `talk`),
+`answer` (a whole answer), `stream` (the same answer as events), `fault` (an error by kind), `fault_events` (the same
+inside a stream), `headers`. All of it is a function of the request: asked twice, they say the same twice, so that two
+answers can be compared. Sockets, credentials and misbehaviour are the business of `upstream`.
 """
 
 from dataclasses import dataclass

@@ -6,9 +6,9 @@ from .openai_rules import unknown, unsupported
 
 FIELDS = {
     *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"),
-    *("max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls", "prediction"),
-    *("presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort"),
-    *("response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options"),
+    *("max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls"),
+    *("prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
+    *("reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options"),
     *("temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity", "web_search_options"),
 }
 TURNS = {
@@ -22,6 +22,9 @@ PARTS = {
     "user": {"text", "image_url", "input_audio", "file"},
     "assistant": {"text", "refusal"},
 }
+_ORPHAN = (
+    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+)
 # What a model takes only while it does not reason.
 SAMPLING = ("frequency_penalty", "logit_bias", "logprobs", "presence_penalty", "top_logprobs", "top_p")
 
@@ -41,7 +44,8 @@ def _fields(request: dict) -> Complaints:
     if request.get("metadata") and not request.get("store"):
         yield invalid("The 'metadata' parameter is only allowed when 'store' is enabled.", "metadata")
     if isinstance(request.get("stop"), list) and len(request["stop"]) > 4:
-        yield invalid("Invalid 'stop': array too long. Expected an array with maximum length 4.", "stop", "array_above_max_length")
+        message = "Invalid 'stop': array too long. Expected an array with maximum length 4."
+        yield invalid(message, "stop", "array_above_max_length")
 
 
 def _reasoning(request: dict) -> Complaints:
@@ -52,7 +56,10 @@ def _reasoning(request: dict) -> Complaints:
     if request.get("max_tokens") is not None:
         yield unsupported("max_tokens", " Use 'max_completion_tokens' instead.")
     if request.get("temperature") not in (None, 1):
-        message = f"Unsupported value: 'temperature' does not support {request['temperature']} with this model. Only the default (1) value is supported."
+        message = (
+            f"Unsupported value: 'temperature' does not support {request['temperature']} with this model. Only the "
+            "default (1) value is supported."
+        )
         yield invalid(message, "temperature", "unsupported_value")
     for name in SAMPLING:
         if request.get(name) not in (None, False):
@@ -83,8 +90,7 @@ def _calls(request: dict) -> Complaints:
         if turn["role"] == "tool":
             if turn["tool_call_id"] not in open_:
                 yield from _unanswered(open_)
-                message = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
-                yield invalid(message, f"messages.[{at}].role")
+                yield invalid(_ORPHAN, f"messages.[{at}].role")
             else:
                 open_.remove(turn["tool_call_id"])
             continue
@@ -99,8 +105,8 @@ def _calls(request: dict) -> Complaints:
 def _unanswered(ids: list[str]) -> Complaints:
     if ids:
         message = (
-            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
-            f"The following tool_call_ids did not have response messages: {', '.join(ids)}"
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+            f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(ids)}"
         )
         yield invalid(message, "messages")
 

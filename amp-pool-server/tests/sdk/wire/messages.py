@@ -172,7 +172,8 @@ def _blocks(request: dict, say: Say) -> list[tuple[dict, list[dict]]]:
     """The blocks of the answer, each whole and as deltas."""
     blocks = [_thinking()] if _thinks(request) else []
     if say.words:
-        blocks.append(({"type": "text", "text": say.text}, [{"type": "text_delta", "text": word} for word in say.words]))
+        deltas = [{"type": "text_delta", "text": word} for word in say.words]
+        blocks.append(({"type": "text", "text": say.text}, deltas))
     return blocks + [_tool_use(id_, *call) for id_, call in zip(_call_ids(request, say), say.calls)]
 
 

@@ -121,7 +121,7 @@ def _roles(request):
 def _contents(request):
     for at, turn in enumerate(request["messages"]):
         if not turn["content"]:
-            yield f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
+            yield f"messages.{at}: all messages must have non-empty content"
     for path, block, role in _blocks(request):
         kind = block["type"]
         if kind not in ROLES[role]:
@@ -171,7 +171,8 @@ def _unanswered(at, blocks, after):
     if missing:
         yield (
             f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: "
-            f"{', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+            f"{', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` block in the next "
+            "message."
         )
 
 
@@ -247,8 +248,8 @@ def _unthought(request):
     first = turns[-2][1][0]["type"]
     if first not in ("thinking", "redacted_thinking"):
         yield (
-            f"messages.{len(turns) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. "
-            "When `thinking` is enabled, a final `assistant` message must start with a thinking block."
+            f"messages.{len(turns) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"`{first}`. When `thinking` is enabled, a final `assistant` message must start with a thinking block."
         )
 
 

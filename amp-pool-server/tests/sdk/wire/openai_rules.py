@@ -12,7 +12,7 @@ from . import Fault
 Complaints = Iterator[Fault]
 Rule = Callable[[dict], Complaints]
 
-# The efforts that a model knows, by the beginning of its name; the first that fits. A model without any does not reason.
+# The efforts that a model knows, by the beginning of its name; the first that fits. One without any does not reason.
 EFFORTS = {
     "gpt-5.5": ("none", "low", "medium", "high", "xhigh"),
     "gpt-5": ("minimal", "low", "medium", "high"),
@@ -32,7 +32,8 @@ def efforts(request: dict) -> tuple[str, ...]:
 
 
 def unsupported(name: str, instead: str = "") -> Fault:
-    return invalid(f"Unsupported parameter: '{name}' is not supported with this model.{instead}", name, "unsupported_parameter")
+    message = f"Unsupported parameter: '{name}' is not supported with this model.{instead}"
+    return invalid(message, name, "unsupported_parameter")
 
 
 def unknown(given: dict, known: set[str], path: str = "") -> Complaints:
@@ -60,7 +61,9 @@ def effort(request: dict, given: str | None, param: str) -> Complaints:
         yield unsupported(param)
     elif given and given not in known:
         supported = ", ".join(f"'{name}'" for name in known)
-        message = f"Unsupported value: '{param}' does not support '{given}' with this model. Supported values are: {supported}."
+        message = (
+            f"Unsupported value: '{param}' does not support '{given}' with this model. Supported values are: {supported}."
+        )
         yield invalid(message, param, "unsupported_value")
 
 
@@ -72,7 +75,7 @@ def reasons(request: dict, effort: str | None) -> bool:
 def needs_tools(request: dict, more: list = ()) -> Complaints:
     """What makes sense with tools alone. There may be `more` of them elsewhere."""
     if request.get("tools") == []:
-        message = "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead."
+        message = "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array."
         yield invalid(message, "tools", "empty_array")
     for name in ("tool_choice", "parallel_tool_calls"):
         if request.get(name) is not None and not request.get("tools") and not more:
@@ -83,11 +86,15 @@ def function(path: str, tool: dict, longest: int) -> Complaints:
     """A function: `tool` holds its name, its parameters and whether they are strict."""
     name, schema = tool["name"], tool.get("parameters")
     if not _NAME.fullmatch(name):
-        message = f"Invalid '{path}.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+        message = (
+            f"Invalid '{path}.name': string does not match pattern. Expected a string that matches the pattern "
+            "'^[a-zA-Z0-9_-]+$'."
+        )
         yield invalid(message, f"{path}.name", "invalid_value")
     yield from at_most(longest, name, f"{path}.name")
     if wrong := schema is not None and _object(schema) or tool.get("strict") and gap(schema or {}):
-        yield invalid(f"Invalid schema for function '{name}': {wrong}", f"{path}.parameters", "invalid_function_parameters")
+        message = f"Invalid schema for function '{name}': {wrong}"
+        yield invalid(message, f"{path}.parameters", "invalid_function_parameters")
 
 
 def _object(schema: dict) -> str | None:
@@ -103,8 +110,8 @@ def gap(schema: dict, context: tuple = ()) -> str | None:
             return f"In context={context}, 'additionalProperties' is required to be supplied and to be false."
         if missing := [name for name in schema["properties"] if name not in schema.get("required", [])]:
             return (
-                f"In context={context}, 'required' is required to be supplied and to be an array including every key in "
-                f"properties. Missing '{missing[0]}'."
+                f"In context={context}, 'required' is required to be supplied and to be an array including every key "
+                f"in properties. Missing '{missing[0]}'."
             )
     inner = [*schema.get("properties", {}).items(), *schema.get("$defs", {}).items()]
     inner += [("items", schema["items"])] if "items" in schema else []

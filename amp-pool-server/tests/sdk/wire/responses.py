@@ -101,7 +101,7 @@ def _response(request: dict, status: str, output: list[dict], used: dict | None)
         "temperature": 1.0,
         "text": {"format": {"type": "text"}, "verbosity": "medium"},
         "tool_choice": "auto",
-        "tools": [{"strict": True, **tool} if tool["type"] == "function" else tool for tool in request.get("tools") or []],
+        "tools": [_echoed(tool) for tool in request.get("tools") or []],
         "top_logprobs": 0,
         "top_p": 1.0,
         "truncation": "disabled",
@@ -109,6 +109,10 @@ def _response(request: dict, status: str, output: list[dict], used: dict | None)
         "user": None,
         "metadata": {},
     }
+
+
+def _echoed(tool: dict) -> dict:
+    return {"strict": True, **tool} if tool["type"] == "function" else tool
 
 
 # What holds the arguments of each kind of call.

@@ -1,18 +1,18 @@
 """What OpenAI Responses does not take, in its own words."""
 
 from . import Fault
-from .openai_rules import Complaints, Rule, at_most, effort, function, gap, identity, invalid, needs_tools, reasons, shape
-from .openai_rules import unknown, unsupported
+from .openai_rules import Complaints, Rule, at_most, effort, function, gap, identity, invalid, needs_tools, reasons
+from .openai_rules import shape, unknown, unsupported
 
 # How that begins which only the service can read.
 SEAL = "gAAAAABpIdQ7"
 
 FIELDS = {
     *("background", "client_metadata", "context_management", "conversation", "include", "input", "instructions"),
-    *("max_output_tokens", "max_tool_calls", "metadata", "model", "parallel_tool_calls", "previous_response_id", "prompt"),
-    *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier"),
-    *("service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs"),
-    *("top_p", "truncation", "user"),
+    *("max_output_tokens", "max_tool_calls", "metadata", "model", "parallel_tool_calls", "previous_response_id"),
+    *("prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier"),
+    *("service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools"),
+    *("top_logprobs", "top_p", "truncation", "user"),
 }
 ITEMS = {
     "message": {"role", "content", "phase"},
@@ -23,11 +23,14 @@ ITEMS = {
     "reasoning": {"summary", "content", "encrypted_content"},
     "additional_tools": {"role", "tools"},
 }
+TOOL_FIELDS = {"type", "name", "description", "parameters", "strict", "defer_loading"}
 # What an id of the service's own begins with.
 IDS = {"message": "msg", "function_call": "fc", "custom_tool_call": "ctc", "reasoning": "rs"}
 CALLS, OUTPUTS = ("function_call", "custom_tool_call"), ("function_call_output", "custom_tool_call_output")
 PARTS = {"assistant": {"output_text", "refusal"}}
 INPUTS = {"input_text", "input_image", "input_file"}
+# What a model takes only while it does not reason.
+SAMPLING = ("temperature", "top_p", "top_logprobs")
 INCLUDED = {
     *("code_interpreter_call.outputs", "file_search_call.results", "message.output_text.logprobs"),
     *("reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results"),
@@ -56,7 +59,7 @@ def _reasoning(request: dict) -> Complaints:
     yield from unknown(reasoning, {"effort", "summary", "generate_summary", "context", "mode"}, "reasoning.")
     yield from effort(request, reasoning.get("effort"), "reasoning.effort")
     if reasons(request, reasoning.get("effort")):
-        yield from (unsupported(name) for name in ("temperature", "top_p", "top_logprobs") if request.get(name) is not None)
+        yield from (unsupported(name) for name in SAMPLING if request.get(name) is not None)
 
 
 def _items(request: dict) -> Complaints:
@@ -77,7 +80,8 @@ def _items(request: dict) -> Complaints:
 def _content(item: dict, path: str) -> Complaints:
     content, known = item["content"], PARTS.get(item["role"], INPUTS)
     if content is None:
-        yield invalid(f"Invalid type for '{path}.content': expected a string or an array.", f"{path}.content", "invalid_type")
+        message = f"Invalid type for '{path}.content': expected a string or an array."
+        yield invalid(message, f"{path}.content", "invalid_type")
     for place, part in enumerate(content if isinstance(content, list) else []):
         if part["type"] not in known:
             supported = " and ".join(f"'{name}'" for name in sorted(known))
@@ -106,7 +110,10 @@ def _reasoned(request: dict) -> Complaints:
             continue
         sealed, id_ = item.get("encrypted_content"), item.get("id")
         if sealed and not sealed.startswith(SEAL):
-            message = f"The encrypted content {sealed[:8]}... could not be verified. Reason: Encrypted content could not be decrypted or parsed."
+            message = (
+                f"The encrypted content {sealed[:8]}... could not be verified. Reason: Encrypted content could not be "
+                "decrypted or parsed."
+            )
             yield invalid(message, None, "invalid_encrypted_content")
         if not sealed and request.get("store") is False:
             message = (
@@ -114,9 +121,14 @@ def _reasoned(request: dict) -> Complaints:
                 "`store` set to true, or remove this item from your input."
             )
             yield invalid(message, "input", status=404)
-        follows = items[at + 1] if at + 1 < len(items) else {"type": "nothing"}
-        if follows.get("type", "message") not in ("message", "reasoning", *CALLS) or follows.get("role") in ("user", "developer"):
-            yield invalid(f"Item '{id_}' of type 'reasoning' was provided without its required following item.", "input")
+        if not any(_is_said(item) for item in items[at + 1 : at + 2]):
+            message = f"Item '{id_}' of type 'reasoning' was provided without its required following item."
+            yield invalid(message, "input")
+
+
+def _is_said(item: dict) -> bool:
+    """Whether it is the model's own, and so may follow from reasoning."""
+    return item.get("role") == "assistant" or item.get("type") in ("reasoning", *CALLS)
 
 
 def _tools(request: dict) -> Complaints:
@@ -124,7 +136,7 @@ def _tools(request: dict) -> Complaints:
     for at, tool in enumerate(request.get("tools") or []):
         if tool["type"] != "function":
             continue
-        yield from unknown(tool, {"type", "name", "description", "parameters", "strict", "defer_loading"}, f"tools[{at}].")
+        yield from unknown(tool, TOOL_FIELDS, f"tools[{at}].")
         yield from function(f"tools[{at}]", tool, 128)
         # Who says nothing gets a strict schema made of theirs, and what is optional can not be.
         if "strict" not in tool and (lacking := gap({**(tool.get("parameters") or {}), "additionalProperties": False})):

@@ -48,7 +48,7 @@ class Asked:
         return tool
 
     def with_text(self, name: str, text: str) -> tuple[str, Any]:
-        """A call of a tool that takes text. Where there are no such tools, it is offered as one that takes an object."""
+        """A call of a tool that takes text. Where there are no such tools, it is offered as one of an object."""
         tool = self.tool(name)
         return tool.name, {"input": text} if tool.schema else text
 
