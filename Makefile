@@ -48,7 +48,7 @@ test-sdk:
 	cargo build --locked --package amp-pool-server
 	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
 	AMP_POOL_SERVER=$(abspath $(CARGO_TARGET_DIR)/debug/amp-pool-server) AMP_POOL_PYTHON=$(abspath $(PYTHON)) \
-	  node --test --test-reporter=dot amp-pool-server/tests/node/*.test.mjs
+	  node --test --test-reporter=spec amp-pool-server/tests/node/*.test.mjs
 
 ## make simulate   a day of a pool's traffic in fast motion: the pool's choice beside plain ones
 simulate:
