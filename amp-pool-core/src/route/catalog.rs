@@ -13,8 +13,10 @@ use crate::{
     provider::ModelPattern,
 };
 
-/// How many names the catalog keeps plans for. Clients choose names, so there is a bound.
+/// How many names the catalog keeps plans for, and how many seats all these may have. Clients choose names, so there is a
+/// bound.
 const PLANS_KEPT: usize = 4096;
+const SEATS_KEPT: usize = 400_000;
 
 /// Keys, routes and prices: immutable, replaced whole by each change. Calls that began under an old one end under it.
 pub struct Catalog {
@@ -82,7 +84,8 @@ impl Catalog {
         }
         let plan = Arc::new(plan);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
-        if plans.len() >= PLANS_KEPT {
+        let seats: usize = plans.values().map(|plan| plan.seats().len()).sum();
+        if plans.len() >= PLANS_KEPT || seats >= SEATS_KEPT {
             plans.clear();
         }
         // Whoever came first wins, so that all calls share one wheel.

@@ -5,7 +5,7 @@
 //! Nothing is locked for all calls, and of a large group only a sample is looked at.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -176,6 +176,8 @@ pub(super) struct Group {
     pub(super) shares: Vec<u64>,
     pub(super) turns: Turns,
     rendezvous: Rendezvous,
+    /// Its seats by their keys.
+    homes: Vec<(KeyId, usize)>,
 }
 
 /// The keys that may serve one model.
@@ -184,9 +186,9 @@ pub struct Plan {
     formats: Vec<Format>,
     strategy: Strategy,
     translation: Policy,
-    /// For each format of a call, the groups in order.
-    native: [Vec<Group>; Format::ALL.len()],
-    translated: [Vec<Group>; Format::ALL.len()],
+    /// For each format of a call, the groups in order; made when the first such call comes, as most never do.
+    native: [OnceLock<Vec<Group>>; Format::ALL.len()],
+    translated: [OnceLock<Vec<Group>>; Format::ALL.len()],
 }
 
 impl Plan {
@@ -197,8 +199,7 @@ impl Plan {
         let mut formats: Vec<_> = seats.iter().flat_map(|seat| seat.formats.iter().copied()).collect();
         formats.sort_unstable();
         formats.dedup();
-        let native = Format::ALL.map(|format| groups(&seats, format, false));
-        let translated = Format::ALL.map(|format| groups(&seats, format, true));
+        let (native, translated) = <_>::default();
         Self { seats, formats, strategy, translation: Policy::default(), native, translated }
     }
 
@@ -253,10 +254,7 @@ impl Plan {
     /// The seat where the conversation was, unless that has had enough.
     fn at_home(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
         let home = want.home.filter(|_| pass < Pass::AnyRoom)?;
-        let is_home = |at: usize| self.seats[at].key.key.id == home && self.may(at, want, pass);
-        // The hash finds most homes without a search.
-        let pointed = want.conversation.and_then(|conversation| group.rendezvous.choice(conversation, 0));
-        let at = pointed.filter(|at| is_home(*at)).or_else(|| group.places.iter().copied().find(|at| is_home(*at)))?;
+        let at = group.seats_of(home).find(|at| self.may(*at, want, pass))?;
         Some((at, By::Home))
     }
 
@@ -314,7 +312,7 @@ impl Plan {
     fn groups(&self, want: Want<'_>) -> &[Group] {
         let by_format = if want.translates { &self.translated } else { &self.native };
         let number = Format::ALL.iter().position(|format| *format == want.format).unwrap_or_default();
-        &by_format[number]
+        by_format[number].get_or_init(|| groups(&self.seats, want.format, want.translates))
     }
 }
 
@@ -342,12 +340,21 @@ impl Group {
             sum += weight;
             sum
         });
+        let mut homes: Vec<_> = places.iter().map(|at| (seats[*at].key.key.id, *at)).collect();
+        homes.sort_unstable();
         Self {
+            homes,
             shares: shares.collect(),
             turns: Turns::among(places.len()),
             rendezvous: Rendezvous::new(places.iter().map(|at| (*at, seats[*at].key.key.id, seats[*at].weight))),
             places: places.to_vec(),
         }
+    }
+
+    /// The places of one key: a route may name it more than once.
+    fn seats_of(&self, key: KeyId) -> impl Iterator<Item = usize> {
+        let from = self.homes.partition_point(|(other, _)| *other < key);
+        self.homes[from..].iter().take_while(move |(other, _)| *other == key).map(|(_, at)| *at)
     }
 }
 
