@@ -1,7 +1,11 @@
 //! What a choice costs among ten keys and among ten thousand.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::{hint::black_box, sync::Arc, time::Instant};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use amp_pool_core::{
     format::Format,
@@ -33,6 +37,7 @@ fn choose(plan: &Plan, want: Want<'_>) -> usize {
     let Choice::Seat { at, .. } = plan.choose(want) else { return 0 };
     let room = &plan.seats()[at].room;
     let counted = room.enter(100, want.now);
+    room.pass(Duration::from_millis(500), want.now);
     room.leave(counted, None, want.now);
     at
 }

@@ -13,6 +13,7 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 
 const SLICES: usize = 12;
 const SLICE: Duration = Duration::from_secs(WINDOW.as_secs() / SLICES as u64);
+const SLICE_MS: u64 = SLICE.as_secs() * 1000;
 /// One slice more than the window has: the oldest is partly outside.
 const KEPT: usize = SLICES + 1;
 
@@ -21,6 +22,8 @@ const KEPT: usize = SLICES + 1;
 pub(crate) struct Gauge {
     began: Instant,
     slices: [u64; KEPT],
+    /// Of all slices: a choice looks at many gauges.
+    sum: u64,
     /// The number of the slice that is being filled, counted from `began`.
     current: u64,
     most: u64,
@@ -55,14 +58,16 @@ const TRY_AFTER: u64 = 100;
 
 impl Gauge {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { began: now, slices: [0; KEPT], current: 0, most: 0, told: None, learned: None }
+        Self { began: now, slices: [0; KEPT], sum: 0, current: 0, most: 0, told: None, learned: None }
     }
 
     /// Counts `amount` as used at `now`.
     pub(crate) fn spend(&mut self, amount: u64, now: Instant) {
         self.turn_to(now);
         let slot = self.slot();
-        self.slices[slot] = self.slices[slot].saturating_add(amount);
+        let added = amount.min(u64::MAX - self.sum);
+        self.slices[slot] += added;
+        self.sum += added;
         if let Some(told) = &mut self.told {
             told.remaining = told.remaining.saturating_sub(amount);
         }
@@ -80,6 +85,7 @@ impl Gauge {
             let slot = slot_of(self.current.saturating_sub(ago));
             let taken = back.min(self.slices[slot]);
             self.slices[slot] -= taken;
+            self.sum -= taken;
             back -= taken;
         }
         if let Some(told) = &mut self.told {
@@ -152,27 +158,32 @@ impl Gauge {
     /// What was used in the last minute.
     pub(crate) fn used(&mut self, now: Instant) -> u64 {
         self.turn_to(now);
-        let sum: u64 = self.slices.iter().fold(0, |sum, slice| sum.saturating_add(*slice));
         let oldest = self.slices[slot_of(self.current + 1)];
-        sum - self.gone_of(oldest, now)
+        self.sum - self.gone_of(oldest, now)
     }
 
     /// The part of the oldest slice that is more than a minute ago.
     fn gone_of(&self, oldest: u64, now: Instant) -> u64 {
-        let into = now.saturating_duration_since(self.began).as_millis() % SLICE.as_millis();
-        u64::try_from(u128::from(oldest) * into / SLICE.as_millis()).unwrap_or(oldest)
+        if oldest == 0 {
+            return 0;
+        }
+        let into = self.age(now) % SLICE_MS;
+        u64::try_from(u128::from(oldest) * u128::from(into) / u128::from(SLICE_MS)).unwrap_or(oldest)
     }
 
     fn turn_to(&mut self, now: Instant) {
-        let number = now.saturating_duration_since(self.began).as_millis() / SLICE.as_millis();
-        let number = u64::try_from(number).unwrap_or(u64::MAX / 2);
-        let passed = number.saturating_sub(self.current);
-        if passed >= KEPT as u64 {
-            self.slices = [0; KEPT];
-        } else {
-            (1..=passed).for_each(|step| self.slices[slot_of(self.current + step)] = 0);
+        let number = self.age(now) / SLICE_MS;
+        let passed = number.saturating_sub(self.current).min(KEPT as u64);
+        for step in 1..=passed {
+            self.sum -= std::mem::take(&mut self.slices[slot_of(self.current + step)]);
         }
         self.current = self.current.max(number);
+    }
+
+    /// Milliseconds since the gauge began.
+    fn age(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.began);
+        age.as_secs().saturating_mul(1000) + u64::from(age.subsec_millis())
     }
 
     fn slot(&self) -> usize {
@@ -194,8 +205,10 @@ fn slot_of(number: u64) -> usize {
 }
 
 fn permille(part: u64, whole: u64) -> u64 {
-    let level = u128::from(part) * 1000 / u128::from(whole.max(1));
-    u64::try_from(level).unwrap_or(u64::MAX)
+    match part.checked_mul(1000) {
+        Some(thousandfold) => thousandfold / whole.max(1),
+        None => part / (whole / 1000).max(1),
+    }
 }
 
 #[cfg(test)]
