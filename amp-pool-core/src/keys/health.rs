@@ -245,8 +245,7 @@ impl Health {
             memory.models.remove(model);
         }
         memory.back = memory.back.filter(|back| now.saturating_duration_since(*back) < RAMP_STEP * RAMP_STEPS);
-        let troubled = memory.whole.condition.is_some() || !memory.models.is_empty() || memory.back.is_some();
-        self.troubled.store(troubled, Ordering::Release);
+        self.troubled.store(memory.is_troubled(), Ordering::Release);
     }
 
     fn credit(&self, sent: Instant) {
@@ -254,8 +253,7 @@ impl Health {
         let wanted = memory.whole.condition.as_ref().is_some_and(|condition| condition.state == KeyState::OutOfCredit);
         if wanted && memory.whole.is_before(sent) {
             memory.whole = Trouble::default();
-            let troubled = !memory.models.is_empty();
-            self.troubled.store(troubled, Ordering::Release);
+            self.troubled.store(memory.is_troubled(), Ordering::Release);
         }
     }
 
@@ -272,6 +270,11 @@ impl Health {
 }
 
 impl Memory {
+    /// Whether there is anything that a choice has to look at.
+    fn is_troubled(&self) -> bool {
+        self.whole.condition.is_some() || !self.models.is_empty() || self.back.is_some()
+    }
+
     fn model(&mut self, model: &str, now: Instant) -> &mut Trouble {
         if self.models.len() >= MODELS_KEPT && !self.models.contains_key(model) {
             self.models.retain(|_, trouble| trouble.at(now).is_some());

@@ -14,6 +14,7 @@ use super::{
     affinity::mix,
     plan::{Group, Plan, Seat, Want},
 };
+use crate::keys::Level;
 
 /// How one is chosen among seats that are equally fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -78,23 +79,25 @@ const STEP: u64 = 20;
 
 impl Plan {
     /// The seat whose turn it is among those of `group` that `may` be taken.
-    pub(super) fn pick(&self, group: &Group, want: Want<'_>, may: impl Fn(usize) -> bool) -> Option<usize> {
+    /// `may` says how full such a one would be.
+    pub(super) fn pick(&self, group: &Group, want: Want<'_>, may: impl Fn(usize) -> Option<Level>) -> Option<usize> {
+        let fit = |at: usize| Some((at, may(at)?));
         if self.strategy() == Strategy::FillFirst || group.places.len() <= SAMPLE {
-            return self.best(group, want, group.places.iter().copied().filter(|at| may(*at)));
+            return self.best(group, want, group.places.iter().copied().filter_map(fit));
         }
-        let sampled = group.sample(want.chance).filter(|at| may(*at));
+        let sampled = group.sample(want.chance).filter_map(fit);
         self.best(group, want, sampled).or_else(|| {
             // Few are fit: they have to be looked for. From anywhere on, so that not always the same are found.
             let from = usize::try_from(want.chance % group.places.len() as u64).unwrap_or_default();
             let around = group.places[from..].iter().chain(&group.places[..from]).copied();
-            self.best(group, want, around.filter(|at| may(*at)).take(SAMPLE))
+            self.best(group, want, around.filter_map(fit).take(SAMPLE))
         })
     }
 
-    fn best(&self, group: &Group, want: Want<'_>, among: impl Iterator<Item = usize>) -> Option<usize> {
+    fn best(&self, group: &Group, want: Want<'_>, among: impl Iterator<Item = (usize, Level)>) -> Option<usize> {
         let mut best: Option<([u64; 3], usize)> = None;
-        for at in among {
-            let rank = self.rank(group, at, want);
+        for (at, level) in among {
+            let rank = self.rank(group, at, level, want);
             // Nobody goes before the first that is fit and not nearly full.
             if self.strategy() == Strategy::FillFirst && rank[0] == 0 {
                 return Some(at);
@@ -107,9 +110,9 @@ impl Plan {
     }
 
     /// The lowest goes first: how nearly full, then by strategy, then by turn.
-    fn rank(&self, group: &Group, at: usize, want: Want<'_>) -> [u64; 3] {
+    fn rank(&self, group: &Group, at: usize, level: Level, want: Want<'_>) -> [u64; 3] {
         let seat = &self.seats()[at];
-        let fullness = seat.level(want).permille.saturating_sub(NEARLY_FULL) / STEP;
+        let fullness = level.permille.saturating_sub(NEARLY_FULL) / STEP;
         let by_strategy = match self.strategy() {
             Strategy::Weighted => 0,
             Strategy::LeastLoaded => seat.load(),

@@ -254,7 +254,7 @@ impl Plan {
     /// The seat where the conversation was, unless that has had enough.
     fn at_home(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
         let home = want.home.filter(|_| pass < Pass::AnyRoom)?;
-        let at = group.seats_of(home).find(|at| self.may(*at, want, pass))?;
+        let at = group.seats_of(home).find(|at| self.may(*at, want, pass).is_some())?;
         Some((at, By::Home))
     }
 
@@ -262,18 +262,19 @@ impl Plan {
     fn by_hash(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
         let conversation = want.conversation.filter(|_| pass < Pass::AnyRoom)?;
         let choices = (0..2).filter_map(|round| group.rendezvous.choice(conversation, round));
-        let mut roomy = choices.filter(|at| {
-            self.seats[*at].level(want).permille <= ROOM_FOR_A_NEW_CONVERSATION && self.may(*at, want, pass)
-        });
+        let is_roomy = |level: Level| level.permille <= ROOM_FOR_A_NEW_CONVERSATION;
+        let mut roomy = choices.filter(|at| self.may(*at, want, pass).is_some_and(is_roomy));
         Some((roomy.next()?, By::Hash))
     }
 
-    fn may(&self, at: usize, want: Want<'_>, pass: Pass) -> bool {
-        match self.seats[at].hindrance(at, want) {
-            None => true,
-            Some(Hindrance::Line(_)) => pass >= Pass::AnyLine,
-            Some(Hindrance::Full(level)) => pass >= Pass::AnyRoom && !level.is_cap,
-            Some(_) => false,
+    /// How full a seat would be, if it may be taken.
+    fn may(&self, at: usize, want: Want<'_>, pass: Pass) -> Option<Level> {
+        let seat = &self.seats[at];
+        match seat.judge(at, want) {
+            Ok(level) => Some(level),
+            Err(Hindrance::Line(_)) if pass >= Pass::AnyLine => Some(seat.level(want)),
+            Err(Hindrance::Full(level)) if pass >= Pass::AnyRoom && !level.is_cap => Some(level),
+            Err(_) => None,
         }
     }
 
@@ -391,26 +392,33 @@ impl Seat {
     /// What speaks against this seat, which stands at `at` in its plan.
     #[must_use]
     pub fn hindrance(&self, at: usize, want: Want<'_>) -> Option<Hindrance> {
+        self.judge(at, want).err()
+    }
+
+    /// How full the key would be with the call, or what speaks against it.
+    fn judge(&self, at: usize, want: Want<'_>) -> Result<Level, Hindrance> {
         if want.tried.contains(&at) {
-            return Some(Hindrance::Tried);
+            return Err(Hindrance::Tried);
         }
         if self.format_for(want.format, want.translates).is_none() {
-            return Some(Hindrance::Format);
+            return Err(Hindrance::Format);
         }
         if let Some(condition) = self.key.hindrance(self.model(want.model), want.now) {
-            return Some(Hindrance::Rests(condition));
+            return Err(Hindrance::Rests(condition));
         }
         let level = self.level(want);
         // A limit that an operator wrote holds whatever else is the matter.
         if level.is_full() && level.is_cap {
-            return Some(Hindrance::Full(level));
+            return Err(Hindrance::Full(level));
         }
-        let line = self.key.link.condition(want.now).map(Hindrance::Line);
-        line.or_else(|| level.is_full().then_some(Hindrance::Full(level)))
+        if let Some(condition) = self.key.link.condition(want.now) {
+            return Err(Hindrance::Line(condition));
+        }
+        if level.is_full() { Err(Hindrance::Full(level)) } else { Ok(level) }
     }
 
     /// How full the key would be with the call.
-    pub(super) fn level(&self, want: Want<'_>) -> Level {
+    fn level(&self, want: Want<'_>) -> Level {
         self.key.level(&self.room, want.input, want.now)
     }
 
