@@ -17,7 +17,7 @@ use amp_pool_core::{
     id::{AttemptId, CallId, KeyId, TokenId},
     money::NanoUsd,
     store::{
-        Attempt, Entry, Opened, Outcome, Record, RecordStore as _,
+        Attempt, Booking, Entry, Opened, Outcome, Record, RecordStore as _,
         sqlite::{Durability, SqliteOptions, SqliteStore},
     },
     time::Timestamp,
@@ -71,6 +71,7 @@ fn record(n: u64) -> Record {
         first_byte_ms: Some(410),
         attempts: vec![attempt],
         losses: Vec::new(),
+        booking: Booking::default(),
     }
 }
 

@@ -8,7 +8,18 @@ use std::fmt;
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
 
-use crate::{id::TokenId, provider::ModelPattern, secret::Secret, time::Timestamp};
+use crate::{
+    budget::Budget,
+    id::{GroupId, TokenId},
+    keys::Caps,
+    provider::ModelPattern,
+    secret::Secret,
+    time::Timestamp,
+};
+
+mod net;
+
+pub use net::{IpNet, IpNetError};
 
 /// What every client token begins with.
 pub const TOKEN_PREFIX: &str = "amp-";
@@ -53,6 +64,14 @@ pub struct TokenSpec {
     pub models: Vec<ModelPattern>,
     /// Whether its calls are refused rather than translated with a loss.
     pub strict_translation: bool,
+    /// Where it may be shown from. Empty: from anywhere.
+    pub ip_allow: Vec<IpNet>,
+    /// What it may ask for at most.
+    pub limits: Caps,
+    /// What it may spend.
+    pub budget: Option<Budget>,
+    /// The group it belongs to, whose limits and budget it shares.
+    pub group: Option<GroupId>,
     /// Free text.
     pub memo: String,
 }
@@ -67,6 +86,10 @@ impl TokenSpec {
             expires_at: None,
             models: Vec::new(),
             strict_translation: false,
+            ip_allow: Vec::new(),
+            limits: Caps::default(),
+            budget: None,
+            group: None,
             memo: String::new(),
         }
     }
@@ -102,6 +125,32 @@ impl ClientToken {
         let TokenSpec { name, models, strict_translation, .. } = self.spec.clone();
         Caller { token: Some(self.id), name, models, strict_translation }
     }
+}
+
+/// Client tokens that share limits and a budget, as their operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// What people call it. No two groups are called the same.
+    pub name: String,
+    /// What its tokens may ask for at most, all together.
+    pub limits: Caps,
+    /// What its tokens may spend, all together.
+    pub budget: Option<Budget>,
+    /// Free text.
+    pub memo: String,
+}
+
+/// A group of client tokens as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenGroup {
+    /// Its row.
+    pub id: GroupId,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// What the operator wrote.
+    pub spec: GroupSpec,
 }
 
 /// SHA-256 of a client token.

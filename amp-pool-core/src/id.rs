@@ -30,6 +30,8 @@ row_id! {
     KeyId;
     /// The row of a client token in `client_tokens`.
     TokenId;
+    /// The row of a group of client tokens in `token_groups`.
+    GroupId;
     /// The row of a route in `routes`.
     RouteId;
 }

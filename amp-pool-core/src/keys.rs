@@ -15,8 +15,8 @@ use std::{fmt, str::FromStr};
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    balance::BalanceSpec, format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern, secret::Secret,
-    time::Timestamp,
+    balance::BalanceSpec, budget::Budget, format::Format, id::KeyId, money::NanoUsd, provider::ModelPattern,
+    secret::Secret, time::Timestamp,
 };
 
 pub use gauge::{Told, WINDOW};
@@ -56,6 +56,8 @@ pub struct KeySpec {
     pub models_denied: Vec<ModelPattern>,
     /// What it may be sent at most, where its operator set a limit.
     pub limits: Caps,
+    /// What may be spent on it, where its operator set a budget.
+    pub budget: Option<Budget>,
     /// The upstream account it belongs to, when several keys share one account's limits.
     pub account: Option<String>,
     /// What was paid in, for a computed balance.
@@ -87,6 +89,7 @@ impl KeySpec {
             models: Vec::new(),
             models_denied: Vec::new(),
             limits: Caps::default(),
+            budget: None,
             account: None,
             total_balance: None,
             balance: BalanceSpec::default(),

@@ -192,7 +192,7 @@ fn sort(messages: impl Iterator<Item = Message>) -> (Arc<[Entry]>, Vec<oneshot::
 /// Writes a batch, however long that takes: an entry that was taken in is never dropped.
 async fn commit(store: &dyn RecordStore, batch: Arc<[Entry]>, writing: &AtomicBool) {
     let mut wait = FIRST_RETRY;
-    while let Err(error) = store.commit(batch.clone()).await {
+    while let Err(error) = store.commit(batch.clone()).await.map(drop) {
         writing.store(false, Ordering::Release);
         tracing::error!(%error, entries = batch.len(), "the books can not be written; trying again");
         tokio::time::sleep(wait).await;

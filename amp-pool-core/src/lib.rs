@@ -28,6 +28,7 @@ pub mod format;
 pub mod classify;
 pub mod balance;
 pub mod provider;
+pub mod budget;
 pub mod keys;
 pub mod price;
 pub mod route;

@@ -190,6 +190,24 @@ impl FromStr for PerMillion {
     }
 }
 
+impl fmt::Display for PerMillion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_nanos(self.0, f)
+    }
+}
+
+impl Serialize for PerMillion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PerMillion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        NanoUsd::deserialize(deserializer).map(|usd| Self(usd.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,8 @@
 //!
 //! [`ConfigStore`] keeps what operators write and is read whole, once, at each change. [`RecordStore`] keeps the books:
 //! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
-//! neither: it reads a snapshot and hands its record to the ledger. [`BalanceStore`] keeps what was learned of balances.
+//! neither: it reads a snapshot and hands its record to the ledger. [`BudgetStore`] tells what is spent and held, which
+//! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -12,9 +13,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use futures::future::BoxFuture;
 
 use crate::{
-    caller::{ClientToken, TokenDigest, TokenSpec},
+    caller::{ClientToken, GroupSpec, TokenDigest, TokenGroup, TokenSpec},
     format::{Format, Loss, LossKind},
-    id::{AttemptId, CallId, KeyId, RouteId, TokenId},
+    id::{AttemptId, CallId, GroupId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec},
     money::NanoUsd,
     route::{Route, RouteSpec},
@@ -23,6 +24,7 @@ use crate::{
 };
 
 mod balances;
+mod budgets;
 mod fingerprint;
 pub mod memory;
 // A store that keeps no sums makes them of its records.
@@ -35,6 +37,7 @@ pub mod sqlite;
 pub mod vault;
 
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
+pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 
 /// A future as the store's traits return it.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -46,6 +49,8 @@ pub struct Configuration {
     pub keys: Vec<Key>,
     /// Client tokens, by row.
     pub tokens: Vec<ClientToken>,
+    /// Groups of client tokens, by row.
+    pub groups: Vec<TokenGroup>,
     /// Routes, by row.
     pub routes: Vec<Route>,
     /// The settings table.
@@ -75,6 +80,13 @@ pub trait ConfigStore: Send + Sync + 'static {
     /// Removes a client token. Its records stay.
     fn delete_token(&self, id: TokenId) -> StoreFuture<'_, ()>;
 
+    /// Adds a group of client tokens. [`StoreError::Conflict`] when one is called the same.
+    fn insert_group(&self, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup>;
+    /// Replaces what an operator wrote of a group.
+    fn update_group(&self, id: GroupId, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup>;
+    /// Removes a group. [`StoreError::Conflict`] when client tokens belong to it: they would lose a limit unseen.
+    fn delete_group(&self, id: GroupId) -> StoreFuture<'_, ()>;
+
     /// Adds a route. [`StoreError::Conflict`] when the model has one.
     fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route>;
     /// Replaces a route.
@@ -97,12 +109,17 @@ pub struct TokenSecret {
 
 /// Keeps the books.
 pub trait RecordStore: Send + Sync + 'static {
-    /// Writes a batch as **one** transaction: rows, attempts and statistics, or nothing. Durable when the future is
-    /// ready. Settling a call that is settled already changes nothing; settling one that was never opened writes it.
-    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()>;
+    /// Writes a batch as **one** transaction: rows, attempts, statistics, holds and what they become, or nothing.
+    /// Durable when the future is ready. Settling a call that is settled already changes nothing; settling one that was
+    /// never opened writes it.
+    ///
+    /// Gives an answer for each [`Entry::Held`], in their order. A hold that is there already is answered as it was, so a
+    /// batch whose fate was not known can be handed in again. The tally of a budget is written once for a batch.
+    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, Vec<HoldAnswer>>;
 
     /// Resolves every call that a crash left open, once: it becomes a failed record with the error type `interrupted`,
-    /// without a known cost and marked as estimated. Says how many.
+    /// without a known cost and marked as estimated. Says how many. What was held for it counts as spent, because it may
+    /// have been, and its hold is marked as [`HoldState::Recovered`].
     ///
     /// Called before the first call of a process is admitted: it can not tell a call that runs from one that was lost.
     fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64>;
@@ -125,15 +142,17 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ConfigStore + RecordStore + BalanceStore {}
+pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore {}
 
-impl<T: ConfigStore + RecordStore + BalanceStore> Store for T {}
+impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore> Store for T {}
 
 /// One thing the ledger writes.
 #[derive(Debug, Clone)]
 pub enum Entry {
     /// A call was admitted.
     Opened(Opened),
+    /// Money is to be held for a call. It comes after the call was opened, and before it has ended.
+    Held(Hold),
     /// A call has ended.
     Settled(Box<Record>),
 }
@@ -178,6 +197,8 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// What translation could not carry, the request's losses first. Empty for a call that was not translated.
     pub losses: Vec<RecordedLoss>,
+    /// What it means for budgets.
+    pub booking: Booking,
 }
 
 /// Something that translation could not carry, as the books keep it.

@@ -16,7 +16,7 @@ use crate::{
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::PriceBook,
-    store::{Attempt, Opened, Outcome, Record, RecordedLoss, Side},
+    store::{Attempt, Booking, Opened, Outcome, Record, RecordedLoss, Side},
     time::Clock,
     usage::{Usage, UsageSource},
 };
@@ -240,6 +240,7 @@ fn blank(opened: Opened) -> Record {
         first_byte_ms: None,
         attempts: Vec::new(),
         losses: Vec::new(),
+        booking: Booking::default(),
     }
 }
 

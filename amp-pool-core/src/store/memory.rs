@@ -9,20 +9,25 @@ use std::{
 };
 
 use super::{
-    BalanceStore, ConfigStore, Configuration, Entry, GroupBy, NewBalance, Page, RecordFilter, RecordStore, StoreError,
-    StoreFuture, StoredBalance, StoredRecord, TokenSecret, Totals,
+    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, GroupBy, HoldAnswer, NewBalance, Page, RecordFilter,
+    RecordStore, StoreError, StoreFuture, StoredBalance, StoredHold, StoredRecord, TokenSecret, Totals,
     balances::surplus,
     fingerprint,
     rollup::Span,
     rows::{self, Row},
 };
 use crate::{
-    caller::{ClientToken, TokenSpec},
-    id::{CallId, KeyId, RouteId, TokenId},
+    budget::{Period, Tally},
+    caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
+    id::{CallId, GroupId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
     time::Timestamp,
 };
+
+mod budgets;
+
+use budgets::Budgets;
 
 /// Keeps everything until it is dropped.
 ///
@@ -50,10 +55,12 @@ struct State {
     last_id: i64,
     keys: BTreeMap<KeyId, Key>,
     tokens: BTreeMap<TokenId, ClientToken>,
+    groups: BTreeMap<GroupId, TokenGroup>,
     routes: BTreeMap<RouteId, Route>,
     settings: BTreeMap<String, String>,
     records: BTreeMap<i64, StoredRecord>,
     rows_of_calls: HashMap<CallId, i64>,
+    budgets: Budgets,
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
 }
@@ -141,6 +148,28 @@ impl ConfigStore for MemoryStore {
         self.run(|state| found(state.tokens.remove(&id)))
     }
 
+    fn insert_group(&self, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup> {
+        self.run(|state| {
+            let id = GroupId(state.next_id());
+            state.put_group(TokenGroup { id, create_time: now, update_time: now, spec })
+        })
+    }
+
+    fn update_group(&self, id: GroupId, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup> {
+        self.run(|state| {
+            let create_time = state.groups.get(&id).ok_or(StoreError::NotFound)?.create_time;
+            state.put_group(TokenGroup { id, create_time, update_time: now, spec })
+        })
+    }
+
+    fn delete_group(&self, id: GroupId) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            let is_used = state.tokens.values().any(|token| token.spec.group == Some(id));
+            free(is_used, "a client token of this group")?;
+            found(state.groups.remove(&id))
+        })
+    }
+
     fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {
         self.run(|state| {
             let id = RouteId(state.next_id());
@@ -170,6 +199,16 @@ impl ConfigStore for MemoryStore {
     }
 }
 
+impl BudgetStore for MemoryStore {
+    fn tallies(&self, periods: Vec<Period>) -> StoreFuture<'_, Vec<Tally>> {
+        self.run(|state| Ok(periods.iter().map(|period| state.budgets.tally(period)).collect()))
+    }
+
+    fn holds(&self, call: CallId) -> StoreFuture<'_, Vec<StoredHold>> {
+        self.run(|state| Ok(state.budgets.holds(call)))
+    }
+}
+
 impl BalanceStore for MemoryStore {
     fn put_balance(&self, balance: NewBalance, now: Timestamp) -> StoreFuture<'_, ()> {
         self.run(|state| {
@@ -195,15 +234,13 @@ impl BalanceStore for MemoryStore {
 }
 
 impl RecordStore for MemoryStore {
-    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()> {
-        self.run(|state| {
-            batch.iter().for_each(|entry| state.write(entry));
-            Ok(())
-        })
+    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, Vec<HoldAnswer>> {
+        self.run(|state| Ok(batch.iter().filter_map(|entry| state.write(entry)).collect()))
     }
 
     fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64> {
         self.run(|state| {
+            state.budgets.recover(now);
             let open = state.records.values_mut().filter(|row| row.outcome.is_none());
             Ok(open.map(|row| rows::interrupt(row, now)).fold(0, |count, ()| count + 1))
         })
@@ -252,6 +289,7 @@ impl State {
         Configuration {
             keys: self.keys.values().cloned().collect(),
             tokens: self.tokens.values().cloned().collect(),
+            groups: self.groups.values().cloned().collect(),
             routes: self.routes.values().cloned().collect(),
             settings: self.settings.clone(),
         }
@@ -269,6 +307,13 @@ impl State {
         free(taken, "this client token")?;
         self.tokens.insert(token.id, token.clone());
         Ok(token)
+    }
+
+    fn put_group(&mut self, group: TokenGroup) -> Result<TokenGroup, StoreError> {
+        let taken = self.groups.values().any(|other| other.id != group.id && other.spec.name == group.spec.name);
+        free(taken, "a group of this name")?;
+        self.groups.insert(group.id, group.clone());
+        Ok(group)
     }
 
     fn put_route(&mut self, route: Route) -> Result<Route, StoreError> {
@@ -299,18 +344,21 @@ impl State {
         self.rows_of_calls.get(&call).copied()
     }
 
-    fn write(&mut self, entry: &Entry) {
+    fn write(&mut self, entry: &Entry) -> Option<HoldAnswer> {
         match entry {
+            Entry::Held(hold) => return Some(self.budgets.hold(hold, self.is_open(hold.call))),
             Entry::Opened(call) if self.row_of(call.call).is_none() => {
                 self.put_record(rows::opened(call).kept(Vec::new()));
             }
             Entry::Settled(record) if self.is_open(record.opened.call) => {
                 let attempts = record.attempts.iter().map(rows::attempt).collect();
                 let losses = record.losses.clone();
+                self.budgets.settle(record);
                 self.put_record(StoredRecord { losses, ..rows::settled(record).kept(attempts) });
             }
             Entry::Opened(_) | Entry::Settled(_) => {}
         }
+        None
     }
 
     /// Whether a call may still be settled.

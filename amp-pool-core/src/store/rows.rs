@@ -65,12 +65,16 @@ pub(super) fn opened(call: &Opened) -> Row<'_> {
     }
 }
 
+/// When a call ended.
+pub(super) fn end_of(record: &Record) -> Timestamp {
+    record.opened.create_time.plus_millis(i64::try_from(record.latency_ms).unwrap_or(i64::MAX))
+}
+
 /// The row of a call that has ended.
 pub(super) fn settled(record: &Record) -> Row<'_> {
     let shown = record.shown_attempt();
-    let latency = i64::try_from(record.latency_ms).unwrap_or(i64::MAX);
     Row {
-        update_time: record.opened.create_time.plus_millis(latency),
+        update_time: end_of(record),
         key: shown.map(|attempt| attempt.key),
         provider: shown.map(|attempt| &*attempt.provider),
         upstream_model: shown.map(|attempt| &*attempt.upstream_model),

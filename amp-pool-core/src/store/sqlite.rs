@@ -14,10 +14,12 @@ use crate::time::Timestamp;
 
 mod balances;
 mod blocks;
+mod budgets;
 mod config;
 mod connect;
 mod failure;
 mod fields;
+mod groups;
 mod keys;
 mod migrate;
 mod pages;

@@ -23,6 +23,7 @@ use crate::store::Store;
 
 mod balances;
 mod books;
+mod budgets;
 mod config;
 mod pages;
 mod samples;
@@ -54,6 +55,9 @@ checks! {
         the_same_client_token_twice_is_a_conflict
         an_update_of_a_client_token_keeps_its_secret
         a_rotated_client_token_keeps_all_but_its_secret
+        a_group_comes_back_as_it_was_written
+        two_groups_are_not_called_the_same
+        a_group_goes_when_no_token_belongs_to_it
         a_route_comes_back_as_it_was_written
         a_model_has_one_route
         a_setting_is_written_replaced_and_removed
@@ -73,6 +77,22 @@ checks! {
         the_records_of_a_deleted_key_stay
         many_writers_at_once_lose_nothing
         closing_loses_nothing
+    }
+    budgets {
+        what_was_never_touched_is_zero
+        a_hold_becomes_what_the_call_did_cost
+        a_call_that_cost_more_than_was_held_is_booked_in_full
+        a_hold_that_breaks_any_limit_holds_nothing
+        holds_of_one_batch_see_each_other
+        what_one_call_frees_the_next_of_its_batch_may_hold
+        a_hold_takes_what_there_is_down_to_its_least
+        a_hold_handed_in_again_is_answered_as_it_was
+        a_second_settlement_changes_no_budget
+        a_call_that_was_never_sent_is_void
+        more_may_be_held_for_a_call_and_its_cost_counts_once
+        an_ended_call_holds_nothing
+        recovery_spends_what_was_held_once
+        windows_do_not_share_what_is_spent
     }
     pages {
         pages_go_from_the_newest_without_gaps_or_repeats

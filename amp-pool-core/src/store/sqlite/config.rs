@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Transaction, params};
 
-use super::{Failure, SqliteStore, fields::collect, keys, routes, tokens};
+use super::{Failure, SqliteStore, fields::collect, groups, keys, routes, tokens};
 use crate::{
-    caller::{ClientToken, TokenSpec},
-    id::{KeyId, RouteId, TokenId},
+    caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
+    id::{GroupId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, StoreFuture, TokenSecret},
@@ -23,7 +23,8 @@ impl ConfigStore for SqliteStore {
         let vault = Arc::clone(&self.vault);
         self.read(move |tx| {
             let keys = keys::load(tx, &vault)?;
-            Ok(Configuration { keys, tokens: tokens::load(tx)?, routes: routes::load(tx)?, settings: settings(tx)? })
+            let (tokens, groups) = (tokens::load(tx)?, groups::load(tx)?);
+            Ok(Configuration { keys, tokens, groups, routes: routes::load(tx)?, settings: settings(tx)? })
         })
     }
 
@@ -55,6 +56,18 @@ impl ConfigStore for SqliteStore {
 
     fn delete_token(&self, id: TokenId) -> StoreFuture<'_, ()> {
         self.write(move |tx| tokens::delete(tx, id))
+    }
+
+    fn insert_group(&self, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup> {
+        self.write(move |tx| groups::insert(tx, &spec, now))
+    }
+
+    fn update_group(&self, id: GroupId, spec: GroupSpec, now: Timestamp) -> StoreFuture<'_, TokenGroup> {
+        self.write(move |tx| groups::update(tx, id, &spec, now))
+    }
+
+    fn delete_group(&self, id: GroupId) -> StoreFuture<'_, ()> {
+        self.write(move |tx| groups::delete(tx, id))
     }
 
     fn insert_route(&self, spec: RouteSpec, now: Timestamp) -> StoreFuture<'_, Route> {

@@ -82,6 +82,7 @@ fn refused(message: &str) -> StoreError {
     let names = [
         ("UNIQUE constraint failed: api_keys.fingerprint", "a key with this credential"),
         ("UNIQUE constraint failed: client_tokens.digest", "this client token"),
+        ("UNIQUE constraint failed: token_groups.name", "a group of this name"),
         ("UNIQUE constraint failed: routes.model", "a route for this model"),
     ];
     match names.iter().find(|(text, _)| message.contains(text)) {

@@ -75,6 +75,10 @@ impl<'r> Fields<'r> {
         from_json(&self.take::<String>()?)
     }
 
+    pub(super) fn maybe_json<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        self.take::<Option<String>>()?.as_deref().map(from_json).transpose()
+    }
+
     /// The six classes of tokens, in the order every table has them.
     pub(super) fn usage(&mut self) -> Result<Usage, Failure> {
         Ok(Usage {

@@ -26,7 +26,7 @@ const BALANCE: &str = "api_keys.balance";
 const SELECT: &str = "
     SELECT id, create_time, update_time, fingerprint, name, provider, api_key, proxy_ip, ua, headers, base_url, formats,
            enabled, priority, weight, models, models_denied, account, total_balance, balance, price_factor, tags, memo,
-           rpm, tpm, concurrency
+           rpm, tpm, concurrency, budget
     FROM api_keys ORDER BY id";
 
 // What is sealed is bound to the row's id, so the row has to be there before what it holds.
@@ -40,7 +40,7 @@ const UPDATE: &str = "
     SET update_time = ?2, fingerprint = ?3, name = ?4, provider = ?5, api_key = ?6, api_key_hint = ?7, proxy_ip = ?8,
         ua = ?9, headers = ?10, base_url = ?11, formats = ?12, enabled = ?13, priority = ?14, weight = ?15, models = ?16,
         models_denied = ?17, account = ?18, total_balance = ?19, price_factor = ?20, tags = ?21, memo = ?22,
-        balance = ?23, rpm = ?24, tpm = ?25, concurrency = ?26
+        balance = ?23, rpm = ?24, tpm = ?25, concurrency = ?26, budget = ?27
     WHERE id = ?1";
 
 pub(super) fn load(tx: &Transaction<'_>, vault: &Vault) -> Result<Vec<Key>, Failure> {
@@ -114,6 +114,7 @@ fn write(tx: &Transaction<'_>, vault: &Vault, key: &Key) -> Result<(), Failure> 
             spec.limits.rpm,
             spec.limits.tpm,
             spec.limits.concurrency,
+            spec.budget.as_ref().map(json).transpose()?,
         ],
     )?;
     one(changed)
@@ -158,6 +159,7 @@ fn read(row: &mut Fields<'_>, vault: &Vault) -> Result<Key, Failure> {
             tags: row.json()?,
             memo: row.take()?,
             limits: Caps { rpm: row.take()?, tpm: row.take()?, concurrency: row.take()? },
+            budget: row.maybe_json()?,
         },
     })
 }

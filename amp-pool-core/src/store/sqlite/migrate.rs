@@ -44,6 +44,7 @@ pub(super) const STEPS: &[Step] = steps! {
     3 "0003_balances"
     4 "0004_blocks_of_the_log"
     5 "0005_limits_and_strategies"
+    6 "0006_budgets"
 };
 
 impl Step {

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 use super::{
     Failure, SqliteStore,
     blocks::{Name, Notes},
+    budgets,
     fields::{collect, int},
     pages,
     repeated::{Repeated, maybe, number},
@@ -18,8 +19,8 @@ use super::{
 use crate::{
     id::CallId,
     store::{
-        Attempt, Entry, GroupBy, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture, StoredRecord,
-        Totals,
+        Attempt, Entry, GroupBy, HoldAnswer, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture,
+        StoredRecord, Totals,
         rows::{self, Row},
     },
     time::Timestamp,
@@ -61,7 +62,7 @@ const INSERT_LOSS: &str =
     "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 impl RecordStore for SqliteStore {
-    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+    fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, Vec<HoldAnswer>> {
         self.write(move |tx| commit(tx, &batch))
     }
 
@@ -98,7 +99,7 @@ struct Change<'a> {
     settled: Option<&'a Record>,
 }
 
-fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
+fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<Vec<HoldAnswer>, Failure> {
     let mut books = Books::open(tx)?;
     let mut settled = Vec::with_capacity(batch.len());
     for change in changes(batch) {
@@ -109,7 +110,8 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<(), Failure> {
         }
     }
     books.notes.write(tx)?;
-    statistics::add(tx, &settled)
+    statistics::add(tx, &settled)?;
+    budgets::apply(tx, batch, || settled.iter().map(|row| row.call).collect())
 }
 
 /// The books as one batch writes them. Its statements are looked up once: finding one costs as much as binding it.
@@ -183,6 +185,7 @@ fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
         let call = match entry {
             Entry::Opened(opened) => opened.call,
             Entry::Settled(record) => record.opened.call,
+            Entry::Held(_) => continue,
         };
         let place = *places.entry(call).or_insert(changes.len());
         if place == changes.len() {
@@ -192,6 +195,7 @@ fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
         match entry {
             Entry::Opened(opened) => change.opened = change.opened.or(Some(opened)),
             Entry::Settled(record) => change.settled = change.settled.or(Some(record)),
+            Entry::Held(_) => {}
         }
     }
     changes
@@ -288,5 +292,6 @@ fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     }
     notes.write(tx)?;
     statistics::add(tx, &rows)?;
+    budgets::recover(tx, now)?;
     Ok(open.len() as u64)
 }

@@ -11,7 +11,7 @@ use crate::{
     id::{CallId, KeyId},
     keys::KeySpec,
     secret::Secret,
-    store::{ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _},
+    store::{Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -51,6 +51,7 @@ fn record(n: u8, model: &str) -> Entry {
         first_byte_ms: None,
         attempts: Vec::new(),
         losses: Vec::new(),
+        booking: Booking::default(),
     }))
 }
 

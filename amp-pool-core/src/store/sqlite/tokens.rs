@@ -8,28 +8,34 @@ use super::{
 };
 use crate::{
     caller::{ClientToken, TokenDigest, TokenSpec},
-    id::TokenId,
+    id::{GroupId, TokenId},
+    keys::Caps,
     store::TokenSecret,
     time::Timestamp,
 };
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, create_time, update_time, digest, hint, name, enabled, expires_at, models, strict_translation, memo FROM client_tokens ", $rest)
+        concat!(
+            "SELECT id, create_time, update_time, digest, hint, name, enabled, expires_at, models, strict_translation, ",
+            "ip_allow, rpm, tpm, concurrency, budget, group_id, memo FROM client_tokens ",
+            $rest
+        )
     };
 }
 
 const ALL: &str = select!("ORDER BY id");
 const ONE: &str = select!("WHERE id = ?1");
 
+// The secret; what its operator wrote comes as the first change.
 const INSERT: &str = "
-    INSERT INTO client_tokens (create_time, update_time, digest, hint, name, enabled, expires_at, models, memo,
-                               strict_translation)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    INSERT INTO client_tokens (create_time, update_time, digest, hint, name, enabled, models, memo)
+    VALUES (?1, ?1, ?2, ?3, '', 0, '[]', '')";
 
 const UPDATE: &str = "
-    UPDATE client_tokens SET update_time = ?2, name = ?3, enabled = ?4, expires_at = ?5, models = ?6, memo = ?7,
-                             strict_translation = ?8
+    UPDATE client_tokens
+    SET update_time = ?2, name = ?3, enabled = ?4, expires_at = ?5, models = ?6, strict_translation = ?7, ip_allow = ?8,
+        rpm = ?9, tpm = ?10, concurrency = ?11, budget = ?12, group_id = ?13, memo = ?14
     WHERE id = ?1";
 
 const ROTATE: &str = "UPDATE client_tokens SET update_time = ?2, digest = ?3, hint = ?4 WHERE id = ?1";
@@ -44,14 +50,8 @@ pub(super) fn insert(
     secret: &TokenSecret,
     now: Timestamp,
 ) -> Result<ClientToken, Failure> {
-    let TokenSpec { name, enabled, expires_at, models, strict_translation, memo } = spec;
-    let (now, expires_at) = (now.as_millis(), expires_at.map(Timestamp::as_millis));
-    let TokenSecret { digest, hint } = secret;
-    tx.execute(
-        INSERT,
-        params![now, digest.0, hint, name, enabled, expires_at, json(models)?, memo, strict_translation],
-    )?;
-    get(tx, TokenId(tx.last_insert_rowid()))
+    tx.execute(INSERT, params![now.as_millis(), secret.digest.0, secret.hint])?;
+    update(tx, TokenId(tx.last_insert_rowid()), spec, now)
 }
 
 pub(super) fn update(
@@ -60,9 +60,26 @@ pub(super) fn update(
     spec: &TokenSpec,
     now: Timestamp,
 ) -> Result<ClientToken, Failure> {
-    let TokenSpec { name, enabled, expires_at, models, strict_translation, memo } = spec;
-    let (now, expires_at) = (now.as_millis(), expires_at.map(Timestamp::as_millis));
-    one(tx.execute(UPDATE, params![id.0, now, name, enabled, expires_at, json(models)?, memo, strict_translation])?)?;
+    let changed = tx.execute(
+        UPDATE,
+        params![
+            id.0,
+            now.as_millis(),
+            spec.name,
+            spec.enabled,
+            spec.expires_at.map(Timestamp::as_millis),
+            json(&spec.models)?,
+            spec.strict_translation,
+            json(&spec.ip_allow)?,
+            spec.limits.rpm,
+            spec.limits.tpm,
+            spec.limits.concurrency,
+            spec.budget.as_ref().map(json).transpose()?,
+            spec.group.map(|group| group.0),
+            spec.memo,
+        ],
+    )?;
+    one(changed)?;
     get(tx, id)
 }
 
@@ -97,6 +114,10 @@ fn read(row: &mut Fields<'_>) -> Result<ClientToken, Failure> {
             expires_at: row.take::<Option<i64>>()?.map(Timestamp::from_millis),
             models: row.json()?,
             strict_translation: row.take()?,
+            ip_allow: row.json()?,
+            limits: Caps { rpm: row.take()?, tpm: row.take()?, concurrency: row.take()? },
+            budget: row.maybe_json()?,
+            group: row.take::<Option<i64>>()?.map(GroupId),
             memo: row.take()?,
         },
     })

@@ -1,10 +1,10 @@
 //! What operators write comes back as they wrote it.
 
-use super::samples::{at, full_key, full_token, plain_key, route, token_secret};
+use super::samples::{at, full_group, full_key, full_token, plain_key, route, token_secret};
 use crate::{
-    caller::{TokenDigest, TokenSpec},
+    caller::{GroupSpec, TokenDigest, TokenSpec},
     id::{KeyId, RouteId, TokenId},
-    keys::{Key, KeySpec},
+    keys::{Caps, Key, KeySpec},
     store::{Store, StoreError},
 };
 
@@ -18,13 +18,24 @@ fn assert_same(found: &KeySpec, expected: &KeySpec) {
     assert_eq!(egress.headers, expected.egress.headers);
     assert_eq!((base_url, formats), (&expected.base_url, &expected.formats));
     assert_eq!((*enabled, *priority, *weight), (expected.enabled, expected.priority, expected.weight));
-    let KeySpec { models, models_denied, account, total_balance, balance, price_factor, tags, memo, limits, .. } =
-        found;
+    let KeySpec {
+        models,
+        models_denied,
+        account,
+        total_balance,
+        balance,
+        price_factor,
+        tags,
+        memo,
+        limits,
+        budget,
+        ..
+    } = found;
     assert!(*balance == expected.balance, "what was said of the balance is another");
     assert_eq!((models, models_denied), (&expected.models, &expected.models_denied));
     assert_eq!((account, total_balance), (&expected.account, &expected.total_balance));
     assert_eq!((price_factor, tags, memo), (&expected.price_factor, &expected.tags, &expected.memo));
-    assert_eq!(*limits, expected.limits);
+    assert_eq!((limits, budget), (&expected.limits, &expected.budget));
 }
 
 async fn keys(store: &dyn Store) -> Vec<Key> {
@@ -118,6 +129,39 @@ pub(super) async fn a_client_token_comes_back_as_it_was_written(store: &dyn Stor
         assert_eq!(found, made);
         assert_eq!((found.spec, found.digest, found.hint), (spec, secret.digest, secret.hint));
     }
+}
+
+pub(super) async fn a_group_comes_back_as_it_was_written(store: &dyn Store) {
+    let made = store.insert_group(full_group("a"), at(1)).await.unwrap();
+    assert_eq!((&made.spec, made.create_time), (&full_group("a"), at(1)));
+    let plain = GroupSpec { limits: Caps::default(), budget: None, ..full_group("b") };
+    let changed = store.update_group(made.id, plain.clone(), at(2)).await.unwrap();
+
+    let found = store.load().await.unwrap().groups;
+    assert_eq!(found, [changed]);
+    assert_eq!((&found[0].spec, found[0].create_time, found[0].update_time), (&plain, at(1), at(2)));
+}
+
+pub(super) async fn two_groups_are_not_called_the_same(store: &dyn Store) {
+    store.insert_group(full_group("a"), at(1)).await.unwrap();
+    let other = store.insert_group(full_group("b"), at(1)).await.unwrap();
+
+    assert_conflict(store.insert_group(full_group("a"), at(2)).await);
+    assert_conflict(store.update_group(other.id, full_group("a"), at(2)).await);
+    assert_eq!(store.load().await.unwrap().groups.len(), 2);
+}
+
+pub(super) async fn a_group_goes_when_no_token_belongs_to_it(store: &dyn Store) {
+    let group = store.insert_group(full_group("a"), at(1)).await.unwrap().id;
+    let member = TokenSpec { group: Some(group), ..TokenSpec::named("member") };
+    let token = store.insert_token(member, token_secret("amp-1"), at(1)).await.unwrap().id;
+    assert_conflict(store.delete_group(group).await);
+
+    store.delete_token(token).await.unwrap();
+    store.delete_group(group).await.unwrap();
+    assert!(store.load().await.unwrap().groups.is_empty());
+    assert_not_found(store.delete_group(group).await);
+    assert_not_found(store.update_group(group, full_group("a"), at(2)).await);
 }
 
 pub(super) async fn the_same_client_token_twice_is_a_conflict(store: &dyn Store) {

@@ -6,14 +6,15 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     balance::{Amount, BalanceSpec, ProbeChoice},
-    caller::{TokenDigest, TokenSpec},
+    budget::{Budget, Ceiling, Unpriced, Window},
+    caller::{GroupSpec, TokenDigest, TokenSpec},
     format::{Format, LossKind, Policy},
-    id::{AttemptId, CallId, KeyId, TokenId},
+    id::{AttemptId, CallId, GroupId, KeyId, TokenId},
     keys::{Caps, Egress, KeySpec},
-    money::NanoUsd,
+    money::{NanoUsd, PerMillion},
     route::{RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
-    store::{Attempt, Entry, Opened, Outcome, Page, Record, RecordedLoss, Side, TokenSecret},
+    store::{Attempt, Booking, Entry, Opened, Outcome, Page, Record, RecordedLoss, Side, TokenSecret},
     time::Timestamp,
     usage::{Usage, UsageSource},
 };
@@ -54,6 +55,7 @@ pub(super) fn full_key(credential: &str) -> KeySpec {
         weight: u32::MAX,
         models: vec!["claude-*".parse().unwrap(), "gpt-5".parse().unwrap()],
         limits: Caps { rpm: Some(60), tpm: Some(100_000), concurrency: Some(4) },
+        budget: Some(full_budget()),
         models_denied: vec!["*-preview".parse().unwrap()],
         account: Some("account".into()),
         total_balance: Some(NanoUsd(i64::MAX)),
@@ -76,8 +78,28 @@ pub(super) fn full_token() -> TokenSpec {
         expires_at: Some(at(90)),
         models: vec!["gpt-*".parse().unwrap()],
         strict_translation: true,
+        ip_allow: vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
+        limits: Caps { rpm: Some(60), tpm: None, concurrency: Some(2) },
+        budget: Some(full_budget()),
+        group: Some(GroupId(7)),
         memo: "for the build".into(),
     }
+}
+
+pub(super) fn full_budget() -> Budget {
+    Budget {
+        limit: NanoUsd(5_000_000_001),
+        window: Window::Month,
+        zone: "Asia/Shanghai".parse().unwrap(),
+        hard: true,
+        max_output: Some(2_000),
+        unpriced: Unpriced::Ceiling(Ceiling { input: PerMillion(1), output: PerMillion(2) }),
+    }
+}
+
+pub(super) fn full_group(name: &str) -> GroupSpec {
+    let limits = Caps { rpm: None, tpm: Some(u32::MAX), concurrency: Some(1) };
+    GroupSpec { name: name.into(), limits, budget: Some(full_budget()), memo: "a team".into() }
 }
 
 pub(super) fn token_secret(token: &str) -> TokenSecret {
@@ -161,6 +183,7 @@ pub(super) fn record(n: u16) -> Record {
         first_byte_ms: Some(30),
         attempts: vec![attempt(n, 1, false), attempt(n, 2, true)],
         losses: vec![loss(Side::Request, LossKind::Dropped, "seed"), loss(Side::Answer, LossKind::Adjusted, "stop")],
+        booking: Booking::default(),
     }
 }
 

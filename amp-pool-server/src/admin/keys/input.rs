@@ -138,6 +138,7 @@ impl KeyInput {
             models: self.models.unwrap_or(spec.models),
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
             limits: self.limits.map_or(Ok(spec.limits), Limits::caps)?,
+            budget: spec.budget,
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
             total_balance: self.total_balance.unwrap_or(spec.total_balance),
             balance: BalanceSpec {
