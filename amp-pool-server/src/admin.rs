@@ -56,4 +56,9 @@ impl<T> List<T> {
     pub(crate) fn page(items: Vec<T>, next_cursor: Option<String>) -> Self {
         Self { items, next_cursor, total: None }
     }
+
+    /// A page of a list of `total` items.
+    pub(crate) fn page_of(total: usize, items: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { total: Some(total), items, next_cursor }
+    }
 }

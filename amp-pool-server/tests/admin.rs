@@ -85,6 +85,25 @@ async fn a_key_lives_from_adding_to_removing() {
 }
 
 #[tokio::test]
+async fn many_keys_are_filtered_sorted_and_paged() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Launch::on(dir.path()).start();
+    let admin = server.admin();
+    for (n, tag) in ["eu", "us", "eu"].into_iter().enumerate() {
+        let key =
+            json!({"name": format!("key {n}"), "provider": "openai", "api_key": format!("sk-{n}"), "tags": [tag]});
+        assert_eq!(admin.post("/api/keys", &key).await.status, 201);
+    }
+    let first = admin.get("/api/keys?tag=eu&sort=-name&limit=1").await.json();
+    assert_eq!((&first["items"][0]["name"], &first["total"]), (&json!("key 2"), &json!(2)));
+    let next = format!("/api/keys?tag=eu&sort=-name&limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
+    let second = admin.get(&next).await.json();
+    assert_eq!((&second["items"][0]["name"], &second["next_cursor"]), (&json!("key 0"), &Value::Null));
+    assert_eq!(admin.get("/api/keys?state=tired").await.json()["error"]["field"], "state");
+    assert_eq!(admin.get("/api/keys?colour=red").await.json()["error"]["field"], "colour");
+}
+
+#[tokio::test]
 async fn a_token_is_shown_once_and_ends_when_it_is_rotated_or_removed() {
     let dir = tempfile::tempdir().unwrap();
     let server = Launch::on(dir.path()).start();

@@ -1,6 +1,7 @@
 //! `/api/keys`: upstream keys. Credentials go in and never come out.
 
 mod input;
+mod list;
 mod output;
 
 use std::collections::HashMap;
@@ -17,20 +18,26 @@ use http::StatusCode;
 
 use super::{
     List, Problem,
-    input::{Input, Row},
+    input::{Input, Params, Row},
 };
 
 pub(super) use input::{Limits, name};
 use {
     input::KeyInput,
+    list::{Facts, KeyParams},
     output::{HealthOut, KeyOut},
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<KeyOut>>, Problem> {
-    let beside = Beside::read(&handle).await?;
-    Ok(Json(List::whole(handle.keys().iter().map(|view| beside.written(view)).collect())))
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<KeyParams>,
+) -> Result<Json<List<KeyOut>>, Problem> {
+    let (wish, beside, keys) = (params.wish()?, Beside::read(&handle).await?, handle.keys());
+    let page = wish.page(&keys, &Facts { today: &beside.today, balances: &beside.balances });
+    let items = page.keys.into_iter().map(|view| beside.written(view)).collect();
+    Ok(Json(List::page_of(page.total, items, page.next)))
 }
 
 pub(crate) async fn add(
