@@ -50,6 +50,7 @@ fn record(n: u64) -> Record {
         usage: Usage { uncached_input: 1_000, cache_read: 20_000, output: 700, ..Usage::default() },
         usage_source: UsageSource::Final,
         cost: Some(NanoUsd(19_500_000)),
+        saved: Some(NanoUsd(0)),
         price_version: Some("2026-11-01".into()),
     };
     let opened = Opened {

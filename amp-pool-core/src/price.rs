@@ -114,12 +114,37 @@ impl Price {
         let rounded = scaled.and_then(|sum| i64::try_from(divide_up(sum)).ok());
         rounded.map(NanoUsd).ok_or(PriceError::Overflow { tokens: usage.total() })
     }
+
+    /// What a prompt cache saved: the tokens that were read from it at the price of fresh input, less what they cost.
+    ///
+    /// Rounded down to a whole nano-dollar, once: never more is claimed than was saved. What writing to the cache cost
+    /// stands with the call that wrote.
+    ///
+    /// ```
+    /// use amp_pool_core::{keys::PriceFactor, money::NanoUsd, price::PriceBook, usage::Usage};
+    ///
+    /// let price = PriceBook::builtin().find("anthropic", "claude-sonnet-4-5").ok_or("no price")?;
+    /// let usage = Usage { cache_read: 1_000, ..Usage::default() };
+    /// assert_eq!(price.saved(&usage, PriceFactor::ONE)?, NanoUsd(2_700_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`cost`](Self::cost).
+    pub fn saved(&self, usage: &Usage, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
+        let Rates { input, cache_read, .. } = self.rates_for(usage.input());
+        let exact = input.times(usage.cache_read).checked_sub(cache_read.times(usage.cache_read));
+        let scaled = exact.and_then(|sum| sum.checked_mul(i128::from(factor.millionths())));
+        let rounded = scaled.and_then(|sum| i64::try_from(sum.div_euclid(UNIT)).ok());
+        rounded.map(NanoUsd).ok_or(PriceError::Overflow { tokens: usage.cache_read })
+    }
 }
 
-/// Divides by a million tokens and a million parts of the factor.
+/// A million tokens, and a million parts of the factor.
+const UNIT: i128 = 1_000_000 * PriceFactor::SCALE;
+
 fn divide_up(sum: i128) -> i128 {
-    let unit = 1_000_000 * PriceFactor::SCALE;
-    sum.div_euclid(unit) + i128::from(sum.rem_euclid(unit) != 0)
+    sum.div_euclid(UNIT) + i128::from(sum.rem_euclid(UNIT) != 0)
 }
 
 /// Why a call could not be priced.

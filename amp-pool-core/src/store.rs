@@ -270,6 +270,12 @@ impl Record {
         self.attempts.iter().map(|attempt| attempt.cost).sum::<Option<NanoUsd>>()
     }
 
+    /// What prompt caches saved in all attempts together. `None` when that is not known of one of them.
+    #[must_use]
+    pub fn saved(&self) -> Option<NanoUsd> {
+        self.attempts.iter().map(|attempt| attempt.saved).sum::<Option<NanoUsd>>()
+    }
+
     /// Whether any of its numbers were counted by us.
     #[must_use]
     pub fn estimated(&self) -> bool {
@@ -345,6 +351,8 @@ pub struct Attempt {
     pub usage_source: UsageSource,
     /// What it cost. `None`: the price is not known.
     pub cost: Option<NanoUsd>,
+    /// What a prompt cache saved. `None`: the price is not known.
+    pub saved: Option<NanoUsd>,
     /// The price row that `cost` was made with.
     pub price_version: Option<String>,
 }
@@ -401,6 +409,8 @@ pub struct StoredRecord {
     pub usage: Usage,
     /// What all attempts cost.
     pub cost: Option<NanoUsd>,
+    /// What prompt caches saved in all attempts.
+    pub saved: Option<NanoUsd>,
     /// Whether any number was counted by us.
     pub estimated: bool,
     /// From admission to the last byte.
@@ -448,6 +458,8 @@ pub struct StoredAttempt {
     pub estimated: bool,
     /// What it cost.
     pub cost: Option<NanoUsd>,
+    /// What a prompt cache saved.
+    pub saved: Option<NanoUsd>,
     /// The price row.
     pub price_version: Option<String>,
 }
@@ -515,6 +527,12 @@ pub struct Totals {
     pub cost: NanoUsd,
     /// Calls without a known price.
     pub unpriced: u64,
+    /// Calls that read from a prompt cache.
+    pub cached: u64,
+    /// Those among them of which is known what that saved.
+    pub saved_known: u64,
+    /// What it saved, as far as that is known.
+    pub saved: NanoUsd,
     /// Sum of latencies.
     pub latency_ms: u64,
     /// Sum of times to the first byte, and of how many calls.

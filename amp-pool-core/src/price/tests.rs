@@ -141,6 +141,27 @@ fn an_unknown_price_is_none() {
 }
 
 #[test]
+fn a_cache_saves_what_its_tokens_would_have_cost_more_when_fresh() {
+    let rates = Rates { cache_read: PerMillion(100), ..Rates::plain(PerMillion(1_000), PerMillion(9_000)) };
+    let mut tested = Price::flat("own", rates);
+    tested.long_context.push(Step { from_input: 2_000_000, rates: Rates::plain(PerMillion(5_000), PerMillion(9_000)) });
+    let check = |cache_read, uncached_input, factor: &str, expected| {
+        let usage = Usage { uncached_input, cache_read, cache_write_5m: 7, output: 9, ..Usage::default() };
+        assert_eq!(tested.saved(&usage, factor.parse().unwrap()), Ok(NanoUsd(expected)), "{cache_read} x {factor}");
+    };
+    check(0, 1_000, "1", 0);
+    check(1_000_000, 0, "1", 900);
+    check(1_000_000, 0, "0.5", 450);
+    // 899.99… and never more than that.
+    check(999_999, 0, "1", 899);
+    // The rates of a long prompt, where this price knows no discount.
+    check(1_000_000, 1_000_000, "1", 0);
+    let absurd = Usage { cache_read: u64::MAX, ..Usage::default() };
+    let saved = Price::flat("own", rates).saved(&absurd, PriceFactor::from_millionths(u32::MAX));
+    assert_eq!(saved, Err(PriceError::Overflow { tokens: u64::MAX }));
+}
+
+#[test]
 fn an_operator_s_price_goes_before_the_list() {
     let own = |version: &str| Price::flat(version, Rates::plain(PerMillion(1), PerMillion(2)));
     let set = |provider: Option<&str>, model: &str, version| Override {

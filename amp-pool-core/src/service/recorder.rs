@@ -80,6 +80,7 @@ impl Recorder {
             usage: Usage::default(),
             usage_source: UsageSource::None,
             cost: None,
+            saved: None,
             price_version: None,
         };
         if let Some(open) = &mut self.open {
@@ -157,11 +158,16 @@ impl Recorder {
         }
         match self.prices.find(&attempt.provider, &attempt.upstream_model) {
             Some(price) => {
-                attempt.cost = price.cost(&attempt.usage, place.key.key.spec.price_factor).ok();
+                let factor = place.key.key.spec.price_factor;
+                attempt.cost = price.cost(&attempt.usage, factor).ok();
+                attempt.saved = price.saved(&attempt.usage, factor).ok();
                 attempt.price_version = Some(price.version.clone());
             }
-            // Without a price, what used nothing still costs nothing.
-            None => attempt.cost = used_nothing(opened, attempt).then_some(NanoUsd::ZERO),
+            // Without a price, what used nothing still costs nothing, and what read from no cache saved nothing.
+            None => {
+                attempt.cost = used_nothing(opened, attempt).then_some(NanoUsd::ZERO);
+                attempt.saved = (attempt.usage.cache_read == 0).then_some(NanoUsd::ZERO);
+            }
         }
     }
 

@@ -76,9 +76,18 @@ impl Totals {
         self.usage = self.usage.plus(row.usage);
         self.cost = self.cost + row.cost.unwrap_or_default();
         self.unpriced += u64::from(row.cost.is_none());
+        self.count_cache(row);
         self.latency_ms = self.latency_ms.saturating_add(row.latency_ms.unwrap_or(0));
         self.first_byte_ms = self.first_byte_ms.saturating_add(row.first_byte_ms.unwrap_or(0));
         self.first_bytes += u64::from(row.first_byte_ms.is_some());
+    }
+
+    fn count_cache(&mut self, row: &Row<'_>) {
+        if row.usage.cache_read > 0 {
+            self.cached += 1;
+            self.saved_known += u64::from(row.saved.is_some());
+            self.saved = self.saved + row.saved.unwrap_or_default();
+        }
     }
 
     /// Adds the sums of another group.
@@ -88,6 +97,9 @@ impl Totals {
         self.usage = self.usage.plus(other.usage);
         self.cost = self.cost + other.cost;
         self.unpriced = self.unpriced.saturating_add(other.unpriced);
+        self.cached = self.cached.saturating_add(other.cached);
+        self.saved_known = self.saved_known.saturating_add(other.saved_known);
+        self.saved = self.saved + other.saved;
         self.latency_ms = self.latency_ms.saturating_add(other.latency_ms);
         self.first_byte_ms = self.first_byte_ms.saturating_add(other.first_byte_ms);
         self.first_bytes = self.first_bytes.saturating_add(other.first_bytes);

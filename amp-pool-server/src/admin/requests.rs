@@ -104,6 +104,7 @@ pub(crate) struct RequestOut {
     #[serde(flatten)]
     tokens: TokensOut,
     cost: Option<NanoUsd>,
+    cache_saved: Option<NanoUsd>,
     latency_ms: Option<u64>,
     first_byte_ms: Option<u64>,
     status: &'static str,
@@ -150,6 +151,7 @@ struct AttemptOut {
     tokens: TokensOut,
     estimated: bool,
     cost: Option<NanoUsd>,
+    cache_saved: Option<NanoUsd>,
     price_version: Option<String>,
 }
 
@@ -199,6 +201,7 @@ impl From<StoredRecord> for RequestOut {
             tokens: record.usage.into(),
             // Free until it has ended is not the same as free.
             cost: record.cost.filter(|_| record.outcome.is_some()),
+            cache_saved: record.saved.filter(|_| record.outcome.is_some()),
             latency_ms: record.latency_ms,
             first_byte_ms: record.first_byte_ms,
             status: record.outcome.map_or("open", Outcome::status),
@@ -244,6 +247,7 @@ impl From<StoredAttempt> for AttemptOut {
             tokens: attempt.usage.into(),
             estimated: attempt.estimated,
             cost: attempt.cost,
+            cache_saved: attempt.saved,
             price_version: attempt.price_version,
         }
     }

@@ -88,6 +88,8 @@ pub(crate) struct SumsOut {
     tokens: TokensOut,
     cost: NanoUsd,
     unpriced_requests: u64,
+    #[serde(flatten)]
+    cache: CacheOut,
     average_latency_ms: Option<u64>,
     average_first_byte_ms: Option<u64>,
 }
@@ -100,10 +102,44 @@ impl From<&Totals> for SumsOut {
             tokens: totals.usage.into(),
             cost: totals.cost,
             unpriced_requests: totals.unpriced,
+            cache: totals.into(),
             average_latency_ms: totals.latency_ms.checked_div(totals.requests),
             average_first_byte_ms: totals.first_byte_ms.checked_div(totals.first_bytes),
         }
     }
+}
+
+/// What prompt caches were good for.
+#[derive(Serialize)]
+struct CacheOut {
+    /// Calls that read from a cache.
+    cached_requests: u64,
+    /// Tokens read from caches as a share of all prompt tokens, in four decimals; `None` without any.
+    cache_hit_rate: Option<String>,
+    /// What the cached tokens would have cost more when fresh, as far as prices are known; `None` where none is.
+    cache_saved: Option<NanoUsd>,
+    /// Calls that read from a cache, and nobody knows what that saved.
+    cache_saved_unknown_requests: u64,
+}
+
+impl From<&Totals> for CacheOut {
+    fn from(totals: &Totals) -> Self {
+        let (read, prompt) = (totals.usage.cache_read, totals.usage.input());
+        // Sums from before savings were counted have tokens and no calls.
+        let is_known = totals.saved_known > 0 || read == 0;
+        Self {
+            cached_requests: totals.cached,
+            cache_hit_rate: share(read, prompt),
+            cache_saved: is_known.then_some(totals.saved),
+            cache_saved_unknown_requests: totals.cached.saturating_sub(totals.saved_known),
+        }
+    }
+}
+
+/// `part` of `whole` in four decimals, rounded down.
+fn share(part: u64, whole: u64) -> Option<String> {
+    let parts = (u128::from(part) * 10_000).checked_div(whole.into())?;
+    Some(format!("{}.{:04}", parts / 10_000, parts % 10_000))
 }
 
 #[derive(Serialize)]
@@ -273,4 +309,28 @@ pub(crate) async fn timeline(
     let starts = std::iter::successors(Some(span.from), |at| Some(at.plus_millis(step.millis())));
     let row = |time: Timestamp| TimelineRow { time, sums: (*found.get(&time.as_millis()).unwrap_or(&&nothing)).into() };
     Ok(Json(TableOut { span, items: starts.take_while(|at| *at < span.to).map(row).collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use amp_pool_core::usage::Usage;
+
+    use super::*;
+
+    fn check(totals: &Totals, rate: Option<&str>, saved: Option<i64>, unknown: u64) {
+        let CacheOut { cache_hit_rate, cache_saved, cache_saved_unknown_requests, .. } = totals.into();
+        assert_eq!(cache_hit_rate.as_deref(), rate);
+        assert_eq!((cache_saved, cache_saved_unknown_requests), (saved.map(NanoUsd), unknown));
+    }
+
+    #[test]
+    fn what_a_cache_saved_is_unknown_where_no_price_is_known() {
+        let usage = |uncached_input, cache_read| Usage { uncached_input, cache_read, ..Usage::default() };
+        check(&Totals::default(), None, Some(0), 0);
+        check(&Totals { usage: usage(3, 0), ..Totals::default() }, Some("0.0000"), Some(0), 0);
+        let some = Totals { usage: usage(1, 2), cached: 3, saved_known: 2, saved: NanoUsd(9), ..Totals::default() };
+        check(&some, Some("0.6666"), Some(9), 1);
+        check(&Totals { saved_known: 0, saved: NanoUsd(0), ..some }, Some("0.6666"), None, 3);
+        check(&Totals { usage: usage(0, u64::MAX), cached: 1, ..Totals::default() }, Some("1.0000"), None, 1);
+    }
 }

@@ -45,6 +45,7 @@ pub(super) const STEPS: &[Step] = steps! {
     4 "0004_blocks_of_the_log"
     5 "0005_limits_and_strategies"
     6 "0006_budgets"
+    7 "0007_savings_of_caches"
 };
 
 impl Step {

@@ -26,7 +26,7 @@ macro_rules! columns {
         "SELECT id, call_id, create_time, update_time, token_id, key_id, provider, model, upstream_model, format, \
          upstream_format, endpoint, stream, outcome, http_status_code, error_type, error_message, \
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
-         reasoning_tokens, cost, estimated, latency_ms, first_byte_ms, attempts FROM "
+         reasoning_tokens, cost, saved, estimated, latency_ms, first_byte_ms, attempts FROM "
     };
 }
 
@@ -45,7 +45,7 @@ const ATTEMPTS: &str = "
     SELECT attempt_id, key_id, provider, upstream_format, upstream_model, served, verdict, http_status_code, error_message,
            create_time, latency_ms, first_byte_ms,
            uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-           reasoning_tokens, estimated, cost, price_version
+           reasoning_tokens, estimated, cost, saved, price_version
     FROM api_request_attempts WHERE request_id = ?1 ORDER BY n";
 
 const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = ?1 ORDER BY n";
@@ -177,6 +177,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         error_message: row.take()?,
         usage: row.usage()?,
         cost: row.money()?,
+        saved: row.money()?,
         estimated: row.take()?,
         latency_ms: row.maybe_count()?,
         first_byte_ms: row.maybe_count()?,
@@ -203,6 +204,7 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         usage: row.usage()?,
         estimated: row.take()?,
         cost: row.money()?,
+        saved: row.money()?,
         price_version: row.take()?,
     })
 }

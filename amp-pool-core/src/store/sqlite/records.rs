@@ -33,9 +33,9 @@ const INSERT: &str = "
          input_tokens, total_tokens, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens,
          cache_write_1h_tokens, output_tokens, reasoning_tokens,
          cost, latency_ms, first_byte_ms, attempts, estimated, status, outcome,
-         http_status_code, error_type, error_message, call_id)
+         http_status_code, error_type, error_message, call_id, saved)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-            ?24, ?25, ?26, ?27, ?28, ?29, ?30)
+            ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
     ON CONFLICT (call_id) DO NOTHING";
 
 // Numbered as above: the same values are bound to both. What was known at admission stays.
@@ -45,7 +45,7 @@ const SETTLE: &str = "
         input_tokens = ?12, total_tokens = ?13, uncached_input_tokens = ?14, cache_read_tokens = ?15,
         cache_write_5m_tokens = ?16, cache_write_1h_tokens = ?17, output_tokens = ?18, reasoning_tokens = ?19,
         cost = ?20, latency_ms = ?21, first_byte_ms = ?22, attempts = ?23, estimated = ?24, status = ?25, outcome = ?26,
-        http_status_code = ?27, error_type = ?28, error_message = ?29
+        http_status_code = ?27, error_type = ?28, error_message = ?29, saved = ?31
     WHERE call_id = ?30 AND outcome IS NULL";
 
 const ROW: &str = "SELECT id FROM api_request_log WHERE call_id = ?1";
@@ -55,8 +55,9 @@ const INSERT_ATTEMPT: &str = "
         (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
          http_status_code, error_message, latency_ms, first_byte_ms,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, estimated, cost, price_version)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+         reasoning_tokens, estimated, cost, price_version, saved)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+            ?24)";
 
 const INSERT_LOSS: &str =
     "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -235,6 +236,7 @@ fn write(statement: &mut Repeated<'_>, row: &Row<'_>) -> Result<bool, Failure> {
         row.error_type.into(),
         row.error_message.into(),
         row.call.as_bytes()[..].into(),
+        maybe(row.saved.map(|usd| usd.0)),
     ])?;
     Ok(changed == 1)
 }
@@ -265,6 +267,7 @@ fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &At
         number(attempt.estimated()),
         maybe(attempt.cost.map(|usd| usd.0)),
         attempt.price_version.as_deref().into(),
+        maybe(attempt.saved.map(|usd| usd.0)),
     ])?;
     Ok(())
 }

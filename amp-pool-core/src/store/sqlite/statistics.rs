@@ -34,15 +34,19 @@ const ADD: &str = "
         unpriced              = unpriced + ?17,
         latency_ms            = min(latency_ms, 0x7fffffffffffffff - ?18) + ?18,
         first_byte_ms         = min(first_byte_ms, 0x7fffffffffffffff - ?19) + ?19,
-        first_bytes           = first_bytes + ?20
+        first_bytes           = first_bytes + ?20,
+        cached                = cached + ?21,
+        saved_known           = saved_known + ?22,
+        saved                 = min(saved, 0x7fffffffffffffff - max(?23, 0)) + ?23
     WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7";
 
 const BEGIN: &str = "
     INSERT INTO api_request_stats
         (create_time, update_time, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+         reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+            ?23)";
 
 /// Counts settled calls. Nearly always the row is there, and an upsert that meets one costs twice as much as an update.
 pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failure> {
@@ -79,6 +83,9 @@ fn write(statement: &mut Repeated<'_>, group: &Group<'_>, sums: &Totals, now: Ti
         number(int(sums.latency_ms)),
         number(int(sums.first_byte_ms)),
         number(int(sums.first_bytes)),
+        number(int(sums.cached)),
+        number(int(sums.saved_known)),
+        number(sums.saved.0),
     ])?;
     Ok(changed == 1)
 }
@@ -90,7 +97,7 @@ macro_rules! select_by {
             $group,
             ", requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, ",
             "cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, ",
-            "first_bytes FROM api_request_stats ",
+            "first_bytes, cached, saved_known, saved FROM api_request_stats ",
             "WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3 ORDER BY 1"
         )
     };
@@ -136,5 +143,8 @@ fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
         latency_ms: row.count()?,
         first_byte_ms: row.count()?,
         first_bytes: row.count()?,
+        cached: row.count()?,
+        saved_known: row.count()?,
+        saved: NanoUsd(row.take()?),
     })
 }

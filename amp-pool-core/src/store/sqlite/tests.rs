@@ -93,7 +93,8 @@ async fn absurd_counts_never_stop_the_books() {
     };
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
-    let usage = Usage { output: u64::MAX, reasoning: Some(u64::MAX), uncached_input: u64::MAX, ..Usage::default() };
+    let (output, reasoning, uncached_input, cache_read) = (u64::MAX, Some(u64::MAX), u64::MAX, u64::MAX);
+    let usage = Usage { output, reasoning, uncached_input, cache_read, ..Usage::default() };
     for n in 0..3 {
         let Entry::Settled(mut record) = record(n, "m") else { unreachable!() };
         record.latency_ms = u64::MAX;
@@ -113,6 +114,7 @@ async fn absurd_counts_never_stop_the_books() {
             usage,
             usage_source: UsageSource::Final,
             cost: Some(NanoUsd(i64::MAX)),
+            saved: Some(NanoUsd(i64::MAX)),
             price_version: None,
         });
         store.commit([Entry::Settled(record)].into()).await.unwrap();
@@ -120,7 +122,7 @@ async fn absurd_counts_never_stop_the_books() {
 
     let totals = store.totals(NOW, NOW.plus_millis(1), GroupBy::Nothing).await.unwrap();
     assert_eq!(totals[0].requests, 3);
-    assert_eq!(totals[0].cost, NanoUsd(i64::MAX));
+    assert_eq!((totals[0].cost, totals[0].saved), (NanoUsd(i64::MAX), NanoUsd(i64::MAX)));
     assert_eq!(totals[0].usage.output, i64::MAX.unsigned_abs());
 }
 

@@ -163,6 +163,7 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
         },
         usage_source: if served { UsageSource::Final } else { UsageSource::Estimated },
         cost: Some(NanoUsd(1_000 + i64::from(n))),
+        saved: Some(NanoUsd(500 + i64::from(n))),
         price_version: Some("2026-11".into()),
     }
 }

@@ -22,7 +22,13 @@ fn varied(n: u16) -> Record {
         record.attempts.push(attempt(n, 9 + i64::from(n % 3), n.is_multiple_of(2)));
     }
     if n % 6 == 1 {
-        record.attempts.iter_mut().for_each(|attempt| attempt.cost = None);
+        record.attempts.iter_mut().for_each(|attempt| (attempt.cost, attempt.saved) = (None, None));
+    }
+    if n % 7 == 2 {
+        record
+            .attempts
+            .iter_mut()
+            .for_each(|attempt| (attempt.usage.cache_read, attempt.saved) = (0, Some(NanoUsd(0))));
     }
     record
 }
@@ -71,6 +77,9 @@ fn total(group: String, records: &[&Record]) -> Totals {
         },
         cost: records.iter().filter_map(|record| record.cost()).sum::<NanoUsd>(),
         unpriced: count(|record| record.cost().is_none()),
+        cached: count(|record| record.usage().cache_read > 0),
+        saved_known: count(|record| record.usage().cache_read > 0 && record.saved().is_some()),
+        saved: records.iter().filter_map(|record| record.saved()).sum::<NanoUsd>(),
         latency_ms: records.iter().map(|record| record.latency_ms).sum(),
         first_byte_ms: records.iter().filter_map(|record| record.first_byte_ms).sum(),
         first_bytes: count(|record| record.first_byte_ms.is_some()),
