@@ -21,6 +21,6 @@ check-ui:
 	@cd frontend && $(UI_INSTALL) && out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
 	  npm run --silent build -- --outDir "$$out" --logLevel error && node tools/check.mjs "$$out"
 
-# Types and logic of the UI.
+# Types, lints and logic of the UI.
 test-ui:
-	@cd frontend && $(UI_INSTALL) && npm run --silent check && npm run --silent test
+	@cd frontend && $(UI_INSTALL) && npm run --silent check && npm run --silent lint && npm run --silent test

@@ -3,8 +3,8 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-const server = "http://127.0.0.1:8000";
-const proxy = { "/api": server, "/health": server, "/ready": server };
+const server = process.env.AMP_POOL_URL ?? "http://127.0.0.1:8000";
+const proxy = Object.fromEntries(["/api", "/v1", "/health", "/ready", "/openapi.json"].map((path) => [path, server]));
 
 export default defineConfig({
   plugins: [react()],
@@ -21,6 +21,8 @@ export default defineConfig({
           // Vendor code has its own files, so that a change of ours leaves their names, and everybody's caches, alone.
           groups: [
             { name: "react", test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/, priority: 2 },
+            // A chart is no part of the first page.
+            { name: "uplot", test: /node_modules[\\/]uplot[\\/]/, priority: 2 },
             { name: "antd", test: /node_modules[\\/]/, priority: 1 },
           ],
         },

@@ -1,37 +1,81 @@
-// Ant Design's theme, made from tokens.css, so that a colour is written down once.
+// Light, dark, or as the system says; and Ant Design's theme, made from tokens.css, so that a colour is written once.
 
 import { type ThemeConfig, theme } from "antd";
 import { useMemo, useSyncExternalStore } from "react";
+import { keep, kept } from "../access/storage";
 
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+export const looks = ["auto", "light", "dark"] as const;
+export type Look = (typeof looks)[number];
 
-function subscribe(changed: () => void) {
-  dark.addEventListener("change", changed);
-  return () => dark.removeEventListener("change", changed);
+const NAME = "amp-pool.look";
+const system = window.matchMedia("(prefers-color-scheme: dark)");
+const listeners = new Set<() => void>();
+
+const isLook = (value: unknown): value is Look => looks.includes(value as Look);
+
+let chosen: Look = first();
+
+function first(): Look {
+  const stored = kept(NAME);
+  return isLook(stored) ? stored : "auto";
 }
 
-function themeOf(isDark: boolean): ThemeConfig {
-  const style = getComputedStyle(document.documentElement);
-  const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
+const isDark = () => chosen === "dark" || (chosen === "auto" && system.matches);
+
+function apply() {
+  document.documentElement.dataset.theme = isDark() ? "dark" : "light";
+  for (const listener of listeners) listener();
+}
+
+system.addEventListener("change", apply);
+apply();
+
+/** Takes the reader's choice, for this visit and later ones. */
+export function chooseLook(look: Look) {
+  chosen = look;
+  keep(NAME, look);
+  apply();
+}
+
+function subscribe(changed: () => void) {
+  listeners.add(changed);
+  return () => listeners.delete(changed);
+}
+
+export const useLook = (): Look => useSyncExternalStore(subscribe, () => chosen);
+
+/** Whether the page is dark now; follows the choice and the system. */
+export const useDark = (): boolean => useSyncExternalStore(subscribe, isDark);
+
+/** What a token of tokens.css is now. */
+export const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function themeOf(dark: boolean): ThemeConfig {
   return {
-    algorithm: isDark ? theme.darkAlgorithm : theme.defaultAlgorithm,
+    algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: {
-      colorPrimary: token("primary"),
-      colorLink: token("primary"),
-      colorSuccess: token("good"),
-      colorWarning: token("warn"),
-      colorError: token("bad"),
-      colorTextBase: token("ink"),
-      colorBgBase: token("surface"),
+      // In the dark white on a light blue could not be read.
+      colorPrimary: dark ? "#3d6fe8" : colour("primary"),
+      colorLink: colour("primary"),
+      colorSuccess: colour("good"),
+      colorWarning: colour("warn"),
+      colorError: colour("bad"),
+      colorTextBase: colour("ink"),
+      colorBgBase: colour("surface"),
+      colorBgContainer: colour("surface"),
+      colorBgElevated: colour("raised"),
+      colorBorder: colour("line"),
+      colorTextPlaceholder: colour("ink-soft"),
       borderRadius: 8,
-      fontFamily: token("font"),
-      fontSize: 15,
+      fontFamily: colour("font"),
+      fontSize: 14,
+      controlHeight: 34,
     },
+    components: { Button: { dangerColor: dark ? "#1a0705" : "#ffffff" } },
   };
 }
 
-/** The theme for what the system asks for, light or dark; follows when that changes. */
 export function useTheme(): ThemeConfig {
-  const isDark = useSyncExternalStore(subscribe, () => dark.matches);
-  return useMemo(() => themeOf(isDark), [isDark]);
+  const dark = useDark();
+  return useMemo(() => themeOf(dark), [dark]);
 }

@@ -55,3 +55,27 @@ test("large counts are short or whole, as asked", () => {
   expect(en.whole(1_234_567)).toBe("1,234,567");
   expect(zh.short(1_234_567)).toBe("123.5万");
 });
+
+test.each([
+  [340, "340ms"],
+  [999.6, "1,000ms"],
+  [1_250, "1.25s"],
+  [61_234, "61.2s"],
+])("%d ms are shown as %s", (ms, shown) => {
+  expect(en.span(ms)).toBe(shown);
+});
+
+test.each([
+  [-1, "0:00"],
+  [900, "0:01"],
+  [65_000, "1:05"],
+  [7_389_000, "2:03:09"],
+  [2 * 86_400_000, "in 2 days"],
+])("%d ms to go count down as %s", (ms, shown) => {
+  expect(en.countdown(ms)).toBe(shown);
+});
+
+test("money in another currency names it", () => {
+  expect(en.money("1234.5", "CNY")).toBe("1,234.5 CNY");
+  expect(en.money("12.4", "USD")).toBe("$12.40");
+});

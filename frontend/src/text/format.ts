@@ -27,6 +27,13 @@ export function formatsOf(tag: string) {
       maximumFractionDigits: digits,
     });
   const time = new Intl.DateTimeFormat(tag, { timeStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" });
+  const day = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric" });
+  const hour = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const zone = new Intl.DateTimeFormat(tag, { timeZoneName: "short" });
+  const seconds = new Intl.NumberFormat(tag, { style: "unit", unit: "second", unitDisplay: "narrow", maximumSignificantDigits: 3 });
+  const millis = new Intl.NumberFormat(tag, { style: "unit", unit: "millisecond", unitDisplay: "narrow" });
+  const change = new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
   const large = usd(2);
   const small = usd(4);
 
@@ -50,8 +57,33 @@ export function formatsOf(tag: string) {
       if (value > 0 && value < 0.0001) return `<${small.format(0.0001)}`;
       return (Math.abs(value) < SMALL_USD ? small : large).format(value);
     },
+    /** An amount in some currency, as short as money is written. */
+    money(amount: string, currency: string): string {
+      if (currency === "USD") return this.usd(amount);
+      return `${new Intl.NumberFormat(tag, { maximumFractionDigits: 2 }).format(Number(amount))} ${currency}`;
+    },
     /** The time of day in the reader's zone. */
     time: (then: number) => time.format(then),
+    /** Date and time in the reader's zone. */
+    moment: (then: number) => moment.format(then),
+    /** A day of the year. */
+    day: (then: number) => day.format(then),
+    /** A day and the time, to the minute. */
+    hour: (then: number) => hour.format(then),
+    /** The name of the reader's zone. */
+    zone: (now: number) => zone.formatToParts(now).find(({ type }) => type === "timeZoneName")?.value ?? "",
+    /** How long something took: `340ms`, `1.25s`. */
+    span: (ms: number) => (ms < 1_000 ? millis.format(Math.round(ms)) : seconds.format(ms / 1_000)),
+    /** A change in percent with its sign. */
+    change: (ratio: number) => change.format(ratio),
+    /** A countdown: `1:05`, `2:03:09`; of more than a day its days. */
+    countdown(ms: number): string {
+      const whole = Math.max(0, Math.ceil(ms / 1_000));
+      if (whole >= 86_400) return distance.format(Math.floor(whole / 86_400), "day");
+      const [hours, minutes, left] = [Math.floor(whole / 3_600), Math.floor(whole / 60) % 60, whole % 60];
+      const two = (count: number) => String(count).padStart(2, "0");
+      return hours > 0 ? `${hours}:${two(minutes)}:${two(left)}` : `${minutes}:${two(left)}`;
+    },
     /** How long ago `then` was, as in `3 minutes ago`. A clock that runs ahead says `now`. */
     ago: (then: number, now: number) => away(Math.min(then, now), now),
     /** When `then` will be, as in `in 3 minutes`; nothing when it has passed. */

@@ -1,6 +1,7 @@
 // Which language the reader gets, and the words and formats of it for every component.
 
-import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { keep as store, kept } from "../access/storage";
 import { en, type Text } from "./en";
 import { type Formats, formatsOf } from "./format";
 import { zh } from "./zh";
@@ -23,25 +24,10 @@ export function preferred(stored: string | null, browser: readonly string[]): La
   return browser.map((tag) => tag.toLowerCase().split("-")[0]).find(isLanguage) ?? "en";
 }
 
-function stored(): string | null {
-  try {
-    return localStorage.getItem(NAME);
-  } catch {
-    return null;
-  }
-}
-
-function keep(language: Language) {
-  try {
-    localStorage.setItem(NAME, language);
-  } catch {
-    // The choice then lasts for this visit.
-  }
-}
-
 interface Words {
   language: Language;
   choose: (language: Language) => void;
+  /** The words that many pages share. */
   text: Text;
   format: Formats;
 }
@@ -53,18 +39,20 @@ const Context = createContext<Words>({ language: "en", choose: () => {}, ...word
 /** The words and formats of the reader's language. */
 export const useText = () => useContext(Context);
 
+/** The words of one page, which come with its code and not with the first page. */
+export const useWords = <Words,>(both: Record<Language, Words>): Words => both[useText().language];
+
 export function TextProvider({ children }: { children: ReactNode }) {
-  const [language, setLanguage] = useState(() => preferred(stored(), navigator.languages));
-  const [words, setWords] = useState(() => wordsOf(language));
+  const [language, setLanguage] = useState(() => preferred(kept(NAME), navigator.languages));
+  const words = useMemo(() => wordsOf(language), [language]);
 
   useEffect(() => {
     document.documentElement.lang = words.text.tag;
   }, [words]);
 
   function choose(language: Language) {
-    keep(language);
+    store(NAME, language);
     setLanguage(language);
-    setWords(wordsOf(language));
   }
 
   return <Context value={{ language, choose, ...words }}>{children}</Context>;

@@ -1,26 +1,31 @@
-// One sentence: how many keys can answer, and what ails the rest.
+// One sentence: how many keys can answer, and what ails the rest; each part leads to those keys.
 
-import { type Mood, State } from "../../components/state";
-import type { Overview } from "../../services/types";
-import { useText } from "../../text";
-
-type Counts = Overview["keys"];
+import { Link } from "@tanstack/react-router";
+import { State } from "../../components/state";
+import { fitnessMood } from "../../services/fitness";
+import type { KeyCounts } from "../../services/types";
+import { useText, useWords } from "../../text";
+import { words as both } from "./text";
 
 const AILMENTS = ["cooling", "out_of_credit", "disabled"] as const;
 
-/** Bad when no key can answer; a key paused by a person is nothing to warn about. */
-export function fitnessMood({ total, ready, cooling, out_of_credit }: Counts): Mood {
-  if (total === 0) return "idle";
-  if (ready === 0) return "bad";
-  return cooling + out_of_credit > 0 ? "warn" : "good";
-}
-
-export function Fitness({ keys }: { keys: Counts }) {
-  const { text, format } = useText();
-  const { fit, noKeys, parts } = text.overview;
-  const ailing = AILMENTS.filter((state) => keys[state] > 0).map((state) => parts[state](format.whole(keys[state])));
-  const sentence = fit(format.whole(keys.ready), format.whole(keys.total), keys.total === 1);
+export function Fitness({ keys }: { keys: KeyCounts }) {
+  const { format } = useText();
+  const { fit, noKeys, parts } = useWords(both);
+  if (keys.total === 0) return <State mood="idle">{noKeys}</State>;
+  const ailing = AILMENTS.filter((state) => keys[state] > 0);
   return (
-    <State mood={fitnessMood(keys)}>{keys.total === 0 ? noKeys : [sentence, ...ailing].join(" · ")}</State>
+    <State mood={fitnessMood(keys)}>
+      <span className="fitness">
+        <Link to="/keys" search={{ state: "ready" }}>
+          {fit(format.whole(keys.ready), format.whole(keys.total), keys.total === 1)}
+        </Link>
+        {ailing.map((state) => (
+          <Link key={state} to="/keys" search={{ state }}>
+            {parts[state](format.whole(keys[state]))}
+          </Link>
+        ))}
+      </span>
+    </State>
   );
 }

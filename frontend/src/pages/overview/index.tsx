@@ -1,70 +1,86 @@
 // The page an operator opens first: can the pool answer, what did today cost, which key needs attention.
 
-import { Alert, Skeleton } from "antd";
-import { useCallback, useEffect } from "react";
-import { troubleText } from "../../components/trouble";
-import { type ApiError, readSnapshot, type Snapshot } from "../../services/api";
-import type { Known } from "../../services/poll";
-import { useNow, usePolled } from "../../services/use-polled";
-import { useText } from "../../text";
-import { FirstKey } from "./first-key";
+import { Page, Panel, Waiting } from "../../components/page";
+import { BarList } from "../../components/spark";
+import { Trouble } from "../../components/trouble";
+import { Ago, useOpened } from "../../components/when";
+import { useRead } from "../../services/query";
+import type { ClientToken, Key, List, ModelRow, Overview as OverviewSums, Table, TimelineRow } from "../../services/types";
+import { useText, useWords } from "../../text";
+import { Attention } from "./attention";
+import { DAY_MS, midnight } from "./compare";
+import { FirstSteps } from "./first-steps";
 import { Fitness } from "./fitness";
-import { KeyList } from "./key-list";
+import { Live } from "./live";
 import "./overview.css";
-import { Totals } from "./totals";
+import { words as both } from "./text";
+import { Today } from "./today";
 
 const EVERY_MS = 5_000;
+const SLOW_MS = 30_000;
 
-function Trouble({ error, at }: { error: ApiError; at: number | undefined }) {
-  const { text, format } = useText();
-  // A time of day and not an age: an alert that changes each second would be read out each second.
-  const then = at === undefined ? text.trouble.retrying : text.trouble.stale(format.time(at));
-  return <Alert type="error" showIcon role="alert" title={troubleText(error, text.trouble)} description={then} />;
-}
-
-function Updated({ at }: { at: number }) {
-  const { text, format } = useText();
-  return <span className="soft">{text.overview.updated(format.ago(at, useNow()))}</span>;
-}
-
-function Numbers({ overview, keys }: Snapshot) {
-  const empty = overview.keys.total === 0 && keys.items.length === 0;
+function SpendByModel({ from }: { from: string }) {
+  const { format } = useText();
+  const words = useWords(both);
+  const { data } = useRead<Table<ModelRow>>("/api/statistics/models", { query: { from }, every: SLOW_MS });
+  const items = (data?.items ?? [])
+    .filter(({ requests }) => requests > 0)
+    .map(({ model, cost, requests }) => ({
+      id: model,
+      name: model,
+      value: Number(cost),
+      shown: format.usd(cost),
+      note: format.whole(requests),
+    }));
   return (
-    <>
-      <Totals overview={overview} />
-      {empty ? <FirstKey /> : <KeyList keys={keys} total={overview.keys.total} />}
-    </>
+    <Panel title={words.byModel} note={words.day}>
+      {items.length > 0 ? <BarList items={items} /> : <p className="soft">{words.noSpend}</p>}
+    </Panel>
   );
 }
 
-function Body({ answer, at, error }: Known<Snapshot>) {
-  const { text } = useText();
+function Numbers({ sums, start, at }: { sums: OverviewSums; start: number; at: number }) {
+  const from = new Date(start).toISOString();
+  const weekAgo = new Date(start - 7 * DAY_MS).toISOString();
+  const hours = useRead<Table<TimelineRow>>("/api/statistics/timeline", {
+    query: { from: weekAgo, granularity: "hour" },
+    every: SLOW_MS,
+  });
+  const keys = useRead<List<Key>>("/api/keys", { every: EVERY_MS });
+  const tokens = useRead<List<ClientToken>>("/api/tokens");
+  const hasKeys = sums.keys.total > 0;
+  const begins = !hasKeys || (sums.requests === 0 && tokens.data?.items.length === 0);
   return (
     <>
-      <div className="overview-head">
-        <h1>{text.overview.title}</h1>
-        {answer && <Fitness keys={answer.overview.keys} />}
-        {at !== undefined && <Updated at={at} />}
+      {begins && <FirstSteps hasKeys={hasKeys} hasTokens={(tokens.data?.items.length ?? 0) > 0} />}
+      <Today sums={sums} rows={hours.data?.items ?? []} now={at} />
+      <div className="split">
+        {keys.data && hasKeys && <Attention keys={keys.data.items} />}
+        <div className="stack">
+          <Live />
+          <SpendByModel from={from} />
+        </div>
       </div>
-      {error && <Trouble error={error} at={at} />}
-      {answer && <Numbers {...answer} />}
-      {!answer && !error && <Skeleton active aria-label={text.shell.asking} />}
     </>
   );
 }
 
-interface Props {
-  token: string;
-  /** The server no longer knows the token. */
-  onRejected: () => void;
-}
-
-export function Overview({ token, onRejected }: Props) {
-  const ask = useCallback((signal: AbortSignal) => readSnapshot(token, signal), [token]);
-  const known = usePolled(ask, EVERY_MS);
-  const rejected = known.error?.trouble === "unauthorized";
-  useEffect(() => {
-    if (rejected) onRejected();
-  }, [rejected, onRejected]);
-  return <Body {...known} />;
+export function Overview() {
+  const { text } = useText();
+  // Fixed while the page is open, so that the question stays the same; a day later it is opened anew.
+  const start = midnight(useOpened());
+  const query = { from: new Date(start).toISOString() };
+  const { data, error, dataUpdatedAt, refetch } = useRead<OverviewSums>("/api/statistics/overview", { query, every: EVERY_MS });
+  const note = (
+    <span className="overview-note">
+      {data && <Fitness keys={data.keys} />}
+      {dataUpdatedAt > 0 && <Ago at={dataUpdatedAt} />}
+    </span>
+  );
+  return (
+    <Page title={text.pages.overview} note={note}>
+      {error && <Trouble error={error} at={dataUpdatedAt} again={() => void refetch()} />}
+      {data ? <Numbers sums={data} start={start} at={dataUpdatedAt} /> : !error && <Waiting />}
+    </Page>
+  );
 }

@@ -1,0 +1,35 @@
+// How a budget stands. Pure; what is shown is rounded, what is spent is not.
+
+import type { Budget } from "../../services/types";
+
+export interface Standing {
+  /** Parts of the limit, from 0 to 1, side by side in a bar. */
+  spent: number;
+  held: number;
+  /** In USD, never below nothing. */
+  left: number;
+  isUsedUp: boolean;
+}
+
+export function standing({ limit, spent = "0", held = "0" }: Budget): Standing {
+  const [all, gone, kept] = [Number(limit), Number(spent), Number(held)];
+  const part = (amount: number, room: number) => (all > 0 ? Math.max(0, Math.min(amount / all, room)) : room);
+  const spentPart = part(gone, 1);
+  return {
+    spent: spentPart,
+    held: part(kept, 1 - spentPart),
+    left: Math.max(0, all - gone - kept),
+    isUsedUp: gone + kept >= all,
+  };
+}
+
+const NANO = 1_000_000_000n;
+
+/** `amount` more, reckoned in whole nano-dollars. */
+export function plus(limit: string, amount: number): string {
+  const [, sign = "", whole = "0", part = ""] = /^(-?)(\d*)(?:\.(\d*))?$/.exec(limit.trim()) ?? [];
+  const nanos = BigInt(whole || "0") * NANO + BigInt(part.slice(0, 9).padEnd(9, "0"));
+  const sum = (sign ? -nanos : nanos) + BigInt(amount) * NANO;
+  const rest = String(sum % NANO).padStart(9, "0").replace(/0{0,7}$/, "");
+  return `${sum / NANO}.${rest}`;
+}

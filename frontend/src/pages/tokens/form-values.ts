@@ -1,0 +1,69 @@
+// A token as the form holds it, and as the server wants it. Pure.
+
+import type { ClientToken } from "../../services/types";
+import { listOf } from "../keys/form-values";
+
+export interface TokenValues {
+  name: string;
+  expires: string;
+  models: string;
+  budget: string;
+  window: string;
+  rpm: string;
+  tpm: string;
+  concurrency: string;
+  ips: string;
+  strict: boolean;
+  memo: string;
+}
+
+export const blank: TokenValues = {
+  name: "", expires: "", models: "", budget: "", window: "month", rpm: "", tpm: "", concurrency: "", ips: "", strict: false, memo: "",
+};
+
+/** A moment as the browser's own field for one holds it, in the reader's zone. */
+export function localTime(at: string | null): string {
+  if (!at) return "";
+  const then = new Date(at);
+  return new Date(then.getTime() - then.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+const shown = (value: number | null) => (value === null ? "" : String(value));
+
+export function valuesOf(token: ClientToken): TokenValues {
+  return {
+    name: token.name,
+    expires: localTime(token.expires_at),
+    models: token.models.join("\n"),
+    budget: token.budget?.limit ?? "",
+    window: token.budget?.window ?? "month",
+    rpm: shown(token.limits.rpm),
+    tpm: shown(token.limits.tpm),
+    concurrency: shown(token.limits.concurrency),
+    ips: token.ip_allow.join("\n"),
+    strict: token.strict_translation,
+    memo: token.memo,
+  };
+}
+
+const numberOf = (text: string) => (text.trim() === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text.trim());
+
+export function bodyOf(values: TokenValues): Record<string, unknown> {
+  const budget = values.budget.trim().replace(/^\$/, "");
+  return {
+    name: values.name.trim(),
+    expires_at: values.expires ? new Date(values.expires).toISOString() : null,
+    models: listOf(values.models),
+    budget: budget ? { limit: budget, window: values.window } : null,
+    limits: { rpm: numberOf(values.rpm), tpm: numberOf(values.tpm), concurrency: numberOf(values.concurrency) },
+    ip_allow: listOf(values.ips),
+    strict_translation: values.strict,
+    memo: values.memo,
+  };
+}
+
+/** Only what was changed. For a new token that is all that differs from the default. */
+export function changed(before: TokenValues, after: TokenValues): Record<string, unknown> {
+  const [old, now] = [bodyOf(before), bodyOf(after)];
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name])));
+}
