@@ -25,7 +25,9 @@ use crate::{
     route::{Catalog, KnownModel, Route, RouteSpec},
     secret::Secret,
     service::auth::Tokens,
-    store::{Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals},
+    store::{
+        Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals, TotalsFilter,
+    },
     time::{Clock, Timestamp},
 };
 
@@ -415,12 +417,12 @@ impl Handle {
         self.0.store.get(call).await
     }
 
-    /// Sums from `from` (inclusive) to `to` (exclusive) in whole hours, a row per value of `by`.
+    /// Sums of the calls that `filter` lets through, in whole hours, a row per value of `by`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> Result<Vec<Totals>, StoreError> {
-        self.0.store.totals(from, to, by).await
+    pub async fn totals(&self, filter: TotalsFilter, by: GroupBy) -> Result<Vec<Totals>, StoreError> {
+        self.0.store.totals(filter, by).await
     }
 
     /// Waits until everything that has ended so far is in the books.

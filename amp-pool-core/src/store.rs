@@ -26,6 +26,7 @@ use crate::{
 mod balances;
 mod budgets;
 mod fingerprint;
+mod histogram;
 pub mod memory;
 // A store that keeps no sums makes them of its records.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
@@ -38,6 +39,7 @@ pub mod vault;
 
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
+pub use histogram::Histogram;
 
 /// A future as the store's traits return it.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -135,7 +137,7 @@ pub trait RecordStore: Send + Sync + 'static {
     /// sum.
     ///
     /// Every hour that begins before `to` and ends after `from` is counted whole; [`GroupBy::Day`] counts days so.
-    fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
+    fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
 
     /// Moves what was written into the main file and syncs. Called once, at the end.
     fn close(&self) -> StoreFuture<'_, ()>;
@@ -492,6 +494,31 @@ pub struct Page {
     pub limit: u32,
 }
 
+/// Which calls to sum. Every field narrows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TotalsFilter {
+    /// Not before the hour, or the day, that this lies in.
+    pub from: Timestamp,
+    /// Before.
+    pub to: Timestamp,
+    /// Of the key that served them, else the last one tried.
+    pub key: Option<KeyId>,
+    /// Of this client token.
+    pub token: Option<TokenId>,
+    /// For this model, as clients wrote it.
+    pub model: Option<String>,
+    /// Of that key's provider.
+    pub provider: Option<String>,
+}
+
+impl TotalsFilter {
+    /// All calls from `from` to `to`.
+    #[must_use]
+    pub fn span(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to, ..Self::default() }
+    }
+}
+
 /// What sums are split by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GroupBy {
@@ -539,6 +566,10 @@ pub struct Totals {
     pub first_byte_ms: u64,
     /// Calls that have a first byte.
     pub first_bytes: u64,
+    /// How latencies spread, in milliseconds. Holds fewer calls than `requests` where older sums have none.
+    pub latency: Histogram,
+    /// How times to the first byte spread, in milliseconds.
+    pub first_byte: Histogram,
 }
 
 /// Why a store could not do what it was asked, by meaning.

@@ -15,7 +15,7 @@ use amp_pool_core::{
     route::{RouteCandidate, RouteSpec},
     secret::Secret,
     service::Limits,
-    store::{ConfigStore as _, GroupBy, Outcome, memory::MemoryStore},
+    store::{ConfigStore as _, GroupBy, Outcome, TotalsFilter, memory::MemoryStore},
     testkit::{Reply, Script},
     time::Timestamp,
 };
@@ -467,7 +467,8 @@ async fn the_books_add_up_to_the_records() {
 
     let records = bench.records().await;
     let end = Timestamp::from_millis(i64::MAX / 2);
-    let sums = bench.handle().totals(Timestamp::from_millis(0), end, GroupBy::Nothing).await.unwrap();
+    let sums =
+        bench.handle().totals(TotalsFilter::span(Timestamp::from_millis(0), end), GroupBy::Nothing).await.unwrap();
 
     assert_eq!(records.len(), 20);
     assert_eq!(sums[0].requests, 20);

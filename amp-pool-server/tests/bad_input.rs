@@ -142,6 +142,9 @@ async fn a_wrong_parameter_is_named() {
         ("/api/requests?status=fine", "status"),
         ("/api/statistics/overview?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
         ("/api/statistics/timeline?granularity=minute", "granularity"),
+        ("/api/statistics/timeline?time_zone=Mars/Base", "time_zone"),
+        ("/api/statistics/keys?key_id=all", "key_id"),
+        ("/api/statistics/keys?granularity=week", "granularity"),
         ("/api/statistics/timeline?from=1990-01-01T00:00:00Z", "from"),
     ] {
         let answer = server.admin().get(path).await;

@@ -201,6 +201,18 @@ async fn sums_are_split_by_what_was_asked_for() {
     assert_eq!(models["items"].as_array().unwrap().len(), 2);
     let day = get(&server, "/api/statistics/timeline?granularity=day").await;
     assert_eq!((day["items"].as_array().unwrap().len(), &day["items"][0]["requests"]), (1, &json!(3)));
+    let elsewhere = get(&server, "/api/statistics/timeline?granularity=day&time_zone=Asia/Shanghai").await;
+    let requests: u64 =
+        elsewhere["items"].as_array().unwrap().iter().map(|row| row["requests"].as_u64().unwrap()).sum();
+    assert_eq!(requests, 3, "{elsewhere}");
+    for (filter, expected) in
+        [("model=gpt-5", 2), ("model=gpt-4", 0), ("key_id=1&token_id=1", 3), ("key_id=2", 0), ("provider=openai", 3)]
+    {
+        let sums = get(&server, &format!("/api/statistics/overview?{filter}")).await;
+        assert_eq!(sums["requests"], expected, "{filter}");
+    }
+    let times = &overview["latency_ms"];
+    assert!(times["p50"].as_u64() <= times["p99"].as_u64() && times["p50"].is_u64(), "{overview}");
     let today = get(&server, "/api/keys/1").await["today"].clone();
     assert_eq!(today, json!({"requests": 3, "tokens": 3_003_000, "cost": cost}));
 }

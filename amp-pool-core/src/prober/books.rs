@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use crate::{
     id::KeyId,
     money::NanoUsd,
-    store::{GroupBy, Store, StoreError, Totals},
+    store::{GroupBy, Store, StoreError, Totals, TotalsFilter},
     time::Timestamp,
 };
 
@@ -55,23 +55,24 @@ impl Books {
         let mut closed = self.closed.lock().await;
         let end = now.plus_millis(-OPEN).hour();
         if closed.until < end {
-            let more = self.store.totals(closed.until, end, GroupBy::Key).await?;
+            let more = self.store.totals(TotalsFilter::span(closed.until, end), GroupBy::Key).await?;
             add(&mut closed.sums, &more);
             closed.until = end;
         }
         let mut sums = closed.sums.clone();
         let (from, to) = (closed.until, now.hour().plus_millis(HOUR_MS));
         drop(closed);
-        add(&mut sums, &self.store.totals(from, to, GroupBy::Key).await?);
+        add(&mut sums, &self.store.totals(TotalsFilter::span(from, to), GroupBy::Key).await?);
         Ok(sums)
     }
 
     /// What one key has spent from `from` on, in whole hours.
     pub(super) async fn spent_since(&self, key: KeyId, from: Timestamp, now: Timestamp) -> Result<Spent, StoreError> {
         let to = now.hour().plus_millis(HOUR_MS);
-        let mut sums = HashMap::new();
-        add(&mut sums, &self.store.totals(from, to, GroupBy::Key).await?);
-        Ok(sums.remove(&key).unwrap_or_default())
+        let of_the_key = TotalsFilter { key: Some(key), ..TotalsFilter::span(from, to) };
+        let mut spent = Spent::default();
+        self.store.totals(of_the_key, GroupBy::Nothing).await?.iter().for_each(|sums| spent.add(sums));
+        Ok(spent)
     }
 }
 

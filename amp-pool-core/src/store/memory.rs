@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, GroupBy, HoldAnswer, NewBalance, Page, RecordFilter,
-    RecordStore, StoreError, StoreFuture, StoredBalance, StoredHold, StoredRecord, TokenSecret, Totals,
+    RecordStore, StoreError, StoreFuture, StoredBalance, StoredHold, StoredRecord, TokenSecret, Totals, TotalsFilter,
     balances::surplus,
     fingerprint,
     rollup::Span,
@@ -262,14 +262,10 @@ impl RecordStore for MemoryStore {
         self.run(|state| Ok(state.row_of(call).and_then(|id| state.records.get(&id)).cloned()))
     }
 
-    fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
+    fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
         self.run(|state| {
             let span = if by == GroupBy::Day { Span::Day } else { Span::Hour };
-            let counted = |row: &&StoredRecord| {
-                let start = span.start_of(row.create_time);
-                row.outcome.is_some() && span.start_of(from) <= start && start < to
-            };
-            Ok(sum(state.records.values().filter(counted), by))
+            Ok(sum(state.records.values().filter(|row| is_counted(row, &filter, span)), by))
         })
     }
 
@@ -389,6 +385,17 @@ fn fits(row: &StoredRecord, filter: &RecordFilter) -> bool {
         && filter.model.as_ref().is_none_or(|model| *model == row.model)
         && filter.status.as_ref().is_none_or(|status| status == row.status())
         && (filter.error_type.is_none() || filter.error_type == row.error_type)
+}
+
+fn is_counted(row: &StoredRecord, filter: &TotalsFilter, span: Span) -> bool {
+    let start = span.start_of(row.create_time);
+    row.outcome.is_some()
+        && span.start_of(filter.from) <= start
+        && start < filter.to
+        && (filter.key.is_none() || filter.key == row.key)
+        && (filter.token.is_none() || filter.token == row.token)
+        && filter.model.as_ref().is_none_or(|model| *model == row.model)
+        && (filter.provider.is_none() || filter.provider == row.provider)
 }
 
 /// What sums are ordered by.

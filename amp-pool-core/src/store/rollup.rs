@@ -42,6 +42,20 @@ impl Span {
             Self::Day => at.day(),
         }
     }
+
+    /// `at`, or the end of the hour or day that it lies in.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(super) fn end_of(self, at: Timestamp) -> Timestamp {
+        let start = self.start_of(at);
+        if start == at { at } else { start.plus_millis(self.millis()) }
+    }
+
+    fn millis(self) -> i64 {
+        match self {
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
 }
 
 impl<'a> Group<'a> {
@@ -80,6 +94,8 @@ impl Totals {
         self.latency_ms = self.latency_ms.saturating_add(row.latency_ms.unwrap_or(0));
         self.first_byte_ms = self.first_byte_ms.saturating_add(row.first_byte_ms.unwrap_or(0));
         self.first_bytes += u64::from(row.first_byte_ms.is_some());
+        row.latency_ms.into_iter().for_each(|latency| self.latency.add(latency));
+        row.first_byte_ms.into_iter().for_each(|first_byte| self.first_byte.add(first_byte));
     }
 
     fn count_cache(&mut self, row: &Row<'_>) {
@@ -90,8 +106,8 @@ impl Totals {
         }
     }
 
-    /// Adds the sums of another group.
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds the sums of another group; this one keeps its name.
+    pub fn merge(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.errors = self.errors.saturating_add(other.errors);
         self.usage = self.usage.plus(other.usage);
@@ -103,5 +119,7 @@ impl Totals {
         self.latency_ms = self.latency_ms.saturating_add(other.latency_ms);
         self.first_byte_ms = self.first_byte_ms.saturating_add(other.first_byte_ms);
         self.first_bytes = self.first_bytes.saturating_add(other.first_bytes);
+        self.latency.merge(&other.latency);
+        self.first_byte.merge(&other.first_byte);
     }
 }

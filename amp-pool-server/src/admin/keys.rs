@@ -10,7 +10,7 @@ use amp_pool_core::{
     handle::{Handle, KeyView},
     id::KeyId,
     prober::Figure,
-    store::{GroupBy, Totals},
+    store::{GroupBy, Totals, TotalsFilter},
     time::{Clock as _, SystemClock},
 };
 use axum::{Json, extract::State};
@@ -92,7 +92,7 @@ struct Beside {
 impl Beside {
     async fn read(handle: &Handle) -> Result<Self, Problem> {
         let start = SystemClock.now().day();
-        let today = handle.totals(start, start.plus_millis(DAY_MS), GroupBy::Key).await?;
+        let today = handle.totals(TotalsFilter::span(start, start.plus_millis(DAY_MS)), GroupBy::Key).await?;
         let today = today.into_iter().map(|totals| (totals.group.clone(), totals)).collect();
         Ok(Self { today, balances: handle.balances().await? })
     }

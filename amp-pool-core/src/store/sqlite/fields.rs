@@ -2,14 +2,16 @@
 //!
 //! Rust's counts are unsigned, SQLite's are not; nothing in the books is larger than its largest.
 
-use rusqlite::{
-    Connection, Row, ToSql,
-    types::{FromSql, Value},
-};
+use rusqlite::{Connection, Row, ToSql, types::FromSql};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Failure;
-use crate::{money::NanoUsd, store::StoreError, time::Timestamp, usage::Usage};
+use crate::{
+    money::NanoUsd,
+    store::{Histogram, StoreError},
+    time::Timestamp,
+    usage::Usage,
+};
 
 /// A count or duration as it is stored.
 pub(super) fn int(count: u64) -> i64 {
@@ -37,7 +39,12 @@ pub(super) struct Fields<'r> {
 
 impl<'r> Fields<'r> {
     pub(super) fn of(row: &'r Row<'r>) -> Self {
-        Self { row, next: 0 }
+        Self::after(row, 0)
+    }
+
+    /// From the column behind the first `taken`.
+    pub(super) fn after(row: &'r Row<'r>, taken: usize) -> Self {
+        Self { row, next: taken }
     }
 
     pub(super) fn take<T: FromSql>(&mut self) -> Result<T, Failure> {
@@ -62,13 +69,14 @@ impl<'r> Fields<'r> {
         Ok(self.take::<Option<i64>>()?.map(NanoUsd))
     }
 
-    /// A number or text as text, and nothing for `NULL`.
-    pub(super) fn name(&mut self) -> Result<String, Failure> {
-        match self.take::<Value>()? {
-            Value::Integer(number) => Ok(number.to_string()),
-            Value::Text(text) => Ok(text),
-            Value::Null | Value::Real(_) | Value::Blob(_) => Ok(String::new()),
-        }
+    /// `NULL` is from before there were any.
+    pub(super) fn histogram(&mut self) -> Result<Histogram, Failure> {
+        let at = self.next;
+        self.next += 1;
+        let Some(bytes) = self.row.get_ref(at)?.as_blob_or_null().map_err(Failure::corrupt)? else {
+            return Ok(Histogram::default());
+        };
+        Histogram::from_bytes(bytes).ok_or_else(|| Failure::corrupt("these bytes are no histogram"))
     }
 
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {

@@ -46,6 +46,7 @@ pub(super) const STEPS: &[Step] = steps! {
     5 "0005_limits_and_strategies"
     6 "0006_budgets"
     7 "0007_savings_of_caches"
+    8 "0008_how_times_spread"
 };
 
 impl Step {

@@ -20,7 +20,7 @@ use crate::{
     id::CallId,
     store::{
         Attempt, Entry, GroupBy, HoldAnswer, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture,
-        StoredRecord, Totals,
+        StoredRecord, Totals, TotalsFilter,
         rows::{self, Row},
     },
     time::Timestamp,
@@ -79,8 +79,8 @@ impl RecordStore for SqliteStore {
         self.read(move |tx| pages::get(tx, call))
     }
 
-    fn totals(&self, from: Timestamp, to: Timestamp, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
-        self.read(move |tx| statistics::totals(tx, from, to, by))
+    fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
+        self.read(move |tx| statistics::totals(tx, &filter, by))
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {

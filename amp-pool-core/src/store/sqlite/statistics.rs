@@ -1,16 +1,23 @@
 //! Sums per hour and day as rows of `api_request_stats`.
 
-use rusqlite::{ToSql, Transaction};
+use std::collections::BTreeMap;
+
+use rusqlite::{
+    Connection, Transaction,
+    functions::{Context, FunctionFlags},
+    params,
+    types::ValueRef,
+};
 
 use super::{
     Failure,
-    fields::{Fields, each, int},
+    fields::{Fields, int},
     repeated::{Repeated, maybe, number},
 };
 use crate::{
     money::NanoUsd,
     store::{
-        GroupBy, Totals,
+        GroupBy, Histogram, Totals, TotalsFilter,
         rollup::{Group, Span, roll_up},
         rows::Row,
     },
@@ -37,16 +44,19 @@ const ADD: &str = "
         first_bytes           = first_bytes + ?20,
         cached                = cached + ?21,
         saved_known           = saved_known + ?22,
-        saved                 = min(saved, 0x7fffffffffffffff - max(?23, 0)) + ?23
+        saved                 = min(saved, 0x7fffffffffffffff - max(?23, 0)) + ?23,
+        latency_histogram     = merge_histograms(latency_histogram, ?24),
+        first_byte_histogram  = merge_histograms(first_byte_histogram, ?25)
     WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7";
 
 const BEGIN: &str = "
     INSERT INTO api_request_stats
         (create_time, update_time, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved)
+         reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved,
+         latency_histogram, first_byte_histogram)
     VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-            ?23)";
+            ?23, ?24, ?25)";
 
 /// Counts settled calls. Nearly always the row is there, and an upsert that meets one costs twice as much as an update.
 pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failure> {
@@ -86,8 +96,25 @@ fn write(statement: &mut Repeated<'_>, group: &Group<'_>, sums: &Totals, now: Ti
         number(int(sums.cached)),
         number(int(sums.saved_known)),
         number(sums.saved.0),
+        ValueRef::Blob(&sums.latency.to_bytes()),
+        ValueRef::Blob(&sums.first_byte.to_bytes()),
     ])?;
     Ok(changed == 1)
+}
+
+/// Teaches a connection to add up histograms, so that a sum is kept by one statement.
+pub(super) fn add_functions(connection: &Connection) -> Result<(), Failure> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    Ok(connection.create_scalar_function("merge_histograms", 2, flags, |values| {
+        let mut sum = histogram(values, 0);
+        sum.merge(&histogram(values, 1));
+        Ok(sum.to_bytes())
+    })?)
+}
+
+/// One that can not be read counts as empty: it spoils its own statistics, never the writing of the books.
+fn histogram(values: &Context<'_>, at: usize) -> Histogram {
+    values.get_raw(at).as_blob().ok().and_then(Histogram::from_bytes).unwrap_or_default()
 }
 
 macro_rules! select_by {
@@ -97,44 +124,100 @@ macro_rules! select_by {
             $group,
             ", requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, ",
             "cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, ",
-            "first_bytes, cached, saved_known, saved FROM api_request_stats ",
-            "WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3 ORDER BY 1"
+            "first_bytes, cached, saved_known, saved, latency_histogram, first_byte_histogram ",
+            "FROM api_request_stats ",
+            "WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3 AND (?4 IS NULL OR key_id = ?4) ",
+            "AND (?5 IS NULL OR model = ?5) AND (?6 IS NULL OR provider = ?6) AND (?7 IS NULL OR token_id = ?7)"
         )
     };
 }
 
-/// Sums of sums. Added up here and not in SQLite, whose `sum` fails where ours stops at the largest number.
-pub(super) fn totals(
-    tx: &Transaction<'_>,
-    from: Timestamp,
-    to: Timestamp,
-    by: GroupBy,
-) -> Result<Vec<Totals>, Failure> {
-    let span = if by == GroupBy::Day { Span::Day } else { Span::Hour };
-    let sql = match by {
-        GroupBy::Nothing => select_by!("''"),
+fn select(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Nothing => select_by!("NULL"),
         GroupBy::Key => select_by!("nullif(key_id, 0)"),
         GroupBy::Model => select_by!("model"),
         GroupBy::Provider => select_by!("provider"),
         GroupBy::Token => select_by!("nullif(token_id, 0)"),
         GroupBy::Hour | GroupBy::Day => select_by!("bucket_start"),
-    };
-    let range: [&dyn ToSql; 3] = [&span.as_str(), &span.start_of(from).as_millis(), &to.as_millis()];
-    let mut sums = if by == GroupBy::Nothing { vec![Totals::default()] } else { Vec::new() };
-    each(tx, sql, &range, |row| {
-        let part = read(row)?;
-        match sums.last_mut() {
-            Some(last) if last.group == part.group => last.merge(&part),
-            _ => sums.push(part),
+    }
+}
+
+/// Sums of sums. Added up here and not in SQLite, whose `sum` fails where ours stops at the largest number.
+pub(super) fn totals(tx: &Transaction<'_>, filter: &TotalsFilter, by: GroupBy) -> Result<Vec<Totals>, Failure> {
+    let mut sums = Sums::default();
+    if by == GroupBy::Nothing {
+        sums.numbers.insert(None, Totals::default());
+    }
+    let mut statement = tx.prepare_cached(select(by))?;
+    for (span, from, to) in pieces(filter.from, filter.to, by).into_iter().flatten() {
+        let TotalsFilter { key, token, model, provider, .. } = filter;
+        let (key, token) = (key.map(|key| key.0), token.map(|token| token.0));
+        let values = params![span.as_str(), from.as_millis(), to.as_millis(), key, model, provider, token];
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let part = read(&mut Fields::after(row, 1))?;
+            sums.add(row.get_ref(0)?, part)?;
+        }
+    }
+    Ok(sums.into_rows())
+}
+
+/// A part of a time, and which rows have its sums.
+type Piece = (Span, Timestamp, Timestamp);
+
+/// The fewest rows that cover a time: whole days by the day, what is left at both ends by the hour.
+fn pieces(from: Timestamp, to: Timestamp, by: GroupBy) -> [Option<Piece>; 3] {
+    let piece = |span: Span, from, to| (from < to).then_some((span, from, to));
+    let (first, end) = (from.hour(), Span::Hour.end_of(to));
+    let (first_day, last_day) = (Span::Day.end_of(first), end.day());
+    match by {
+        GroupBy::Hour => [piece(Span::Hour, first, to), None, None],
+        GroupBy::Day => [piece(Span::Day, from.day(), to), None, None],
+        _ if first_day < last_day => [
+            piece(Span::Hour, first, first_day),
+            piece(Span::Day, first_day, last_day),
+            piece(Span::Hour, last_day, end),
+        ],
+        _ => [piece(Span::Hour, first, end), None, None],
+    }
+}
+
+/// Rows are read in the order of time and summed in that of what they are split by.
+#[derive(Default)]
+struct Sums {
+    numbers: BTreeMap<Option<i64>, Totals>,
+    names: BTreeMap<String, Totals>,
+}
+
+impl Sums {
+    fn add(&mut self, group: ValueRef<'_>, part: Totals) -> Result<(), Failure> {
+        match group {
+            ValueRef::Text(_) => self.add_named(group.as_str().map_err(Failure::corrupt)?, part),
+            ValueRef::Integer(number) => self.numbers.entry(Some(number)).or_default().merge(&part),
+            _ => self.numbers.entry(None).or_default().merge(&part),
         }
         Ok(())
-    })?;
-    Ok(sums)
+    }
+
+    /// A name is copied only when it is met for the first time.
+    fn add_named(&mut self, name: &str, part: Totals) {
+        match self.names.get_mut(name) {
+            Some(sum) => sum.merge(&part),
+            None => drop(self.names.insert(name.to_owned(), part)),
+        }
+    }
+
+    fn into_rows(self) -> Vec<Totals> {
+        let text = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let numbers = self.numbers.into_iter().map(|(number, sums)| Totals { group: text(number), ..sums });
+        numbers.chain(self.names.into_iter().map(|(group, sums)| Totals { group, ..sums })).collect()
+    }
 }
 
 fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
     Ok(Totals {
-        group: row.name()?,
+        group: String::new(),
         requests: row.count()?,
         errors: row.count()?,
         usage: row.usage()?,
@@ -146,5 +229,33 @@ fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
         cached: row.count()?,
         saved_known: row.count()?,
         saved: NanoUsd(row.take()?),
+        latency: row.histogram()?,
+        first_byte: row.histogram()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: i64, to: i64, by: GroupBy, expected: &[(&str, i64, i64)]) {
+        const HOUR: i64 = 3_600_000;
+        let at = |tenths: i64| Timestamp::from_millis(tenths * HOUR / 10);
+        let pieces = pieces(at(from), at(to), by).into_iter().flatten();
+        let found: Vec<_> =
+            pieces.map(|(span, from, to)| (span.as_str(), from.as_millis() / HOUR, to.as_millis() / HOUR)).collect();
+        assert_eq!(found, expected, "{from} to {to} by {by:?}");
+    }
+
+    #[test]
+    fn a_time_is_read_by_days_where_it_holds_whole_ones() {
+        check(0, 10, GroupBy::Nothing, &[("hour", 0, 1)]);
+        check(5, 11, GroupBy::Nothing, &[("hour", 0, 2)]);
+        check(0, 240, GroupBy::Key, &[("day", 0, 24)]);
+        check(10, 490, GroupBy::Model, &[("hour", 1, 24), ("day", 24, 48), ("hour", 48, 49)]);
+        check(235, 245, GroupBy::Token, &[("hour", 23, 25)]);
+        check(0, 480, GroupBy::Hour, &[("hour", 0, 48)]);
+        check(250, 480, GroupBy::Day, &[("day", 24, 48)]);
+        check(5, 5, GroupBy::Nothing, &[("hour", 0, 1)]);
+    }
 }

@@ -11,7 +11,9 @@ use crate::{
     id::{CallId, KeyId},
     keys::KeySpec,
     secret::Secret,
-    store::{Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _},
+    store::{
+        Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, TotalsFilter,
+    },
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -120,7 +122,7 @@ async fn absurd_counts_never_stop_the_books() {
         store.commit([Entry::Settled(record)].into()).await.unwrap();
     }
 
-    let totals = store.totals(NOW, NOW.plus_millis(1), GroupBy::Nothing).await.unwrap();
+    let totals = store.totals(TotalsFilter::span(NOW, NOW.plus_millis(1)), GroupBy::Nothing).await.unwrap();
     assert_eq!(totals[0].requests, 3);
     assert_eq!((totals[0].cost, totals[0].saved), (NanoUsd(i64::MAX), NanoUsd(i64::MAX)));
     assert_eq!(totals[0].usage.output, i64::MAX.unsigned_abs());

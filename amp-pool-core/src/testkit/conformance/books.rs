@@ -5,7 +5,10 @@ use futures::future::join_all;
 use super::samples::{ALL, at, failure, open_entry, opened, plain_key, record, settle_entry};
 use crate::{
     id::{CallId, KeyId},
-    store::{Attempt, Entry, GroupBy, Outcome, Record, RecordFilter, Store, StoredAttempt, StoredRecord, Totals},
+    store::{
+        Attempt, Entry, GroupBy, Outcome, Record, RecordFilter, Store, StoredAttempt, StoredRecord, Totals,
+        TotalsFilter,
+    },
     usage::Usage,
 };
 
@@ -18,7 +21,7 @@ async fn get(store: &dyn Store, call: CallId) -> StoredRecord {
 }
 
 async fn everything(store: &dyn Store) -> (Vec<StoredRecord>, Vec<Totals>) {
-    let sums = store.totals(at(0), at(60 * 24), GroupBy::Nothing).await.unwrap();
+    let sums = store.totals(TotalsFilter::span(at(0), at(60 * 24)), GroupBy::Nothing).await.unwrap();
     (store.list(RecordFilter::default(), ALL).await.unwrap(), sums)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::samples::{at, attempt, failure, open_entry, record, settle_entry};
 use crate::{
     money::NanoUsd,
-    store::{Entry, GroupBy, Outcome, Record, Store, Totals},
+    store::{Entry, GroupBy, Outcome, Record, Store, Totals, TotalsFilter},
     usage::Usage,
 };
 
@@ -83,6 +83,8 @@ fn total(group: String, records: &[&Record]) -> Totals {
         latency_ms: records.iter().map(|record| record.latency_ms).sum(),
         first_byte_ms: records.iter().filter_map(|record| record.first_byte_ms).sum(),
         first_bytes: count(|record| record.first_byte_ms.is_some()),
+        latency: records.iter().map(|record| record.latency_ms).collect(),
+        first_byte: records.iter().filter_map(|record| record.first_byte_ms).collect(),
     }
 }
 
@@ -94,14 +96,14 @@ pub(super) async fn sums_agree_with_the_records_for_every_split(store: &dyn Stor
     }
 
     for by in SPLITS {
-        let found = store.totals(at(0), at(120 * 37), by).await.unwrap();
+        let found = store.totals(TotalsFilter::span(at(0), at(120 * 37)), by).await.unwrap();
         assert_eq!(found, expected(&records, by), "{by:?}");
     }
 }
 
 pub(super) async fn nothing_sums_to_one_row_of_zeros(store: &dyn Store) {
     for by in SPLITS {
-        let found = store.totals(at(0), at(60), by).await.unwrap();
+        let found = store.totals(TotalsFilter::span(at(0), at(60)), by).await.unwrap();
         let zeros = if by == GroupBy::Nothing { vec![Totals::default()] } else { Vec::new() };
         assert_eq!(found, zeros, "{by:?}");
     }
@@ -110,7 +112,7 @@ pub(super) async fn nothing_sums_to_one_row_of_zeros(store: &dyn Store) {
 pub(super) async fn open_calls_are_not_counted(store: &dyn Store) {
     store.commit([open_entry(1), settle_entry(&record(2))].into()).await.unwrap();
 
-    let found = store.totals(at(0), at(60), GroupBy::Nothing).await.unwrap();
+    let found = store.totals(TotalsFilter::span(at(0), at(60)), GroupBy::Nothing).await.unwrap();
     assert_eq!(found, expected(&[record(2)], GroupBy::Nothing));
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn hours_and_days_that_touch_the_range_are_counted_whole(store:
     records[3].opened.create_time = at(24 * 60);
     store.commit(records.iter().map(settle_entry).collect::<Vec<Entry>>().into()).await.unwrap();
     let check = async |from, to, by, expected| {
-        let found = store.totals(at(from), at(to), by).await.unwrap();
+        let found = store.totals(TotalsFilter::span(at(from), at(to)), by).await.unwrap();
         assert_eq!(found.iter().map(|sum| sum.requests).sum::<u64>(), expected, "{from} to {to} by {by:?}");
     };
 
