@@ -3,7 +3,7 @@
 //! A client token is 256 random bits; only its SHA-256 is kept, and it is looked up by that, so that comparison time
 //! says nothing and a stolen database opens nothing.
 
-use std::fmt;
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
@@ -17,15 +17,19 @@ use crate::{
     time::Timestamp,
 };
 
+mod allowance;
 mod net;
+mod turnstile;
 
+pub use allowance::{Allowance, Allowances};
 pub use net::{IpNet, IpNetError};
+pub use turnstile::{Full, Left, Pass, Turnstile};
 
 /// What every client token begins with.
 pub const TOKEN_PREFIX: &str = "amp-";
 
 /// Who makes a call. A host application may make its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// The client token it showed, if it came by one of ours.
     pub token: Option<TokenId>,
@@ -35,6 +39,10 @@ pub struct Caller {
     pub models: Vec<ModelPattern>,
     /// Whether its calls are refused rather than translated with a loss.
     pub strict_translation: bool,
+    /// Where it may call from. Empty: from anywhere.
+    pub ip_allow: Vec<IpNet>,
+    /// What it may ask for and spend: its own, and what it shares with others.
+    pub allowances: Vec<Arc<Allowance>>,
 }
 
 impl Caller {
@@ -49,7 +57,18 @@ impl Caller {
     pub fn may_use(&self, model: &str) -> bool {
         self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model))
     }
+
+    /// Whether it may call from `peer`. Where nobody knows the address, only those may who may from anywhere.
+    #[must_use]
+    pub fn may_call_from(&self, peer: Option<IpAddr>) -> bool {
+        self.ip_allow.is_empty() || peer.is_some_and(|peer| self.ip_allow.iter().any(|net| net.contains(peer)))
+    }
 }
+
+/// The address a request came from. A host puts it among the extensions of its requests; without it, client tokens that are
+/// bound to addresses open nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// A client token as its operator wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,11 +138,11 @@ impl ClientToken {
         self.spec.enabled && self.spec.expires_at.is_none_or(|end| now < end)
     }
 
-    /// The caller that shows it.
+    /// The caller that shows it, and what it may.
     #[must_use]
-    pub fn caller(&self) -> Caller {
-        let TokenSpec { name, models, strict_translation, .. } = self.spec.clone();
-        Caller { token: Some(self.id), name, models, strict_translation }
+    pub fn caller(&self, allowances: Vec<Arc<Allowance>>) -> Caller {
+        let TokenSpec { name, models, strict_translation, ip_allow, .. } = self.spec.clone();
+        Caller { token: Some(self.id), name, models, strict_translation, ip_allow, allowances }
     }
 }
 

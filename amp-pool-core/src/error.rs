@@ -26,6 +26,7 @@ struct Inner {
     field: Option<Cow<'static, str>>,
     code: Option<&'static str>,
     retry_after: Option<Duration>,
+    beside: Vec<(&'static str, String)>,
     source: Option<Source>,
 }
 
@@ -51,6 +52,7 @@ enum Kind {
     UnknownModel,
     FormatMismatch,
     RateLimited,
+    OverLimit,
     OutOfBudget,
     NoKey,
     Overloaded,
@@ -126,6 +128,12 @@ impl Error {
         Self::new(Kind::RateLimited, message)
     }
 
+    /// The caller has reached a limit of its own.
+    #[must_use]
+    pub fn over_limit(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::OverLimit, message)
+    }
+
     /// The caller's budget does not cover the call.
     #[must_use]
     pub fn out_of_budget(message: impl Into<Cow<'static, str>>) -> Self {
@@ -170,7 +178,15 @@ impl Error {
 
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, field: None, code: None, retry_after: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            field: None,
+            code: None,
+            retry_after: None,
+            beside: Vec::new(),
+            source: None,
+        }))
     }
 
     /// Adds what caused the error.
@@ -194,6 +210,13 @@ impl Error {
         self
     }
 
+    /// Adds what its answer says in a header of this name, such as how much of a limit is left.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.beside.push((name, value.into()));
+        self
+    }
+
     predicates! {
         /// No token, or one that nobody here holds.
         is_unauthorized => Unauthorized;
@@ -213,6 +236,8 @@ impl Error {
         is_format_mismatch => FormatMismatch;
         /// Every fit key is limited; [`retry_after`](Self::retry_after) says for how long.
         is_rate_limited => RateLimited;
+        /// The caller has reached a limit of its own; [`retry_after`](Self::retry_after) says when there is room again.
+        is_over_limit => OverLimit;
         /// The caller's budget does not cover the call.
         is_budget => OutOfBudget;
         /// No key is fit now.
@@ -247,6 +272,12 @@ impl Error {
         self.0.retry_after
     }
 
+    /// What its answer says beside, as names and values of headers.
+    #[must_use]
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.0.beside
+    }
+
     /// Whose doing it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -259,6 +290,7 @@ impl Error {
             | Kind::SlowBody
             | Kind::UnknownModel
             | Kind::FormatMismatch
+            | Kind::OverLimit
             | Kind::OutOfBudget => Fault::Caller,
             Kind::RateLimited | Kind::Overloaded | Kind::Upstream | Kind::Timeout => Fault::Upstream,
             Kind::NoKey | Kind::Busy | Kind::Internal => Fault::Pool,
@@ -278,6 +310,7 @@ impl Error {
             Kind::UnknownModel => "unknown_model",
             Kind::FormatMismatch => "format_mismatch",
             Kind::RateLimited => "rate_limited",
+            Kind::OverLimit => "over_limit",
             Kind::OutOfBudget => "out_of_budget",
             Kind::NoKey => "no_key",
             Kind::Overloaded => "overloaded",
@@ -297,7 +330,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, field, code, retry_after, source } = &*self.0;
+        let Inner { kind, message, field, code, retry_after, source, .. } = &*self.0;
         let mut shown = f.debug_struct("Error");
         shown.field("kind", kind).field("message", message).field("field", field).field("code", code);
         shown.field("retry_after", retry_after).field("source", source).finish()

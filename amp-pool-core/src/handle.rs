@@ -12,10 +12,10 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
-    caller::{ClientToken, TokenDigest, TokenSpec, write_token},
+    caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
     id::{CallId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
@@ -32,6 +32,9 @@ use crate::{
 };
 
 mod balances;
+mod budgets;
+
+pub use budgets::BudgetView;
 
 /// What a pool and its handles share.
 pub(crate) struct State {
@@ -39,6 +42,9 @@ pub(crate) struct State {
     pub(crate) ledger: Ledger,
     pub(crate) catalog: Arc<ArcSwap<Catalog>>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) allowances: Allowances,
+    /// What all callers together may.
+    pub(crate) site: Arc<ArcSwapOption<Allowance>>,
     pub(crate) configuration: ArcSwap<Configuration>,
     pub(crate) standings: Standings,
     pub(crate) draining: Arc<AtomicBool>,
@@ -117,7 +123,7 @@ impl Handle {
         let configuration = self.0.store.load().await?;
         let keys = configuration.keys.iter().filter_map(|key| self.live(key)).collect();
         let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
-        self.0.tokens.replace(configuration.tokens.iter().cloned());
+        self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
         self.0.configuration.store(Arc::new(configuration));
         Ok(())
@@ -219,6 +225,7 @@ impl Handle {
             return invalid("weight", "a weight is at least 1".into());
         }
         self.check_balance(spec)?;
+        budgets::check(spec.budget.as_ref())?;
         let now = self.now();
         let key =
             Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };
@@ -266,7 +273,7 @@ impl Handle {
     /// # Errors
     /// As [`add_token`](Self::add_token), and [`ChangeError::Conflict`] when another token has that secret.
     pub async fn add_token_with(&self, spec: TokenSpec, secret: Secret) -> Result<ClientToken, ChangeError> {
-        check_token(&spec)?;
+        self.check_token(&spec)?;
         self.change(self.0.store.insert_token(spec, kept_of(&secret), self.now())).await
     }
 
@@ -275,7 +282,7 @@ impl Handle {
     /// # Errors
     /// [`ChangeError::Invalid`], [`ChangeError::NotFound`].
     pub async fn change_token(&self, id: TokenId, spec: TokenSpec) -> Result<ClientToken, ChangeError> {
-        check_token(&spec)?;
+        self.check_token(&spec)?;
         self.change(self.0.store.update_token(id, spec, self.now())).await
     }
 
@@ -301,13 +308,6 @@ impl Handle {
 /// The monotonic clock; tests can pause it.
 fn monotonic() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
-}
-
-fn check_token(spec: &TokenSpec) -> Result<(), ChangeError> {
-    if spec.name.trim().is_empty() {
-        return Err(ChangeError::Invalid { field: "name", message: "a client token needs a name".into() });
-    }
-    Ok(())
 }
 
 fn new_secret() -> Result<Secret, ChangeError> {
@@ -382,8 +382,9 @@ impl Handle {
     /// Writes one setting, or removes it with `None`.
     ///
     /// # Errors
-    /// [`ChangeError::Unavailable`].
+    /// [`ChangeError::Invalid`] for a value that its name does not take, [`ChangeError::Unavailable`].
     pub async fn put_setting(&self, name: String, value: Option<String>) -> Result<(), ChangeError> {
+        budgets::check_setting(&name, value.as_deref())?;
         self.change(self.0.store.put_setting(name, value, self.now())).await
     }
 

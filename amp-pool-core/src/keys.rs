@@ -19,6 +19,7 @@ use crate::{
     secret::Secret, time::Timestamp,
 };
 
+pub(crate) use gauge::Gauge;
 pub use gauge::{Told, WINDOW};
 pub use health::{Condition, Health, KeyState, Lesson};
 pub use line::{Complaint, Line};

@@ -21,7 +21,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::{Entry, Opened, Record, RecordStore};
+use crate::store::{Entry, Hold, HoldAnswer, Opened, Record, RecordStore};
 
 /// Entries that one transaction takes at most.
 const BATCH: usize = 512;
@@ -37,6 +37,7 @@ pub struct Ledger {
 
 enum Message {
     Write(Entry, Option<oneshot::Sender<()>>),
+    Hold(Hold, oneshot::Sender<HoldAnswer>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -81,6 +82,22 @@ impl Ledger {
         Ok(Slot(settlement))
     }
 
+    /// Asks for money to be held for a call that was opened; the future is ready when it durably is, or can not be.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full or the store does not write. Nothing is held then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the money held, until the call is settled.
+    pub fn hold(&self, hold: Hold) -> Result<Holding, Busy> {
+        if !self.is_writing() {
+            return Err(Busy);
+        }
+        let (answer, held) = oneshot::channel();
+        self.queue.try_send(Message::Hold(hold, answer)).map_err(|_| Busy)?;
+        Ok(Holding(held))
+    }
+
     /// Whether the last transaction was written.
     #[must_use]
     pub fn is_writing(&self) -> bool {
@@ -117,6 +134,17 @@ impl Slot {
     }
 }
 
+/// Ready when money is durably held for a call, or can not be.
+pub struct Holding(oneshot::Receiver<HoldAnswer>);
+
+impl Future for Holding {
+    type Output = Result<HoldAnswer, NotWritten>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_| NotWritten)
+    }
+}
+
 /// Ready when a settlement is on disk. `Err` when the writer ended before: the runtime is going down.
 pub struct Durable(oneshot::Receiver<()>);
 
@@ -144,14 +172,22 @@ async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>
     while entries.recv_many(&mut messages, BATCH).await > 0 {
         gather(&mut entries, &mut messages).await;
         let (batch, waiting) = sort(messages.drain(..));
-        if !batch.is_empty() {
-            commit(&*store, batch, &writing).await;
-        }
+        let answers = if batch.is_empty() { Vec::new() } else { commit(&*store, batch, &writing).await };
+        let mut answers = answers.into_iter();
         for waiter in waiting {
             // Whoever waited may be gone; the books do not mind.
-            let _ = waiter.send(());
+            match waiter {
+                Waiter::Written(waiter) => drop(waiter.send(())),
+                Waiter::Held(waiter) => drop(answers.next().map(|answer| waiter.send(answer))),
+            }
         }
     }
+}
+
+/// Who wants to know when a batch is written.
+enum Waiter {
+    Written(oneshot::Sender<()>),
+    Held(oneshot::Sender<HoldAnswer>),
 }
 
 /// Takes along what costs nobody anything to wait for: open rows, until there is something to write with them, and what
@@ -174,31 +210,39 @@ async fn gather(entries: &mut mpsc::Receiver<Message>, messages: &mut Vec<Messag
     }
 }
 
-fn sort(messages: impl Iterator<Item = Message>) -> (Arc<[Entry]>, Vec<oneshot::Sender<()>>) {
+fn sort(messages: impl Iterator<Item = Message>) -> (Arc<[Entry]>, Vec<Waiter>) {
     let mut waiting = Vec::new();
     let mut batch = Vec::with_capacity(messages.size_hint().0);
     for message in messages {
         match message {
             Message::Write(entry, waiter) => {
                 batch.push(entry);
-                waiting.extend(waiter);
+                waiting.extend(waiter.map(Waiter::Written));
             }
-            Message::Flush(waiter) => waiting.push(waiter),
+            Message::Hold(hold, waiter) => {
+                batch.push(Entry::Held(hold));
+                waiting.push(Waiter::Held(waiter));
+            }
+            Message::Flush(waiter) => waiting.push(Waiter::Written(waiter)),
         }
     }
     (batch.into(), waiting)
 }
 
-/// Writes a batch, however long that takes: an entry that was taken in is never dropped.
-async fn commit(store: &dyn RecordStore, batch: Arc<[Entry]>, writing: &AtomicBool) {
+/// Writes a batch, however long that takes: an entry that was taken in is never dropped. Gives the answers to its holds.
+async fn commit(store: &dyn RecordStore, batch: Arc<[Entry]>, writing: &AtomicBool) -> Vec<HoldAnswer> {
     let mut wait = FIRST_RETRY;
-    while let Err(error) = store.commit(batch.clone()).await.map(drop) {
+    let answers = loop {
+        match store.commit(batch.clone()).await {
+            Ok(answers) => break answers,
+            Err(error) => tracing::error!(%error, entries = batch.len(), "the books can not be written; trying again"),
+        }
         writing.store(false, Ordering::Release);
-        tracing::error!(%error, entries = batch.len(), "the books can not be written; trying again");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_RETRY);
-    }
+    };
     if !writing.swap(true, Ordering::AcqRel) {
         tracing::info!(entries = batch.len(), "the books are written again");
     }
+    answers
 }

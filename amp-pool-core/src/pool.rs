@@ -13,6 +13,7 @@ use http_body::Body;
 use tower::Service;
 
 use crate::{
+    caller::Allowances,
     handle::{Handle, State},
     keys::Standings,
     ledger::Ledger,
@@ -180,6 +181,8 @@ impl PoolBuilder {
             catalog,
             prober: prober.clone(),
             tokens: Arc::new(Tokens::default()),
+            allowances: Allowances::default(),
+            site: Arc::default(),
             configuration: ArcSwap::default(),
             standings: Standings::default(),
             draining: Arc::new(AtomicBool::new(false)),
@@ -216,7 +219,7 @@ fn stack(
         // Before admission: the keys must be known, and an unknown model is a 404 that opens no record.
         .layer(RoutingLayer::new(state.catalog.clone()))
         // From here on exactly one record will exist.
-        .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone()))
+        .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone(), state.site.clone()))
         // One scope owns all tries of a call.
         .service(Attempts::new(transport, limits, clock(), seal))
 }

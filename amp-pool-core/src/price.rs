@@ -28,6 +28,10 @@ pub struct Price {
     pub rates: Rates,
     /// Other rates for long prompts, by rising threshold.
     pub long_context: Vec<Step>,
+    /// The most tokens that the model reads and writes together, where that is known.
+    pub window: Option<u64>,
+    /// The most tokens that it writes, where that is known.
+    pub max_output: Option<u64>,
 }
 
 /// Prices per class of tokens.
@@ -63,6 +67,12 @@ impl Rates {
         Self { input, cache_read: input, cache_write_5m: input, cache_write_1h: input, output, reasoning: output }
     }
 
+    /// The most that so many tokens can cost, in nano-dollars times a million. `None`: it does not fit.
+    fn worst(&self, input: u64, output: u64) -> Option<i128> {
+        let read = self.input.max(self.cache_read).max(self.cache_write_5m).max(self.cache_write_1h);
+        read.times(input).checked_add(self.output.max(self.reasoning).times(output))
+    }
+
     /// The sum over all classes, in nano-dollars times a million. `None`: it does not fit.
     fn times(&self, usage: &Usage) -> Option<i128> {
         // A provider that reports more reasoning than output has one of the two wrong; the output is what it bills.
@@ -83,7 +93,7 @@ impl Price {
     /// One set of rates for prompts of every length.
     #[must_use]
     pub fn flat(version: impl Into<String>, rates: Rates) -> Self {
-        Self { version: version.into(), rates, long_context: Vec::new() }
+        Self { version: version.into(), rates, long_context: Vec::new(), window: None, max_output: None }
     }
 
     /// The rates for a prompt of `input` tokens, cached parts included.
@@ -110,9 +120,7 @@ impl Price {
     /// [`PriceError::Overflow`] when the sum does not fit in 64 bits of nano-dollars.
     pub fn cost(&self, usage: &Usage, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
         let exact = self.rates_for(usage.input()).times(usage);
-        let scaled = exact.and_then(|sum| sum.checked_mul(i128::from(factor.millionths())));
-        let rounded = scaled.and_then(|sum| i64::try_from(divide_up(sum)).ok());
-        rounded.map(NanoUsd).ok_or(PriceError::Overflow { tokens: usage.total() })
+        exact.and_then(|sum| scale(sum, factor)).ok_or(PriceError::Overflow { tokens: usage.total() })
     }
 
     /// What a prompt cache saved: the tokens that were read from it at the price of fresh input, less what they cost.
@@ -138,6 +146,32 @@ impl Price {
         let rounded = scaled.and_then(|sum| i64::try_from(sum.div_euclid(UNIT)).ok());
         rounded.map(NanoUsd).ok_or(PriceError::Overflow { tokens: usage.cache_read })
     }
+
+    /// The most that a call can cost which reads up to `input` tokens and writes up to `output`, whatever caches do.
+    ///
+    /// ```
+    /// use amp_pool_core::{keys::PriceFactor, money::NanoUsd, price::PriceBook};
+    ///
+    /// let price = PriceBook::builtin().find("anthropic", "claude-sonnet-4-5").ok_or("no price")?;
+    /// // $6 for a million tokens written to the one-hour cache, $15 for a million of output.
+    /// assert_eq!(price.worst(1_000, 100, PriceFactor::ONE)?, NanoUsd(7_500_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::Overflow`] when the sum does not fit in 64 bits of nano-dollars.
+    pub fn worst(&self, input: u64, output: u64, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
+        let steps = self.long_context.iter().filter(|step| step.from_input <= input).map(|step| &step.rates);
+        let mut all = std::iter::once(&self.rates).chain(steps).map(|rates| rates.worst(input, output));
+        let worst = all.try_fold(0, |worst, sum| sum.map(|sum| sum.max(worst)));
+        worst.and_then(|sum| scale(sum, factor)).ok_or(PriceError::Overflow { tokens: input.saturating_add(output) })
+    }
+}
+
+/// A sum in nano-dollars times a million at `factor` times its price, rounded up. `None`: it does not fit.
+fn scale(sum: i128, factor: PriceFactor) -> Option<NanoUsd> {
+    let scaled = sum.checked_mul(i128::from(factor.millionths()))?;
+    i64::try_from(divide_up(scaled)).ok().map(NanoUsd)
 }
 
 /// A million tokens, and a million parts of the factor.

@@ -22,6 +22,7 @@ pub mod auth;
 mod body;
 mod conversation;
 mod headers;
+mod held;
 mod memos;
 pub mod read;
 mod place;
@@ -32,7 +33,7 @@ mod stage;
 
 pub use body::PoolBody;
 pub use conversation::Talk;
-pub use stage::{Admitted, Arrived, Ask, Call, Known, Routed};
+pub use stage::{Admitted, Arrived, Ask, Call, Cap, Known, Routed};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

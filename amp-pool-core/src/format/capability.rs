@@ -57,6 +57,19 @@ impl Model {
     }
 }
 
+/// What the limit of output is called in Chat for `model`, which is served by `provider`. A server nobody told us of may
+/// stand before OpenAI, whose models that think refuse the old name wherever they are; others know it best.
+#[must_use]
+pub fn chat_limit_name(provider: &str, model: &str) -> &'static str {
+    let dialect = Dialect::find(provider);
+    let is_known = !dialect.provider.is_empty();
+    let is_openai = Model::find(model).is_some_and(|row| row.thinks != Thinks::Never && row.thinking.is_empty());
+    match dialect.max_tokens_field {
+        MaxTokensField::MaxTokens if is_known || !is_openai => "max_tokens",
+        MaxTokensField::MaxTokens | MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
+    }
+}
+
 impl Dialect {
     /// How the provider of this id speaks, or what is safest to guess.
     #[must_use]

@@ -37,6 +37,15 @@ struct Steps<'a> {
     long_context: Option<Vec<&'a RawValue>>,
 }
 
+/// How much the model takes and gives.
+#[derive(Deserialize)]
+struct Bounds {
+    #[serde(default)]
+    context_window: Option<u64>,
+    #[serde(default)]
+    max_output: Option<u64>,
+}
+
 #[derive(Deserialize)]
 struct Threshold {
     above_input_tokens: u64,
@@ -102,7 +111,8 @@ pub(super) fn read(row: &RawValue, version: &str) -> serde_json::Result<(Title, 
     let mut long_context = steps.iter().map(|step| read_step(step, base, &title)).collect::<Result<Vec<_>, _>>()?;
     long_context.sort_by_key(|step| step.from_input);
     let rates = base.rates().ok_or_else(incomplete)?;
-    Ok((title, Price { version: version.to_owned(), rates, long_context }))
+    let Bounds { context_window: window, max_output } = serde_json::from_str(row.get())?;
+    Ok((title, Price { version: version.to_owned(), rates, long_context, window, max_output }))
 }
 
 fn read_step(step: &RawValue, base: Cells, title: &Title) -> serde_json::Result<Step> {

@@ -218,3 +218,24 @@ proptest! {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_costs_more_than_the_worst(
+        model in proptest::sample::select(vec!["claude-sonnet-4-5", "gpt-5.5", "gpt-6-astra", "claude-haiku-4-5"]),
+        parts in proptest::array::uniform4(0..400_000_u64),
+        output in 0..200_000_u64,
+        reasoning in 0..200_000_u64,
+        more in 0..1_000_u64,
+        factor in 0..3_000_000_u32,
+    ) {
+        let provider = if model.starts_with("claude") { "anthropic" } else { "openai" };
+        let (price, factor) = (price(provider, model), PriceFactor::from_millionths(factor));
+        let [uncached_input, cache_read, cache_write_5m, cache_write_1h] = parts;
+        let reasoning = Some(reasoning);
+        let usage = Usage { uncached_input, cache_read, cache_write_5m, cache_write_1h, output, reasoning };
+
+        let worst = price.worst(usage.input() + more, output + more, factor).unwrap();
+        proptest::prop_assert!(price.cost(&usage, factor).unwrap() <= worst);
+    }
+}

@@ -1,4 +1,7 @@
 //! The door behind which every call becomes exactly one record.
+//!
+//! A caller with limits goes through its turnstiles first: a refusal there opens no record. Money is held after the record
+//! is opened, because a hold has an owner. A caller with neither waits for nothing.
 
 use std::{
     sync::{
@@ -9,10 +12,15 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tower::{Layer, Service};
 
-use super::{Admitted, Response, ResponseFuture, Routed, recorder::Recorder};
-use crate::{Error, ledger::Ledger, store::Opened, time::Clock};
+mod limits;
+mod money;
+mod worst;
+
+use super::{Admitted, Response, ResponseFuture, Routed, attempts::input, recorder::Recorder};
+use crate::{Error, caller::Allowance, ledger::Ledger, store::Opened, time::Clock};
 
 /// How long a refused client is asked to wait.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -23,13 +31,19 @@ pub struct AdmitLayer {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     draining: Arc<AtomicBool>,
+    site: Arc<ArcSwapOption<Allowance>>,
 }
 
 impl AdmitLayer {
-    /// A layer that opens records in `ledger`, until `draining` is set.
+    /// A layer that opens records in `ledger`, until `draining` is set. `site`: what all callers together may.
     #[must_use]
-    pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, draining: Arc<AtomicBool>) -> Self {
-        Self { ledger, clock, draining }
+    pub fn new(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        draining: Arc<AtomicBool>,
+        site: Arc<ArcSwapOption<Allowance>>,
+    ) -> Self {
+        Self { ledger, clock, draining, site }
     }
 }
 
@@ -50,7 +64,7 @@ pub struct Admit<S> {
 
 impl<S> Service<Routed> for Admit<S>
 where
-    S: Service<Admitted, Response = Response, Error = Error, Future = ResponseFuture>,
+    S: Service<Admitted, Response = Response, Error = Error, Future = ResponseFuture> + Clone + Send + 'static,
 {
     type Response = Response;
     type Error = Error;
@@ -61,14 +75,55 @@ where
     }
 
     fn call(&mut self, routed: Routed) -> ResponseFuture {
+        let allowances = self.door.allowances(&routed);
+        if !allowances.is_empty() {
+            let (door, inner) = (self.door.clone(), self.inner.clone());
+            return Box::pin(within(door, inner, routed, allowances));
+        }
         match self.door.open(&routed) {
-            Ok(recorder) => self.inner.call(Admitted { routed, recorder }),
+            Ok(recorder) => self.inner.call(Admitted { routed, recorder, barred: Vec::new() }),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
 }
 
+/// Lets a call in that keeps limits, and tells its client what is left of them.
+async fn within<S>(
+    door: AdmitLayer,
+    mut inner: S,
+    mut routed: Routed,
+    allowances: Vec<Arc<Allowance>>,
+) -> Result<Response, Error>
+where
+    S: Service<Admitted, Response = Response, Error = Error, Future = ResponseFuture>,
+{
+    let (format, received) = (routed.call.ask.format, routed.call.received);
+    let quote = money::quote(&routed, &allowances)?;
+    let passes = limits::enter(&allowances, input(&routed), format, received)?;
+    let mut told = limits::told(&allowances, format, received);
+    let mut recorder = door.open(&routed)?;
+    recorder.enter(passes);
+    let (recorder, barred) = match quote {
+        None => (recorder, Vec::new()),
+        Some(quote) => {
+            let paid = money::hold(&door, &mut routed, recorder, quote, &allowances).await?;
+            told.extend(paid.told);
+            (paid.recorder, paid.barred)
+        }
+    };
+    let mut response = inner.call(Admitted { routed, recorder, barred }).await?;
+    limits::tell(response.headers_mut(), &told);
+    Ok(response)
+}
+
 impl AdmitLayer {
+    /// What the call has to keep, in the order in which it is asked.
+    fn allowances(&self, routed: &Routed) -> Vec<Arc<Allowance>> {
+        let own = &routed.call.caller.allowances;
+        let site = self.site.load();
+        own.iter().chain(site.as_ref()).filter(|allowance| !allowance.is_unlimited()).cloned().collect()
+    }
+
     fn open(&self, routed: &Routed) -> Result<Recorder, Error> {
         if self.draining.load(Ordering::Acquire) {
             return Err(Error::busy("the server is shutting down").with_retry_after(COME_BACK));

@@ -27,6 +27,7 @@ use super::{
     Admitted, Ask, Limits, PoolBody, Response, ResponseFuture, Routed, ambient,
     body::{Again, Beside, Drain, Drains, Mended, Metered, Parts, Pass, Rewrite, Shape, poll_data},
     conversation, headers,
+    held::Held,
     memos::Memos,
     place::Place,
     recorder::Recorder,
@@ -104,8 +105,8 @@ enum Step {
 }
 
 impl Means {
-    async fn run(&self, Admitted { routed, mut recorder }: Admitted) -> Result<Response, Error> {
-        let mut tried = Vec::new();
+    async fn run(&self, Admitted { routed, mut recorder, barred }: Admitted) -> Result<Response, Error> {
+        let mut tried = barred;
         let mut last: Option<Failure> = None;
         let mut refused: Option<Error> = None;
         loop {
@@ -128,6 +129,12 @@ impl Means {
                 Some(_) => {}
             }
             tried.push(at);
+            // What failed tries did cost comes on top of what this one may.
+            if last.is_some()
+                && let Err(error) = recorder.cover().await
+            {
+                return Err(Box::pin(self.reject(&routed, recorder, error)).await);
+            }
             match self.attempt(&routed, seat, recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
@@ -265,7 +272,7 @@ impl Means {
 }
 
 /// About how many tokens a call sends.
-fn input(routed: &Routed) -> u64 {
+pub(super) fn input(routed: &Routed) -> u64 {
     routed.call.body.len() as u64 / BYTES_PER_TOKEN
 }
 
@@ -307,12 +314,18 @@ impl Means {
         recorder.verdict(Verdict::Answer.as_str(), Some(status.as_u16()), None);
         recorder.serving();
         recorder.status(status.as_u16());
+        let is_mended = matches!(way, Way::Mended);
         match way {
-            Way::Native => self.serve_native(routed, recorder, come, false).await,
-            Way::Mended => self.serve_native(routed, recorder, come, true).await,
+            Way::Native | Way::Mended => match &routed.call.ask.cap {
+                None => self.serve_native(routed, recorder, come, is_mended).await,
+                Some(cap) => {
+                    recorder.lost(Side::Request, &cap.told);
+                    tell_losses(self.serve_native(routed, recorder, come, is_mended).await, &cap.told)
+                }
+            },
             Way::Translated(back, losses) => {
                 recorder.lost(Side::Request, &losses);
-                let again = again.and_then(|sent| self.resend(routed, sent));
+                let again = again.and_then(|sent| self.resend(routed, sent, recorder.held()));
                 if routed.call.ask.stream {
                     return tell_losses(self.serve_translated(routed, *back, recorder, come, again), &losses);
                 }
@@ -422,15 +435,21 @@ impl Means {
     }
 
     /// Sends a request again with more of its turn, when that has paused.
-    fn resend(&self, routed: &Routed, sent: Outgoing) -> Option<Box<Again>> {
+    fn resend(&self, routed: &Routed, sent: Outgoing, held: Option<Arc<Held>>) -> Option<Box<Again>> {
         let pausing = Pausing::new(&sent.request.body().clone().into_bytes())?;
         let (transport, patience) = (self.transport.clone(), self.patience(routed));
         let input = routed.call.body.len() as u64 / BYTES_PER_TOKEN;
         let send = move |body: Vec<u8>| {
             let mut outgoing = sent.clone();
             *outgoing.request.body_mut() = Chain::from(Bytes::from(body));
-            let answer = tokio::time::timeout(patience, transport.send(outgoing));
-            Box::pin(async move { next_pass(answer.await, input) }) as BoxFuture<'static, _>
+            let (transport, held) = (transport.clone(), held.clone());
+            Box::pin(async move {
+                // To its upstream, and so to budgets, it is a call of its own.
+                if let Some(held) = held {
+                    held.hold_again().await?;
+                }
+                next_pass(tokio::time::timeout(patience, transport.send(outgoing)).await, input)
+            }) as BoxFuture<'static, _>
         };
         Some(Box::new(Again::new(pausing, send)))
     }

@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 use super::{Arrived, Known, Response, ResponseFuture};
 use crate::{
     Error,
-    caller::{Caller, ClientToken, TokenDigest, shown_token},
+    caller::{Allowance, Caller, ClientToken, TokenDigest, shown_token},
     time::Timestamp,
 };
 
@@ -30,9 +30,12 @@ pub trait Callers: Send + Sync + 'static {
 pub struct Tokens(ArcSwap<HashMap<TokenDigest, (ClientToken, Arc<Caller>)>>);
 
 impl Tokens {
-    /// Replaces all tokens. In force for the next call.
-    pub fn replace(&self, tokens: impl IntoIterator<Item = ClientToken>) {
-        let by_digest = |token: ClientToken| (token.digest, (token.clone(), Arc::new(token.caller())));
+    /// Replaces all tokens, and what each of them may. In force for the next call.
+    pub fn replace(&self, tokens: impl IntoIterator<Item = (ClientToken, Vec<Arc<Allowance>>)>) {
+        let by_digest = |(token, allowances): (ClientToken, _)| {
+            let caller = Arc::new(token.caller(allowances));
+            (token.digest, (token, caller))
+        };
         self.0.store(Arc::new(tokens.into_iter().map(by_digest).collect()));
     }
 }
@@ -91,6 +94,10 @@ where
 
     fn call(&mut self, arrived: Arrived<B>) -> ResponseFuture {
         match self.callers.identify(arrived.request.headers(), arrived.received) {
+            Ok(caller) if !caller.may_call_from(arrived.peer) => {
+                let elsewhere = Error::forbidden("this client token may not be used from this address");
+                Box::pin(std::future::ready(Err(elsewhere)))
+            }
             Ok(caller) => self.inner.call(Known { caller, arrived }),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }

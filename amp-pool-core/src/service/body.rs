@@ -131,6 +131,8 @@ pub(super) struct Beside {
 pub(super) struct Metered {
     parts: Parts,
     recorder: Option<Recorder>,
+    /// The call's places behind turnstiles, when its record is written.
+    passes: Vec<crate::caller::Pass>,
     /// May go to the client.
     free: VecDeque<Bytes>,
     /// May go when the record is durable.
@@ -178,6 +180,7 @@ impl Metered {
         let mut metered = Box::new(Self {
             parts,
             recorder: Some(recorder),
+            passes: Vec::new(),
             free: VecDeque::new(),
             held: VecDeque::new(),
             phase: Phase::Flowing,
@@ -443,6 +446,7 @@ impl Metered {
         }
         self.timer = None;
         self.last_byte = ambient::now();
+        self.passes = recorder.leave();
         self.phase = match recorder.finish(outcome) {
             Some(durable) => Phase::Settling(durable, after),
             None => Phase::Over,

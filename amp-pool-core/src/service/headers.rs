@@ -62,6 +62,14 @@ pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// Takes out what an upstream said of the limits of its key.
+pub(super) fn without_limits(headers: &mut HeaderMap) {
+    let is_one = |name: &&HeaderName| FAMILIES_TO_CLIENT.iter().any(|family| name.as_str().starts_with(family));
+    for name in headers.keys().filter(is_one).cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+}
+
 fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
     for (name, value) in from {
         if passes(name.as_str()) {

@@ -47,6 +47,11 @@ impl Place {
         self.model.as_ref().unwrap_or(&self.whole)
     }
 
+    /// About how many tokens the call sends.
+    pub(super) fn input(&self) -> u64 {
+        self.input
+    }
+
     /// What the call took, tokens read and written.
     pub(super) fn used(&mut self, read: u64, written: u64) {
         self.used = Some((read, written));

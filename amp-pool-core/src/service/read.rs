@@ -74,7 +74,7 @@ where
     B::Error: Into<BoxError>,
 {
     let Known { caller, arrived } = known;
-    let Arrived { id, received, started, endpoint, format, request } = arrived;
+    let Arrived { id, received, started, endpoint, format, request, .. } = arrived;
     let (head, body) = request.into_parts();
     let encoding = Encoding::of(&head.headers)?;
     let body = encoding.decode(collect(body, limits).await?, limits)?;
@@ -223,5 +223,6 @@ fn nothing_known(Heading { endpoint, format, .. }: Heading<'_>) -> Ask {
         max_output: None,
         ask_for_usage: None,
         talk: None,
+        cap: None,
     }
 }

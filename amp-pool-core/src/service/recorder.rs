@@ -7,8 +7,10 @@ use std::{sync::Arc, time::Instant};
 
 use http::HeaderMap;
 
-use super::{ambient, place::Place};
+use super::{ambient, held::Held, place::Place, render};
 use crate::{
+    Error,
+    caller::Pass,
     classify::{Verdict, scrub},
     format::{Endpoint, Format, Losses},
     id::AttemptId,
@@ -21,6 +23,9 @@ use crate::{
     usage::{Usage, UsageSource},
 };
 
+/// The verdict on an attempt that nobody has judged yet.
+const UNFINISHED: &str = "unfinished";
+
 /// The status in the books of a call whose client was gone before there was one.
 const CLIENT_GONE: u16 = 499;
 
@@ -29,6 +34,9 @@ pub(crate) struct Recorder {
     open: Option<Open>,
     started: Instant,
     running: Option<Running>,
+    /// The call's places behind turnstiles.
+    passes: Vec<Pass>,
+    held: Option<Arc<Held>>,
     prices: Arc<PriceBook>,
     clock: Arc<dyn Clock>,
 }
@@ -57,7 +65,53 @@ impl Recorder {
     ) -> Result<Self, Busy> {
         let slot = ledger.open(opened.clone())?;
         let open = Some(Open { slot, record: Box::new(blank(opened)) });
-        Ok(Self { open, started, running: None, prices, clock })
+        Ok(Self { open, started, running: None, passes: Vec::new(), held: None, prices, clock })
+    }
+
+    /// The call stands behind turnstiles until it has ended.
+    pub(super) fn enter(&mut self, passes: Vec<Pass>) {
+        self.passes = passes;
+    }
+
+    /// Its places behind turnstiles, for whoever lasts longer than the record. They are told what was used.
+    pub(super) fn leave(&mut self) -> Vec<Pass> {
+        let used = self.open.as_ref().map(|open| open.record.usage().total()).filter(|used| *used > 0);
+        let mut passes = std::mem::take(&mut self.passes);
+        if let Some(used) = used {
+            passes.iter_mut().for_each(|pass| pass.used(used, ambient::now()));
+        }
+        passes
+    }
+
+    /// Money is held for the call from here on, by `held`.
+    pub(super) fn hold_by(&mut self, held: Arc<Held>) {
+        self.change(|record| record.booking.holds = true);
+        self.held = Some(held);
+    }
+
+    /// How more is held.
+    pub(super) fn held(&self) -> Option<Arc<Held>> {
+        self.held.clone()
+    }
+
+    /// Holds what the attempts that have ended did cost, so that another may cost as much as the first.
+    pub(super) async fn cover(&self) -> Result<(), Error> {
+        match &self.held {
+            Some(held) => held.cover(self.charged()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the attempts that have ended did cost budgets.
+    fn charged(&self) -> NanoUsd {
+        let attempts = self.open.as_ref().map_or(&[][..], |open| &open.record.attempts);
+        self.held.as_ref().map_or(NanoUsd::ZERO, |held| held.charge(attempts))
+    }
+
+    /// The call was refused before it was sent.
+    pub(super) fn refused(&mut self, error: &Error, format: Format) {
+        self.status(render::status(error, format).as_u16());
+        self.error(error.name(), &error.to_string());
     }
 
     /// A key is about to be tried.
@@ -71,7 +125,7 @@ impl Recorder {
             upstream_format: format,
             upstream_model: model.to_owned(),
             served: false,
-            verdict: "unfinished",
+            verdict: UNFINISHED,
             http_status: None,
             error_message: None,
             create_time,
@@ -171,6 +225,25 @@ impl Recorder {
         }
     }
 
+    /// A request that was sent is most likely read and paid for, also when nobody waits for its answer.
+    fn assume_read(&mut self) {
+        let is_counted = |opened: &Opened| {
+            [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses]
+                .iter()
+                .any(|e| e.as_str() == opened.endpoint)
+        };
+        if !self.open.as_ref().is_some_and(|open| is_counted(&open.record.opened)) {
+            return;
+        }
+        if let Some((running, attempt)) = self.attempt()
+            && attempt.verdict == UNFINISHED
+            && attempt.usage_source == UsageSource::None
+        {
+            attempt.usage.uncached_input = running.place.input();
+            attempt.usage_source = UsageSource::Estimated;
+        }
+    }
+
     /// What went wrong with the call as a whole.
     pub(super) fn error(&mut self, kind: &str, message: &str) {
         self.change(|record| {
@@ -204,7 +277,10 @@ impl Recorder {
 
     fn close(&mut self, outcome: Outcome) -> Option<Open> {
         self.end_attempt();
+        drop(self.leave());
+        let charged = self.charged();
         let mut open = self.open.take()?;
+        open.record.booking.charged = charged;
         open.record.outcome = outcome;
         open.record.latency_ms = millis_since(self.started);
         Some(open)
@@ -227,6 +303,7 @@ impl Drop for Recorder {
             Outcome::Failed
         } else {
             self.error("client_gone", "the client went away before its answer was complete");
+            self.assume_read();
             Outcome::HungUp
         };
         if let Some(Open { slot, record }) = self.close(outcome) {

@@ -109,7 +109,13 @@ fn answer(error: &Error, format: Format, id: CallId) -> Response {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers::set(response.headers_mut(), "retry-after", &seconds.max(1).to_string());
     }
-    if error.fault() != Fault::Caller {
+    for (name, value) in error.headers() {
+        headers::set(response.headers_mut(), name, value);
+    }
+    if error.is_budget() {
+        // Money does not come back in the seconds that an SDK would wait.
+        headers::set(response.headers_mut(), "x-should-retry", "false");
+    } else if error.fault() != Fault::Caller {
         // We have tried what there is; the SDKs' own retries would only multiply the load.
         headers::set(response.headers_mut(), "x-should-retry", if error.is_busy() { "true" } else { "false" });
     }
@@ -129,7 +135,8 @@ pub(super) fn status(error: &Error, format: Format) -> StatusCode {
         e if e.is_too_large() => StatusCode::PAYLOAD_TOO_LARGE,
         e if e.is_not_found() || e.is_unknown_model() => StatusCode::NOT_FOUND,
         e if e.is_format_mismatch() => StatusCode::NOT_IMPLEMENTED,
-        e if e.is_rate_limited() || e.is_budget() => StatusCode::TOO_MANY_REQUESTS,
+        e if e.is_budget() => out_of_money(format),
+        e if e.is_rate_limited() || e.is_over_limit() => StatusCode::TOO_MANY_REQUESTS,
         e if e.is_overloaded() => overloaded(format),
         e if e.is_upstream() => StatusCode::BAD_GATEWAY,
         e if e.is_slow_body() => StatusCode::REQUEST_TIMEOUT,
@@ -137,6 +144,11 @@ pub(super) fn status(error: &Error, format: Format) -> StatusCode {
         e if e.is_no_key() || e.is_busy() => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// Anthropic's error for a bill is 402, OpenAI's for a spent quota a 429 with a code of its own.
+fn out_of_money(format: Format) -> StatusCode {
+    if format == Format::Messages { StatusCode::PAYMENT_REQUIRED } else { StatusCode::TOO_MANY_REQUESTS }
 }
 
 fn overloaded(format: Format) -> StatusCode {

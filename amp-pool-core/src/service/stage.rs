@@ -1,14 +1,14 @@
 //! What a call is between two layers.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
 
 use super::{Talk, ambient, recorder::Recorder};
 use crate::{
-    caller::Caller,
-    format::{Endpoint, Format, Splice},
+    caller::{Caller, Peer},
+    format::{Endpoint, Format, Losses, Reach, Splice},
     id::CallId,
     route::{Catalog, Plan},
     time::{Clock, Timestamp},
@@ -22,6 +22,8 @@ pub struct Arrived<B> {
     pub received: Timestamp,
     /// When it came, on the monotonic clock.
     pub started: Instant,
+    /// Where it came from, if its host says.
+    pub peer: Option<IpAddr>,
     /// What its path asks for.
     pub endpoint: Endpoint,
     /// The format its caller understands, errors included.
@@ -38,7 +40,8 @@ impl<B> Arrived<B> {
         let endpoint = Endpoint::of(request.method(), request.uri().path());
         let format = endpoint.format().unwrap_or_else(|| by_headers(request.headers()));
         let id = CallId::new(received, &ambient::random());
-        Self { id, received, started: ambient::now(), endpoint, format, request }
+        let peer = request.extensions().get().map(|Peer(address)| *address);
+        Self { id, received, started: ambient::now(), peer, endpoint, format, request }
     }
 }
 
@@ -92,6 +95,19 @@ pub struct Ask {
     pub ask_for_usage: Option<Splice>,
     /// The conversation it belongs to, if it does.
     pub talk: Option<Talk>,
+    /// The most that is to be written, where a budget says less than the client.
+    pub cap: Option<Box<Cap>>,
+}
+
+/// A limit of output that is put into a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cap {
+    /// The most tokens to be written.
+    pub tokens: u64,
+    /// Where it goes.
+    pub reach: Reach,
+    /// How the client is told.
+    pub told: Losses,
 }
 
 impl Ask {
@@ -117,4 +133,6 @@ pub struct Admitted {
     /// The call.
     pub routed: Routed,
     pub(crate) recorder: Recorder,
+    /// Places in the plan of keys that it may not be sent to.
+    pub(crate) barred: Vec<usize>,
 }

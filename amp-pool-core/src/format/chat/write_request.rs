@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::format::{
     Field, Losses, Reject,
     canonical::{Json, Member, Request, ServiceTier, Structured},
-    capability::{Dialect, MaxTokensField, Thinks},
+    capability::{Dialect, chat_limit_name},
     transcode::{Translation, WayBack, openai, schema},
 };
 
@@ -88,23 +88,11 @@ impl Writer<'_> {
         tools::write(self)
     }
 
-    /// What the limit of output is called. A server nobody told us of may stand before OpenAI, whose models that think refuse
-    /// the old name wherever they are; others know it best.
-    fn limit_name(&self) -> &'static str {
-        let is_known = !self.dialect().provider.is_empty();
-        let is_openai =
-            self.translation.model_row().is_some_and(|row| row.thinks != Thinks::Never && row.thinking.is_empty());
-        match self.dialect().max_tokens_field {
-            MaxTokensField::MaxTokens if is_known || !is_openai => "max_tokens",
-            MaxTokensField::MaxTokens | MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
-        }
-    }
-
     fn limits(&mut self) -> Result<(), Reject> {
         if self.request.max_output == Some(0) {
             return Err(self.losses.reject(Field::MaxOutput, "nothing to write: only Messages can be asked for that"));
         }
-        let name = self.limit_name();
+        let name = chat_limit_name(&self.dialect().provider, &self.translation.model);
         self.body.add_some(name, self.request.max_output.as_ref());
         let sampling = openai::sampling(self.request, self.translation, self.losses)?;
         self.body.add_some("temperature", sampling.temperature.as_ref());

@@ -9,12 +9,14 @@ use super::Means;
 use crate::{
     Error,
     format::{
-        Aids, Chain, Endpoint, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack, canonical::Issuer,
-        capability::Dialect, countable, splice,
+        Aids, Chain, Endpoint, Format, Losses, Policy, SealKey, Sent, Splice, Translation, WayBack,
+        canonical::Issuer,
+        capability::{Dialect, chat_limit_name},
+        countable, splice,
     },
     keys::{LiveKey, Manner},
     route::Seat,
-    service::{Routed, headers, routing::rejected},
+    service::{Ask, Cap, Routed, headers, routing::rejected},
     transport::Outgoing,
 };
 
@@ -58,8 +60,11 @@ impl Means {
         let memory = self.memos.of(&tenant);
         let aids = Aids { always_stream: true, memory: Some(&memory) };
         let translation = self.translation(routed, seat, format, &tenant);
-        let sent = translation.request_by(aids, &routed.call.body).map_err(|reject| rejected(&reject))?;
-        let Sent { body, path, losses, back } = sent;
+        let sent = translation.request_by(aids, &capped(routed)).map_err(|reject| rejected(&reject))?;
+        let Sent { body, path, mut losses, back } = sent;
+        if let Some(cap) = &ask.cap {
+            losses.join(&cap.told);
+        }
         let outgoing = outgoing(routed, &seat.key, format, path, Chain::from(bytes::Bytes::from(body)))?;
         Ok(Prepared { outgoing, way: Way::Translated(Box::new(back), losses) })
     }
@@ -133,7 +138,8 @@ fn destination(manner: &Manner, path: &str) -> Result<Uri, Error> {
     url.ok_or_else(|| Error::bad_request("", "the path does not make a URL at the upstream"))
 }
 
-/// The changes to the body: the model where an alias maps it, and usage where a Chat stream did not ask for it.
+/// The changes to the body: the model where an alias maps it, usage where a Chat stream did not ask for it, and less output
+/// where a budget wants that.
 fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
     let ask = &routed.call.ask;
     let mut edits = Vec::new();
@@ -145,5 +151,24 @@ fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
     if seat.key.provider.include_usage_ok {
         edits.extend(ask.ask_for_usage.clone());
     }
+    if let Some(Cap { tokens, reach, .. }) = ask.cap.as_deref() {
+        edits.extend(reach.cap(*tokens, limit_name(ask.format, &seat.key.provider.id, seat.model(&ask.model))));
+    }
     edits
+}
+
+/// The body to be translated.
+fn capped(routed: &Routed) -> bytes::Bytes {
+    let Ask { cap, format, .. } = &routed.call.ask;
+    let edits = cap.as_ref().map(|cap| cap.reach.cap(cap.tokens, limit_name(*format, "openai", "")));
+    edits.map_or_else(|| routed.call.body.clone(), |edits| splice(&routed.call.body, edits).into_bytes())
+}
+
+/// What the limit of output is called.
+fn limit_name(format: Format, provider: &str, model: &str) -> &'static str {
+    match format {
+        Format::Chat => chat_limit_name(provider, model),
+        Format::Messages => "max_tokens",
+        Format::Responses => "max_output_tokens",
+    }
 }
