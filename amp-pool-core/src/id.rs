@@ -34,6 +34,10 @@ row_id! {
     GroupId;
     /// The row of a route in `routes`.
     RouteId;
+    /// The row of a user in `users`.
+    UserId;
+    /// The row of a line in `audit_log`.
+    AuditId;
 }
 
 macro_rules! event_id {

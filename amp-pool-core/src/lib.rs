@@ -7,7 +7,7 @@
 //! # Floors
 //!
 //! A module names only modules declared above it; `tests/floors.rs` holds every `use crate::` to that. Everything down
-//! to [`caller`] is pure: no I/O, no clock, no tokio, and builds for `wasm32-unknown-unknown` with
+//! to [`user`] is pure: no I/O, no clock, no tokio, and builds for `wasm32-unknown-unknown` with
 //! `default-features = false`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -33,6 +33,7 @@ pub mod keys;
 pub mod price;
 pub mod route;
 pub mod caller;
+pub mod user;
 
 // State.
 #[cfg(feature = "pool")]

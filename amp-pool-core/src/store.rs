@@ -3,7 +3,8 @@
 //! [`ConfigStore`] keeps what operators write and is read whole, once, at each change. [`RecordStore`] keeps the books:
 //! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
 //! neither: it reads a snapshot and hands its record to the ledger. [`BudgetStore`] tells what is spent and held, which
-//! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances.
+//! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
+//! [`UserStore`] who may run the pool, and [`AuditStore`] what they did.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -34,12 +35,14 @@ mod rollup;
 mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod users;
 #[cfg(feature = "sqlite")]
 pub mod vault;
 
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 pub use histogram::Histogram;
+pub use users::{AuditStore, UserStore};
 
 /// A future as the store's traits return it.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -144,9 +147,9 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore {}
+pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore + UserStore + AuditStore {}
 
-impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore> Store for T {}
+impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + UserStore + AuditStore> Store for T {}
 
 /// One thing the ledger writes.
 #[derive(Debug, Clone)]
@@ -584,6 +587,8 @@ pub enum StoreError {
         /// What is there already.
         what: String,
     },
+    /// It would leave nobody who may do everything.
+    LastAdmin,
     /// What was to be stored can not be.
     Invalid(String),
     /// What is stored can not be understood. Nothing was changed.
@@ -609,6 +614,7 @@ impl fmt::Display for StoreError {
             Self::Unavailable(cause) => write!(f, "the store is not available: {cause}"),
             Self::NotFound => f.write_str("there is no such row"),
             Self::Conflict { what } => write!(f, "{what} is there already"),
+            Self::LastAdmin => f.write_str("the last admin has to stay an admin who can sign in"),
             Self::Invalid(why) => f.write_str(why),
             Self::Corrupt(cause) => write!(f, "what is stored cannot be understood: {cause}"),
             Self::Newer { found, known } => {

@@ -2,6 +2,8 @@
 //!
 //! Who may come in has been decided before any of this runs.
 
+pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod balances;
 pub(crate) mod config;
 pub(crate) mod keys;
@@ -10,32 +12,14 @@ pub(crate) mod requests;
 pub(crate) mod routes;
 pub(crate) mod statistics;
 pub(crate) mod tokens;
+pub(crate) mod users;
 
 mod input;
 mod problem;
 
-use http::{HeaderMap, header::AUTHORIZATION};
 use serde::Serialize;
 
-use amp_pool_core::{caller::TokenDigest, secret::Secret};
-
 pub(crate) use problem::Problem;
-
-/// What opens the admin API.
-pub(crate) struct AdminToken(TokenDigest);
-
-impl AdminToken {
-    pub(crate) fn new(token: &Secret) -> Self {
-        Self(TokenDigest::of(token.expose()))
-    }
-
-    /// Whether a request shows the token. Digests are compared, so the time it takes says nothing about the token.
-    pub(crate) fn opens_for(&self, headers: &HeaderMap) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some((scheme, token)) = shown.and_then(|value| value.split_once(' ')) else { return false };
-        scheme.eq_ignore_ascii_case("bearer") && TokenDigest::of(token.trim()) == self.0
-    }
-}
 
 /// A page of a list.
 #[derive(Serialize)]

@@ -5,102 +5,146 @@
 
 mod area;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::IpAddr, sync::Arc};
 
-use amp_pool_core::{caller::shown_token, handle::Handle, pool::Pool};
+use amp_pool_core::{
+    caller::shown_token,
+    format::{self, Endpoint, Format},
+    handle::Handle,
+    pool::Pool,
+    user::Role,
+};
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Request as PageRequest, State},
+    extract::{FromRef, Request as PageRequest, State},
     handler::Handler,
+    middleware,
     response::{IntoResponse, Response as PageResponse},
     routing::{self, MethodRouter},
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Serialize;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::{
-    admin::{self, AdminToken, Problem, balances, config, keys, providers, requests, statistics, tokens},
+    access::{self, Gate, Guard, Peer},
+    admin::{self, Problem, audit, auth, balances, config, keys, providers, requests, statistics, tokens, users},
     front::FrontBody,
     ui,
 };
 use area::Area;
 
-/// Who may call a route.
+/// Who may call a route. Each of the last three may call what those before may.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Access {
     /// Anybody.
     Open,
     /// Who shows a client token.
     Client,
-    /// Who shows the admin token.
+    /// Any user.
+    Viewer,
+    /// Who runs the pool.
+    Operator,
+    /// An admin, or who shows the admin token.
     Admin,
+}
+
+impl Access {
+    /// The role it takes, of those who come by the admin API.
+    fn role(self) -> Option<Role> {
+        match self {
+            Self::Open | Self::Client => None,
+            Self::Viewer => Some(Role::Viewer),
+            Self::Operator => Some(Role::Operator),
+            Self::Admin => Some(Role::Admin),
+        }
+    }
 }
 
 struct Route {
     access: Access,
     method: &'static str,
     path: &'static str,
-    page: Option<MethodRouter<Handle>>,
+    page: Option<MethodRouter<Shared>>,
+}
+
+/// What handlers can ask for.
+#[derive(Clone, FromRef)]
+struct Shared {
+    handle: Handle,
+    gate: Arc<Gate>,
 }
 
 #[rustfmt::skip]
 fn routes() -> Vec<Route> {
-    use Access::{Admin, Open};
+    use Access::{Admin, Open, Operator, Viewer};
     vec![
-        get   (Open,  "/health",                     health),
-        get   (Open,  "/ready",                      ready),
-        get   (Open,  "/",                           page),
+        get   (Open,     "/health",                             health),
+        get   (Open,     "/ready",                              ready),
+        get   (Open,     "/",                                   page),
 
         pool  ("/v1/{*path}"),
         pool  ("/api/provider/{*path}"),
 
-        get   (Admin, "/api/keys",                   keys::list),
-        post  (Admin, "/api/keys",                   keys::add),
-        get   (Admin, "/api/keys/{id}",              keys::show),
-        put   (Admin, "/api/keys/{id}",              keys::change),
-        delete(Admin, "/api/keys/{id}",              keys::remove),
-        post  (Admin, "/api/keys/{id}/reset",        keys::reset),
-        get   (Admin, "/api/keys/{id}/health",       keys::health),
-        get   (Admin, "/api/keys/{id}/balance",      balances::show),
-        put   (Admin, "/api/keys/{id}/balance",      balances::say),
-        post  (Admin, "/api/keys/{id}/balance/refresh", balances::refresh),
-        get   (Admin, "/api/keys/{id}/balance/history", balances::history),
+        get   (Open,     "/api/auth/state",                     auth::state),
+        post  (Open,     "/api/auth/setup",                     auth::setup),
+        post  (Open,     "/api/auth/login",                     auth::login),
+        post  (Viewer,   "/api/auth/logout",                    auth::logout),
+        post  (Viewer,   "/api/auth/password",                  auth::password),
+        get   (Viewer,   "/api/auth/me",                        auth::me),
 
-        get   (Admin, "/api/tokens",                 tokens::list),
-        post  (Admin, "/api/tokens",                 tokens::add),
-        get   (Admin, "/api/tokens/{id}",            tokens::show),
-        put   (Admin, "/api/tokens/{id}",            tokens::change),
-        delete(Admin, "/api/tokens/{id}",            tokens::remove),
-        post  (Admin, "/api/tokens/{id}/rotate",     tokens::rotate),
+        get   (Admin,    "/api/users",                          users::list),
+        post  (Admin,    "/api/users",                          users::add),
+        put   (Admin,    "/api/users/{id}",                     users::change),
+        delete(Admin,    "/api/users/{id}",                     users::remove),
+        get   (Admin,    "/api/audit",                          audit::list),
 
-        get   (Admin, "/api/routes",                 admin::routes::list),
-        post  (Admin, "/api/routes",                 admin::routes::add),
-        put   (Admin, "/api/routes/{id}",            admin::routes::change),
-        delete(Admin, "/api/routes/{id}",            admin::routes::remove),
+        get   (Viewer,   "/api/keys",                           keys::list),
+        post  (Operator, "/api/keys",                           keys::add),
+        get   (Viewer,   "/api/keys/{id}",                      keys::show),
+        put   (Operator, "/api/keys/{id}",                      keys::change),
+        delete(Operator, "/api/keys/{id}",                      keys::remove),
+        post  (Operator, "/api/keys/{id}/reset",                keys::reset),
+        get   (Viewer,   "/api/keys/{id}/health",               keys::health),
+        get   (Viewer,   "/api/keys/{id}/balance",              balances::show),
+        put   (Operator, "/api/keys/{id}/balance",              balances::say),
+        post  (Operator, "/api/keys/{id}/balance/refresh",      balances::refresh),
+        get   (Viewer,   "/api/keys/{id}/balance/history",      balances::history),
 
-        get   (Admin, "/api/providers",              providers::list),
+        get   (Viewer,   "/api/tokens",                         tokens::list),
+        post  (Operator, "/api/tokens",                         tokens::add),
+        get   (Viewer,   "/api/tokens/{id}",                    tokens::show),
+        put   (Operator, "/api/tokens/{id}",                    tokens::change),
+        delete(Operator, "/api/tokens/{id}",                    tokens::remove),
+        post  (Operator, "/api/tokens/{id}/rotate",             tokens::rotate),
 
-        get   (Admin, "/api/requests",               requests::list),
-        get   (Admin, "/api/requests/{id}",          requests::show),
+        get   (Viewer,   "/api/routes",                         admin::routes::list),
+        post  (Operator, "/api/routes",                         admin::routes::add),
+        put   (Operator, "/api/routes/{id}",                    admin::routes::change),
+        delete(Operator, "/api/routes/{id}",                    admin::routes::remove),
 
-        get   (Admin, "/api/statistics/overview",    statistics::overview),
-        get   (Admin, "/api/statistics/keys",        statistics::keys),
-        get   (Admin, "/api/statistics/models",      statistics::models),
-        get   (Admin, "/api/statistics/providers",   statistics::providers),
-        get   (Admin, "/api/statistics/tokens",      statistics::tokens),
-        get   (Admin, "/api/statistics/timeline",    statistics::timeline),
+        get   (Viewer,   "/api/providers",                      providers::list),
 
-        get   (Admin, "/api/config",                 config::list),
-        put   (Admin, "/api/config/{key}",           config::put),
+        get   (Viewer,   "/api/requests",                       requests::list),
+        get   (Viewer,   "/api/requests/{id}",                  requests::show),
+
+        get   (Viewer,   "/api/statistics/overview",            statistics::overview),
+        get   (Viewer,   "/api/statistics/keys",                statistics::keys),
+        get   (Viewer,   "/api/statistics/models",              statistics::models),
+        get   (Viewer,   "/api/statistics/providers",           statistics::providers),
+        get   (Viewer,   "/api/statistics/tokens",              statistics::tokens),
+        get   (Viewer,   "/api/statistics/timeline",            statistics::timeline),
+
+        get   (Viewer,   "/api/config",                         config::list),
+        put   (Admin,    "/api/config/{key}",                   config::put),
     ]
 }
 
 macro_rules! methods {
     ($($method:ident $name:literal;)*) => {$(
-        fn $method<H: Handler<T, Handle>, T: 'static>(access: Access, path: &'static str, handler: H) -> Route {
+        fn $method<H: Handler<T, Shared>, T: 'static>(access: Access, path: &'static str, handler: H) -> Route {
             Route { access, method: $name, path, page: Some(routing::$method(handler)) }
         }
     )*};
@@ -124,7 +168,7 @@ pub fn list_routes() -> String {
     for Route { access, method, path, .. } in routes() {
         let access = format!("{access:?}").to_lowercase();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{access:<7} {method:<7} {path}");
+        let _ = writeln!(text, "{access:<8} {method:<7} {path}");
     }
     text
 }
@@ -132,44 +176,86 @@ pub fn list_routes() -> String {
 /// Answers requests.
 pub(crate) struct App {
     pool: Pool,
-    token: AdminToken,
+    gate: Arc<Gate>,
     open: Router,
     admin: Router,
+    /// The ways to come in.
+    doors: Vec<&'static str>,
 }
 
 impl App {
-    pub(crate) fn new(pool: Pool, token: AdminToken) -> Self {
-        let handle = pool.handle();
-        let open = router(Access::Open).fallback(page).with_state(handle.clone());
-        let admin = router(Access::Admin).fallback(unknown_path).with_state(handle);
-        Self { pool, token, open, admin }
+    pub(crate) fn new(pool: Pool, gate: Gate) -> Self {
+        let gate = Arc::new(gate);
+        let shared = Shared { handle: pool.handle(), gate: gate.clone() };
+        let open = open_router().fallback(page).with_state(shared.clone());
+        let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
+        let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
+        Self { pool, gate, open, admin, doors: doors.collect() }
     }
 
-    /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<FrontBody> {
+    /// Answers one request, which came from `peer`.
+    pub(crate) async fn answer(&self, mut request: Request<Incoming>, peer: IpAddr) -> Response<FrontBody> {
         match Area::of(request.uri().path()) {
             // Neither has a use here: one echoes headers back, the other asks for a tunnel.
             _ if matches!(*request.method(), Method::TRACE | Method::CONNECT) => {
                 api_answer(wrong_method().await.into_response())
+            }
+            Area::Gateway | Area::AmpLayout if !self.gate.is_set_up() => {
+                not_set_up(&request).into_response().map(FrontBody::page)
             }
             Area::Gateway => {
                 let Ok(answer) = self.pool.clone().call(request).await;
                 answer.map(FrontBody::pool)
             }
             Area::AmpLayout => amp_layout(&request).into_response().map(FrontBody::page),
-            // The one lock of the admin API: behind it are all of its routes, and the answer for unknown ones.
-            Area::Admin if !self.token.opens_for(request.headers()) => {
-                api_answer(Problem::unauthorized().into_response())
+            Area::Admin => {
+                request.extensions_mut().insert(Peer(peer));
+                api_answer(self.admin(request, peer).await)
             }
-            Area::Admin => api_answer(ask(&self.admin, request).await),
             Area::Open => ask(&self.open, request).await.map(FrontBody::page),
+        }
+    }
+
+    /// The one lock of the admin API: behind it are all of its routes, and the answer for unknown ones. Only the ways to
+    /// come in are before it.
+    async fn admin(&self, mut request: Request<Incoming>, peer: IpAddr) -> PageResponse {
+        if let Err(problem) = access::check_origin(request.method(), request.headers()) {
+            return problem.into_response();
+        }
+        if self.doors.contains(&request.uri().path()) {
+            return ask(&self.open, request).await;
+        }
+        match self.gate.identify(request.method(), request.headers(), peer).await {
+            Ok(Some(who)) => {
+                request.extensions_mut().insert(who);
+                ask(&self.admin, request).await
+            }
+            Ok(None) => Problem::unauthorized().into_response(),
+            Err(problem) => problem.into_response(),
         }
     }
 }
 
-fn router(access: Access) -> Router<Handle> {
-    let ours = routes().into_iter().filter(|route| route.access == access);
+fn open_router() -> Router<Shared> {
+    let ours = routes().into_iter().filter(|route| route.access == Access::Open);
     let pages = ours.filter_map(|route| Some((route.path, route.page?)));
+    pages.fold(Router::new(), |router, (path, page)| router.route(path, page)).method_not_allowed_fallback(wrong_method)
+}
+
+/// Everything that takes a role, each behind its guard.
+fn admin_router(gate: &Arc<Gate>) -> Router<Shared> {
+    let guarded = |Route { access, method, path, page }: Route| {
+        let guard = Guard {
+            gate: gate.clone(),
+            least: access.role()?,
+            action: format!("{method} {path}"),
+            object_at: path.split('/').position(|segment| segment.starts_with('{')),
+            changes: method != "GET",
+        };
+        let pass = move |request, next| guard.clone().pass(request, next);
+        Some((path, page?.route_layer(middleware::from_fn(pass))))
+    };
+    let pages = routes().into_iter().filter_map(guarded);
     pages.fold(Router::new(), |router, (path, page)| router.route(path, page)).method_not_allowed_fallback(wrong_method)
 }
 
@@ -191,6 +277,21 @@ fn amp_layout(request: &Request<Incoming>) -> Problem {
         None => Problem::unauthorized(),
         Some(_) => Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported", "this path layout is not supported yet"),
     }
+}
+
+/// Nobody runs this pool yet, so nobody's keys are used. Said in the client's own format.
+fn not_set_up(request: &Request<Incoming>) -> (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>) {
+    let format = Endpoint::of(request.method(), request.uri().path()).format().unwrap_or(Format::Chat);
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let problem = format::Problem {
+        status: status.as_u16(),
+        kind: "not_set_up",
+        message: "this pool has no admin yet; the link to make one is in its log",
+        field: None,
+        code: Some("not_set_up"),
+        call: "",
+    };
+    (status, [(header::CONTENT_TYPE, "application/json")], format::error_body(format, &problem))
 }
 
 async fn unknown_path() -> Problem {
@@ -228,10 +329,12 @@ mod tests {
     #[test]
     fn the_list_of_routes_says_who_may_call_each() {
         let list = list_routes();
-        assert!(list.contains("open    GET     /health\n"), "{list}");
-        assert!(list.contains("client  ANY     /v1/{*path}\n"), "{list}");
-        assert!(list.contains("admin   DELETE  /api/keys/{id}\n"), "{list}");
-        let guarded = |line: &str| !line.contains("/api/") || line.starts_with("admin") || line.contains("/provider/");
-        assert!(list.lines().all(guarded), "{list}");
+        assert!(list.contains("open     GET     /health\n"), "{list}");
+        assert!(list.contains("client   ANY     /v1/{*path}\n"), "{list}");
+        assert!(list.contains("operator DELETE  /api/keys/{id}\n"), "{list}");
+        let open = ["/api/auth/state", "/api/auth/setup", "/api/auth/login", "/api/provider/{*path}"];
+        for line in list.lines().filter(|line| line.starts_with("open") || line.starts_with("client")) {
+            assert!(!line.contains("/api/") || open.iter().any(|path| line.ends_with(path)), "{line}");
+        }
     }
 }

@@ -26,8 +26,12 @@ pub struct Settings {
     pub db_echo: bool,
     /// The master key's file. `None`: `master.key` in the data directory.
     pub master_key_file: Option<PathBuf>,
-    /// The bearer of the admin API. `None`: one is made and kept in the data directory.
+    /// A bearer of the admin API, for automation. `None`: only users come in.
     pub admin_token: Option<Secret>,
+    /// What the first admin is called. `None`: `admin`.
+    pub admin_username: Option<String>,
+    /// Makes the first admin, where there is none. `None`: a link in the log does.
+    pub admin_password: Option<Secret>,
     /// Makes this a client token.
     pub client_token: Option<Secret>,
     /// Keys to add once, each with its provider.
@@ -67,6 +71,8 @@ impl Default for Settings {
             db_echo: false,
             master_key_file: None,
             admin_token: None,
+            admin_username: None,
+            admin_password: None,
             client_token: None,
             keys: Vec::new(),
             block_private_upstreams: false,

@@ -9,14 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use amp_pool_core::secret::Secret;
-
 const LOCK: &str = "amp_pool.lock";
-const ADMIN_TOKEN: &str = "admin.token";
 
 /// The directory, locked as long as this lives.
 pub(crate) struct DataDir {
-    path: PathBuf,
     _lock: File,
 }
 
@@ -37,8 +33,6 @@ pub enum DataDirError {
         /// The process, as far as it has said.
         holder: String,
     },
-    /// The file of the admin token holds none.
-    NoToken(PathBuf),
 }
 
 impl fmt::Display for DataDirError {
@@ -48,13 +42,6 @@ impl fmt::Display for DataDirError {
             Self::InUse { path, holder } => {
                 write!(f, "the data directory {} is in use by process {holder}", path.display())
             }
-            Self::NoToken(path) => {
-                write!(
-                    f,
-                    "{} holds no admin token of 32 characters or more; remove it to get a new one",
-                    path.display()
-                )
-            }
         }
     }
 }
@@ -63,7 +50,7 @@ impl std::error::Error for DataDirError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::InUse { .. } | Self::NoToken(_) => None,
+            Self::InUse { .. } => None,
         }
     }
 }
@@ -71,31 +58,6 @@ impl std::error::Error for DataDirError {
 fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> DataDirError {
     let what = what.into();
     move |source| DataDirError::Io { what, source }
-}
-
-/// Where the admin token in force comes from.
-pub(crate) enum TokenSource {
-    Setting,
-    File(PathBuf),
-}
-
-impl fmt::Display for TokenSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setting => f.write_str("from AMP_POOL_ADMIN_TOKEN"),
-            Self::File(path) => write!(f, "in {}", path.display()),
-        }
-    }
-}
-
-impl TokenSource {
-    /// What a shell puts the token in place of.
-    pub(crate) fn in_shell(&self) -> String {
-        match self {
-            Self::Setting => "$AMP_POOL_ADMIN_TOKEN".into(),
-            Self::File(path) => format!("$(cat '{}')", path.display()),
-        }
-    }
 }
 
 impl DataDir {
@@ -106,22 +68,7 @@ impl DataDir {
         } else {
             make_private_dir(path).map_err(cannot(format!("make the data directory {}", path.display())))?;
         }
-        Ok(Self { _lock: lock(path)?, path: path.to_owned() })
-    }
-
-    /// The token that opens the admin API: the given one, else the one kept here, which is made at first.
-    pub(crate) fn admin_token(&self, given: Option<&Secret>) -> Result<(Secret, TokenSource), DataDirError> {
-        if let Some(token) = given {
-            return Ok((token.clone(), TokenSource::Setting));
-        }
-        let file = self.path.join(ADMIN_TOKEN);
-        let token = match fs::read_to_string(&file) {
-            Ok(text) if text.trim().len() >= 32 => Secret::new(text.trim()),
-            Ok(_) => return Err(DataDirError::NoToken(file)),
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => make_token(&file)?,
-            Err(error) => return Err(cannot(format!("read {}", file.display()))(error)),
-        };
-        Ok((token, TokenSource::File(file)))
+        Ok(Self { _lock: lock(path)? })
     }
 }
 
@@ -155,16 +102,6 @@ fn holder(file: &mut File) -> String {
     let read = file.read_to_string(&mut text);
     let pid = text.trim();
     if read.is_ok() && !pid.is_empty() { pid.to_owned() } else { "(unknown)".into() }
-}
-
-fn make_token(file: &Path) -> Result<Secret, DataDirError> {
-    let failed = |error| cannot(format!("write {}", file.display()))(error);
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| failed(io::Error::other(error)))?;
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut made = private_file().create_new(true).open(file).map_err(failed)?;
-    made.write_all(format!("{text}\n").as_bytes()).and_then(|()| made.sync_all()).map_err(failed)?;
-    Ok(Secret::new(text))
 }
 
 #[cfg(unix)]
@@ -212,39 +149,16 @@ fn warn_if_open_to_others(_: &Path) {}
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_token_is_made_once_and_found_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(&dir.path().join("data")).unwrap();
-        let (made, _) = data.admin_token(None).unwrap();
-        let (found, source) = data.admin_token(None).unwrap();
-
-        assert!(made == found);
-        assert!(made.expose().len() >= 32);
-        assert!(source.to_string().ends_with("admin.token"));
-    }
-
-    #[test]
-    fn an_emptied_token_file_opens_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(dir.path()).unwrap();
-        fs::write(dir.path().join(ADMIN_TOKEN), "\n").unwrap();
-
-        assert!(matches!(data.admin_token(None), Err(DataDirError::NoToken(_))));
-    }
-
     #[cfg(unix)]
     #[test]
     fn nobody_else_can_read_what_is_made() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/data");
-        let data = DataDir::open(&path).unwrap();
-        data.admin_token(None).unwrap();
+        let _data = DataDir::open(&path).unwrap();
 
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join(LOCK)), 0o600);
-        assert_eq!(mode(&path.join(ADMIN_TOKEN)), 0o600);
     }
 }

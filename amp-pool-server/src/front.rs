@@ -112,15 +112,15 @@ impl Front {
                 // A connection that has ended is forgotten.
                 Some(_) = self.open.connections.join_next() => {}
                 accepted = next(&self.listener, &self.room) => match accepted {
-                    Ok((stream, permit)) => self.open(stream, permit),
+                    Ok((stream, peer, permit)) => self.open(stream, peer, permit),
                     Err(error) => rest_after(&error).await,
                 }
             }
         }
     }
 
-    fn open(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let connection = serve(stream, self.http.clone(), Arc::clone(&self.app), self.open.closing.clone());
+    fn open(&mut self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        let connection = serve(stream, peer, self.http.clone(), Arc::clone(&self.app), self.open.closing.clone());
         self.open.connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -130,9 +130,12 @@ impl Front {
 
 /// The next connection, when there is room for it. Until then clients wait in the kernel's queue, where they cost us no
 /// descriptor.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn next(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    listener.accept().await.map(|(stream, _)| (stream, permit))
+    listener.accept().await.map(|(stream, peer)| (stream, peer, permit))
 }
 
 /// Connections that finish what they are doing.
@@ -168,7 +171,7 @@ enum Event {
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, http: Builder<Streams>, app: Arc<App>, closing: CancellationToken) {
+async fn serve(stream: TcpStream, peer: SocketAddr, http: Builder<Streams>, app: Arc<App>, closing: CancellationToken) {
     // Events of a stream are small and must not wait for each other. Failing costs speed only.
     let _ = stream.set_nodelay(true);
     let spoke = Arc::new(AtomicBool::new(false));
@@ -176,7 +179,7 @@ async fn serve(stream: TcpStream, http: Builder<Streams>, app: Arc<App>, closing
     let service = service_fn(move |request: Request<Incoming>| {
         seen.store(true, Ordering::Relaxed);
         let app = Arc::clone(&app);
-        async move { Ok::<Response<FrontBody>, Infallible>(app.answer(request).await) }
+        async move { Ok::<Response<FrontBody>, Infallible>(app.answer(request, peer.ip()).await) }
     });
     let io = TokioIo::new(StallLimit::new(stream, STALL));
     let mut connection = pin!(http.serve_connection(io, service));

@@ -1,4 +1,4 @@
-//! AMP Pool as a server: the pool behind its gateway paths, an admin API behind one lock, health, and the web UI.
+//! AMP Pool as a server: the pool behind its gateway paths, an admin API for users behind one lock, health, and the web UI.
 //!
 //! The binary is a few lines around this library. A host application can run the same server inside itself:
 //!
@@ -20,6 +20,7 @@ pub mod app;
 pub mod config;
 pub mod healthcheck;
 
+mod access;
 mod admin;
 mod data_dir;
 mod error;
@@ -32,6 +33,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use amp_pool_core::{
     handle::Handle,
     pool::Pool,
+    secret::Secret,
     store::{
         Store,
         sqlite::{SqliteOptions, SqliteStore},
@@ -41,7 +43,7 @@ use amp_pool_core::{
 };
 use tokio::net::TcpListener;
 
-use crate::{admin::AdminToken, app::App, config::Settings, data_dir::DataDir, front::Front};
+use crate::{access::Gate, app::App, config::Settings, data_dir::DataDir, front::Front};
 
 pub use crate::{data_dir::DataDirError, error::ServeError};
 
@@ -70,14 +72,16 @@ impl Server {
     /// Each with its own [exit code](ServeError::exit_code) and a message of one line.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let data_dir = DataDir::open(&settings.data_dir)?;
-        let (admin, where_from) = data_dir.admin_token(settings.admin_token.as_ref())?;
         let listener = listen(&settings).await?;
-        let pool = open_pool(&settings).await?;
+        let store = open_store(&settings).await?;
+        let gate = Gate::open(store.store.clone(), &settings).await?;
+        let pool = open_pool(store, &settings).await?;
         let handle = pool.handle();
         seed::plant(&handle, &settings).await?;
 
-        let front = Front::new(listener, App::new(pool, AdminToken::new(&admin)))?;
-        announce(front.local_addr(), &settings, &where_from);
+        let setup = gate.setup_secret();
+        let front = Front::new(listener, App::new(pool, gate))?;
+        announce(front.local_addr(), &settings, setup.as_ref());
         Ok(Self { front, handle, drain: settings.drain, data_dir })
     }
 
@@ -117,7 +121,13 @@ async fn listen(settings: &Settings) -> Result<TcpListener, ServeError> {
         .map_err(|source| ServeError::Address { address: format!("{}:{}", settings.host, settings.port), source })
 }
 
-async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
+/// A store, and what its vault gives for the thoughts that travel through clients.
+struct Opened {
+    store: Arc<dyn Store>,
+    thoughts: [u8; 32],
+}
+
+async fn open_store(settings: &Settings) -> Result<Opened, ServeError> {
     let options = SqliteOptions {
         path: settings.database_file(),
         master_key_file: settings.master_key_path(),
@@ -126,8 +136,10 @@ async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
     };
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, SystemClock.now())).await;
     let store = opened.map_err(ServeError::other)??;
-    let thoughts = store.vault().thought_secret();
-    let store: Arc<dyn Store> = Arc::new(store);
+    Ok(Opened { thoughts: store.vault().thought_secret(), store: Arc::new(store) })
+}
+
+async fn open_pool(Opened { store, thoughts }: Opened, settings: &Settings) -> Result<Pool, ServeError> {
     let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
     let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
     let builder = Pool::builder()
@@ -139,11 +151,14 @@ async fn open_pool(settings: &Settings) -> Result<Pool, ServeError> {
     Ok(builder.build().await?)
 }
 
-fn announce(address: SocketAddr, settings: &Settings, admin_token: &data_dir::TokenSource) {
+fn announce(address: SocketAddr, settings: &Settings, setup: Option<&Secret>) {
     let version = env!("CARGO_PKG_VERSION");
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    tracing::info!(%address, version, store = %settings.database_file().display(), %admin_token, "listening");
-    tracing::info!("try: curl -H \"Authorization: Bearer {}\" http://{address}/api/keys", admin_token.in_shell());
+    tracing::info!(%address, version, store = %settings.database_file().display(), "listening");
+    if let Some(setup) = setup {
+        // Behind a `#`, so that no browser sends it and no proxy notes it. It ends when it was used, or with the process.
+        tracing::warn!("there is no admin yet; make one at http://{address}/setup#{}", setup.expose());
+    }
 }

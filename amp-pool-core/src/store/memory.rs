@@ -3,6 +3,8 @@
 //! For tests, and for programs that bring their keys with them and keep no books. It behaves as the stores on disk do,
 //! as far as a process that never ends can tell.
 
+mod users;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -63,6 +65,7 @@ struct State {
     budgets: Budgets,
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
+    people: users::People,
 }
 
 impl Default for MemoryStore {

@@ -29,6 +29,7 @@ mod repeated;
 mod routes;
 mod statistics;
 mod tokens;
+mod users;
 mod writer;
 
 use connect::Access;

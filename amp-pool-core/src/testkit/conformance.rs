@@ -28,6 +28,7 @@ mod config;
 mod pages;
 mod samples;
 mod sums;
+mod users;
 
 /// One check: what it holds a store to, and how. Given an empty store, it panics when the store does otherwise.
 pub type Check = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
@@ -115,6 +116,17 @@ checks! {
         nothing_sums_to_one_row_of_zeros
         open_calls_are_not_counted
         hours_and_days_that_touch_the_range_are_counted_whole
+    }
+    users {
+        a_user_comes_back_as_it_was_written
+        two_users_never_have_one_name
+        one_of_many_first_admins_wins
+        the_last_admin_cannot_vanish
+        a_session_is_found_until_it_is_ended
+        a_session_ends_by_itself
+        what_ends_the_sessions_of_a_user
+        a_deed_is_kept_before_it_is_done
+        deeds_are_read_from_the_newest
     }
 }
 

@@ -7,6 +7,7 @@ use amp_pool_core::{
     handle::Handle,
     id::KeyId,
     time::{Clock as _, SystemClock, Timestamp},
+    user::Role,
 };
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use super::{
     List, Problem,
     input::{Input, Params, Row, check_span, given, optional},
 };
+use crate::access::Who;
 use output::{BalanceOut, HistoryOut};
 
 const USUAL_SPAN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -28,10 +30,15 @@ pub(crate) struct ShowParams {
 /// What is known; with `refresh=true` after asking the upstream.
 pub(crate) async fn show(
     State(handle): State<Handle>,
+    who: Who,
     Row(id): Row,
     Params(params): Params<ShowParams>,
 ) -> Result<Json<BalanceOut>, Problem> {
     let refresh = optional::<bool>("refresh", params.refresh)?.unwrap_or_default();
+    // It sends requests with the key, which who only looks must not.
+    if refresh && who.role < Role::Operator {
+        return Err(Problem::forbidden(Role::Operator));
+    }
     let view = if refresh { handle.refresh_balance(KeyId(id)).await? } else { handle.balance(KeyId(id)).await? };
     Ok(Json(BalanceOut::new(view, SystemClock.now())))
 }

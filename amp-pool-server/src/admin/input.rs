@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::Problem;
+use crate::access::Jot;
 
 const LARGEST_BODY: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +27,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
 
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        parse(&read(request.into_body()).await?).map(Self)
+        let (head, body) = request.into_parts();
+        let body = read(body).await?;
+        if let Some(jot) = head.extensions.get::<Jot>() {
+            jot.body(&body);
+        }
+        parse(&body).map(Self)
     }
 }
 

@@ -9,9 +9,11 @@ use std::collections::HashMap;
 use amp_pool_core::{
     handle::{Handle, KeyView},
     id::KeyId,
+    keys::KeySpec,
     prober::Figure,
     store::{GroupBy, Totals, TotalsFilter},
     time::{Clock as _, SystemClock},
+    user::Role,
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
@@ -20,6 +22,7 @@ use super::{
     List, Problem,
     input::{Input, Params, Row},
 };
+use crate::access::Who;
 
 pub(super) use input::{Limits, name};
 use {
@@ -55,11 +58,17 @@ pub(crate) async fn show(State(handle): State<Handle>, Row(id): Row) -> Result<J
 
 pub(crate) async fn change(
     State(handle): State<Handle>,
+    who: Who,
     Row(id): Row,
     Input(input): Input<KeyInput>,
 ) -> Result<Json<KeyOut>, Problem> {
     let known = find(&handle, id)?;
-    let view = handle.change_key(known.key.id, input.onto(known.key.spec.clone())?).await?;
+    let has_credential = input.has_credential();
+    let spec = input.onto(known.key.spec.clone())?;
+    if who.role < Role::Admin && !has_credential {
+        stay_at_home(&spec, &known.key.spec)?;
+    }
+    let view = handle.change_key(known.key.id, spec).await?;
     Ok(Json(Beside::read(&handle).await?.written(&view)))
 }
 
@@ -76,6 +85,23 @@ pub(crate) async fn reset(State(handle): State<Handle>, Row(id): Row) -> Result<
 pub(crate) async fn health(State(handle): State<Handle>, Row(id): Row) -> Result<Json<HealthOut>, Problem> {
     let view = find(&handle, id)?;
     Ok(Json(HealthOut::new(view.key.id, view.status)))
+}
+
+/// Who may not see a credential may not send it to another place either: it could be read there.
+fn stay_at_home(spec: &KeySpec, known: &KeySpec) -> Result<(), Problem> {
+    let moved = [
+        ("provider", spec.provider != known.provider),
+        ("base_url", spec.base_url != known.base_url),
+        ("proxy_ip", spec.egress.proxy != known.egress.proxy),
+        ("balance_probe", spec.balance.probe != known.balance.probe),
+    ];
+    match moved.into_iter().find(|(_, moved)| *moved) {
+        Some((field, _)) => Err(Problem::not_yours(
+            field,
+            format!("`{field}` says where the credential goes; give `api_key` as well, or ask an admin"),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn find(handle: &Handle, id: i64) -> Result<KeyView, Problem> {

@@ -1,6 +1,8 @@
 //! What the admin API answers when it cannot do what it was asked.
 
-use amp_pool_core::{handle::ChangeError, store::StoreError};
+use std::time::Duration;
+
+use amp_pool_core::{handle::ChangeError, store::StoreError, user::Role};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -12,6 +14,7 @@ use serde::Serialize;
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
+    retry_after: Option<Duration>,
     error: Detail,
 }
 
@@ -31,7 +34,7 @@ struct Envelope {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, error: Detail { kind, message: message.into(), field: None } }
+        Self { status, retry_after: None, error: Detail { kind, message: message.into(), field: None } }
     }
 
     /// The request is wrong as a whole.
@@ -52,7 +55,38 @@ impl Problem {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "this needs the admin token as `Authorization: Bearer …`")
+        let message = "this needs a login, or the admin token as `Authorization: Bearer …`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// Who asks may not do this.
+    pub(crate) fn forbidden(least: Role) -> Self {
+        let message = format!("this needs the role `{}`", least.as_str());
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// Who asks may do this, but not with `field` as it is.
+    pub(crate) fn not_yours(field: &'static str, message: String) -> Self {
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "forbidden", message);
+        problem.error.field = Some(field.into());
+        problem
+    }
+
+    /// Not again before `wait` is over.
+    pub(crate) fn too_often(wait: Duration, message: &'static str) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+        problem.retry_after = Some(wait);
+        problem
+    }
+
+    /// Something of ours failed that should not.
+    pub(crate) fn broken(error: &dyn std::error::Error) -> Self {
+        tracing::error!("the admin API cannot answer: {error}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is not your mistake; the log says more")
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub(crate) fn not_found() -> Self {
@@ -75,7 +109,12 @@ impl From<ChangeError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        unavailable(&error.to_string())
+        match error {
+            StoreError::NotFound => Self::not_found(),
+            StoreError::Conflict { .. } => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            StoreError::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", error.to_string()),
+            other => unavailable(&other.to_string()),
+        }
     }
 }
 
@@ -90,6 +129,10 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(Envelope { error: self.error })).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
         }
         response
     }

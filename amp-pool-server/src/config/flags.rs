@@ -13,6 +13,7 @@ use clap::{
 };
 
 use super::{SeedKey, Settings, SettingsError};
+use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
 const CLIENT_TOKEN_MIN: usize = 16;
@@ -97,13 +98,13 @@ pub struct Flags {
     /// File of the key that seals secrets; made at first start [default: {DATA_DIR}/master.key]
     #[arg(long, env = "AMP_POOL_MASTER_KEY_FILE")]
     pub amp_pool_master_key_file: Option<PathBuf>,
-    /// Name of the first admin (no effect yet)
+    /// Name of the first admin [default: admin]
     #[arg(long, env = "ADMIN_USERNAME")]
     pub admin_username: Option<String>,
-    /// Password of the first admin (no effect yet)
+    /// Makes the first admin with this password, 10 characters or more, where there is no admin yet
     #[arg(long, env = "ADMIN_PASSWORD", value_parser = secret)]
     pub admin_password: Option<Secret>,
-    /// Bearer of the admin API, 32 characters or more [default: made once, kept in {DATA_DIR}/admin.token]
+    /// Bearer of the admin API for automation, 32 characters or more
     #[arg(long, env = "AMP_POOL_ADMIN_TOKEN", value_parser = secret)]
     pub amp_pool_admin_token: Option<Secret>,
     /// Makes this an unlimited client token named `env`, 16 characters or more
@@ -175,11 +176,17 @@ impl Flags {
     /// # Errors
     /// When a setting has no meaning, is too weak, or is not supported.
     pub fn check(self) -> Result<Settings, SettingsError> {
+        let admin_username = self.admin_username.as_deref().map(|name| name.trim().to_lowercase());
+        let admin_username = admin_username.filter(|name| !name.is_empty());
+        let admin_password = self.admin_password.clone().filter(|password| !password.expose().is_empty());
+        check_first_admin(admin_username.as_deref(), admin_password.as_ref())?;
         Ok(Settings {
+            admin_username,
+            admin_password,
             database: self.database_url.as_deref().filter(|url| !url.is_empty()).map(database_file).transpose()?,
             durability: durability(&self.amp_pool_durability)?,
             limits: self.limits()?,
-            warnings: self.warnings(),
+            warnings: Vec::new(),
             keys: self.keys(),
             admin_token: strong("AMP_POOL_ADMIN_TOKEN", self.amp_pool_admin_token, ADMIN_TOKEN_MIN)?,
             client_token: strong("AMP_POOL_CLIENT_TOKEN", self.amp_pool_client_token, CLIENT_TOKEN_MIN)?,
@@ -215,13 +222,6 @@ impl Flags {
             Some(SeedKey { variable, provider, api_key })
         };
         given.into_iter().filter_map(seed).collect()
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let logins =
-            [("ADMIN_USERNAME", self.admin_username.is_some()), ("ADMIN_PASSWORD", self.admin_password.is_some())];
-        let unused = logins.into_iter().filter(|(_, given)| *given);
-        unused.map(|(name, _)| format!("{name} has no effect yet: there are no logins, use the admin token")).collect()
     }
 }
 
@@ -323,6 +323,12 @@ mod tests {
         }
         check(&["--amp-pool-admin-token", ""], Ok(()));
         check(&["--amp-pool-client-token", "8c1f-22ab-09d7-4e5f"], Ok(()));
+        let first = "ADMIN_PASSWORD: this password is one of the first that are tried";
+        check(&["--admin-password", "changeme123"], Err(first));
+        check(&["--admin-username", "Ada", "--admin-password", "ada-1234567"], Err(first));
+        check(&["--admin-password", "short"], Err("ADMIN_PASSWORD: a password has 10 to 256 characters"));
+        check(&["--admin-username", "Ada", "--admin-password", "correct horse"], Ok(()));
+        check(&["--admin-password", ""], Ok(()));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use upstream::{Ask, Reply, Upstream};
 
 pub(crate) const ADMIN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c";
+pub(crate) const PASSWORD: &str = "planted-horse-battery";
 pub(crate) const CLIENT: &str = "amp-6a7b8c9d0e1f2a3b4c5d";
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -111,6 +112,29 @@ impl Server {
     /// Who shows the client token.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address).with("authorization", &format!("Bearer {CLIENT}"))
+    }
+
+    /// Signs in: a client with the session's cookie and its `x-csrf-token`.
+    pub(crate) async fn sign_in(&self, username: &str, password: &str) -> Client {
+        let answer =
+            self.stranger().post("/api/auth/login", &json!({"username": username, "password": password})).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        self.signed_in(&answer)
+    }
+
+    /// Who has the session that `answer` begins.
+    pub(crate) fn signed_in(&self, answer: &Answer) -> Client {
+        let cookie = answer.header("set-cookie").split(';').next().unwrap();
+        let csrf = answer.json()["csrf_token"].as_str().unwrap().to_owned();
+        self.stranger().with("cookie", cookie).with("x-csrf-token", &csrf)
+    }
+
+    /// Makes a user and signs in.
+    pub(crate) async fn user(&self, username: &str, role: &str) -> Client {
+        let user = json!({"username": username, "password": PASSWORD, "role": role});
+        let answer = self.admin().post("/api/users", &user).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        self.sign_in(username, PASSWORD).await
     }
 
     /// Who shows nothing.

@@ -47,6 +47,7 @@ pub(super) const STEPS: &[Step] = steps! {
     6 "0006_budgets"
     7 "0007_savings_of_caches"
     8 "0008_how_times_spread"
+    9 "0009_users"
 };
 
 impl Step {

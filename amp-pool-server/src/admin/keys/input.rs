@@ -114,6 +114,11 @@ impl From<Caps> for Limits {
 }
 
 impl KeyInput {
+    /// Whether a credential is given.
+    pub(super) fn has_credential(&self) -> bool {
+        self.api_key.is_some()
+    }
+
     /// A new key.
     pub(super) fn into_new(mut self) -> Result<KeySpec, Problem> {
         let name = self.name.take().ok_or_else(|| missing("name"))?;

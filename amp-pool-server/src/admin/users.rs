@@ -1,0 +1,119 @@
+//! `/api/users`: who may sign in, and what they may do.
+
+use std::sync::Arc;
+
+use amp_pool_core::{
+    id::UserId,
+    secret::Secret,
+    time::{Clock as _, SystemClock, Timestamp},
+    user::{Role, UnknownRole, User, UserSpec},
+};
+use axum::{Json, extract::State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    List, Problem,
+    auth::strong,
+    input::{Input, Row, given},
+};
+use crate::access::{Gate, username};
+
+/// Every field may be left out: a new user then has the default, a known one keeps what it has.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct UserInput {
+    #[serde(deserialize_with = "given")]
+    username: Option<String>,
+    #[serde(deserialize_with = "given")]
+    password: Option<Secret>,
+    #[serde(deserialize_with = "given")]
+    role: Option<String>,
+    #[serde(deserialize_with = "given")]
+    enabled: Option<bool>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserOut {
+    id: UserId,
+    create_time: Timestamp,
+    update_time: Timestamp,
+    username: String,
+    role: &'static str,
+    enabled: bool,
+    last_login: Option<Timestamp>,
+}
+
+pub(crate) async fn list(State(gate): State<Arc<Gate>>) -> Result<Json<List<UserOut>>, Problem> {
+    let users = gate.store.users().await?;
+    Ok(Json(List::whole(users.into_iter().map(UserOut::from).collect())))
+}
+
+pub(crate) async fn add(
+    State(gate): State<Arc<Gate>>,
+    Input(input): Input<UserInput>,
+) -> Result<(StatusCode, Json<UserOut>), Problem> {
+    let missing = |field: &'static str| Problem::field(field, format!("`{field}` is missing"));
+    let name = username("username", &input.username.ok_or_else(|| missing("username"))?)?;
+    let role = read_role(&input.role.ok_or_else(|| missing("role"))?)?;
+    let password = input.password.ok_or_else(|| missing("password"))?;
+    strong("password", &password, &name)?;
+    let spec = UserSpec { username: name, role, enabled: input.enabled.unwrap_or(true) };
+    let hash = gate.hash(password).await?;
+    let made = gate.store.insert_user(spec, Some(hash), SystemClock.now()).await?;
+    if made.is_active_admin() {
+        gate.note_admin();
+    }
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Replaces what is given. Another password ends the user's sessions, and so do fewer rights.
+pub(crate) async fn change(
+    State(gate): State<Arc<Gate>>,
+    Row(id): Row,
+    Input(input): Input<UserInput>,
+) -> Result<Json<UserOut>, Problem> {
+    let known = gate.user(UserId(id)).await?;
+    let name = input.username.map_or(Ok(known.spec.username), |text| username("username", &text))?;
+    let role = input.role.map_or(Ok(known.spec.role), |text| read_role(&text))?;
+    let hash = match input.password {
+        Some(password) => {
+            strong("password", &password, &name)?;
+            Some(gate.hash(password).await?)
+        }
+        None => None,
+    };
+    let spec = UserSpec { username: name, role, enabled: input.enabled.unwrap_or(known.spec.enabled) };
+    let mut user = gate.store.update_user(known.id, spec, SystemClock.now()).await?;
+    if user.is_active_admin() {
+        gate.note_admin();
+    }
+    if let Some(hash) = hash {
+        user.update_time = SystemClock.now();
+        gate.store.set_password(known.id, hash, user.update_time).await?;
+    }
+    Ok(Json(user.into()))
+}
+
+pub(crate) async fn remove(State(gate): State<Arc<Gate>>, Row(id): Row) -> Result<StatusCode, Problem> {
+    gate.store.delete_user(UserId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read_role(text: &str) -> Result<Role, Problem> {
+    text.parse().map_err(|error: UnknownRole| Problem::field("role", error.to_string()))
+}
+
+impl From<User> for UserOut {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            create_time: user.create_time,
+            update_time: user.update_time,
+            username: user.spec.username,
+            role: user.spec.role.as_str(),
+            enabled: user.spec.enabled,
+            last_login: user.last_login,
+        }
+    }
+}
