@@ -26,6 +26,14 @@ export const groups: Group[] = [
       { id: "models", path: "/models", letter: "m" },
     ],
   },
+  {
+    id: "traffic",
+    places: [
+      { id: "requests", path: "/requests", letter: "r" },
+      { id: "statistics", path: "/statistics", letter: "s" },
+      { id: "playground", path: "/playground", letter: "p" },
+    ],
+  },
 ];
 
 export const places = groups.flatMap(({ places }) => places);

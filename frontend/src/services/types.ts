@@ -26,8 +26,8 @@ export interface Sums {
   unpriced_requests: number;
   average_latency_ms: number | null;
   average_first_byte_ms: number | null;
-  /** What reading from the upstream's cache saved, in USD, where the server reckons it. */
-  cache_savings?: string | null;
+  /** What reading from prompt caches saved, in USD; unknown without a price. */
+  cache_saved?: string | null;
 }
 
 export type KeyCounts = Record<"total" | "ready" | "cooling" | "out_of_credit" | "disabled", number>;
@@ -121,10 +121,24 @@ export interface ModelHealth {
   reason: string | null;
 }
 
+/** A stretch of time in which a key or its account was not well. */
+export interface HealthEvent {
+  of: string;
+  model: string | null;
+  state: KeyState;
+  from: string;
+  to: string;
+  until: string | null;
+  reason: string;
+  times: number;
+}
+
 export interface KeyHealth {
   key_id: number;
   status: KeyStatus;
   models: ModelHealth[];
+  /** What happened before, the newest first. */
+  history?: HealthEvent[];
 }
 
 export interface Balance {
@@ -250,6 +264,30 @@ export interface Attempt extends TokenCounts {
   estimated: boolean;
   cost: string | null;
   price_version: string | null;
+  cache_saved?: string | null;
+  /** What decided for this key: `home`, `hash` or `strategy`. */
+  chosen_by?: string | null;
+  /** Among how many it was chosen. */
+  candidates?: number | null;
+}
+
+/** Why a key was not asked. */
+export interface Hindrance {
+  key_id: number;
+  why: string;
+  until?: string | null;
+  reason?: string | null;
+}
+
+/** A choice at which somebody was passed over, or after which nobody was asked. */
+export interface Choice {
+  after_attempts: number;
+  outcome: string;
+  candidates: number;
+  passed_over?: Record<string, number>;
+  first?: Hindrance[];
+  despite?: Hindrance | null;
+  waited_ms?: number | null;
 }
 
 export interface Loss {
@@ -261,6 +299,7 @@ export interface Loss {
 
 export interface CallDetail extends Call {
   attempts_detail: Attempt[];
+  choices?: Choice[];
   losses: Loss[];
 }
 

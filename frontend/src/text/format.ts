@@ -30,6 +30,7 @@ export function formatsOf(tag: string) {
   const moment = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" });
   const day = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric" });
   const hour = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const clock = new Intl.DateTimeFormat(tag, { timeStyle: "short" });
   const zone = new Intl.DateTimeFormat(tag, { timeZoneName: "short" });
   const seconds = new Intl.NumberFormat(tag, { style: "unit", unit: "second", unitDisplay: "narrow", maximumSignificantDigits: 3 });
   const millis = new Intl.NumberFormat(tag, { style: "unit", unit: "millisecond", unitDisplay: "narrow" });
@@ -64,6 +65,8 @@ export function formatsOf(tag: string) {
     },
     /** The time of day in the reader's zone. */
     time: (then: number) => time.format(then),
+    /** The time of day to the minute. */
+    clock: (then: number) => clock.format(then),
     /** Date and time in the reader's zone. */
     moment: (then: number) => moment.format(then),
     /** A day of the year. */

@@ -56,7 +56,7 @@ export function Today({ sums, rows, now }: Props) {
           <>
             {words.tokensSplit(format.short(sums.input_tokens), format.short(sums.output_tokens))}
             {cached && ` · ${words.cacheShare(format.share(sums.cache_read_tokens, sums.input_tokens))}`}
-            {Number(sums.cache_savings) > 0 && ` · ${words.saved(format.usd(sums.cache_savings ?? "0"))}`}
+            {Number(sums.cache_saved) > 0 && ` · ${words.saved(format.usd(sums.cache_saved ?? "0"))}`}
           </>
         }
         changes={changes(({ tokens }) => tokens)}

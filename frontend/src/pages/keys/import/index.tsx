@@ -6,6 +6,7 @@ import { Dialog } from "../../../components/dialog";
 import { csv, download } from "../../../components/download";
 import { Field, Select } from "../../../components/field";
 import { Badge, type Mood } from "../../../components/state";
+import "../../../components/table.css";
 import { useTroubleText } from "../../../components/trouble";
 import { useRead, useRefresh } from "../../../services/query";
 import type { List, Provider } from "../../../services/types";

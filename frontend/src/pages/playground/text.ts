@@ -1,0 +1,53 @@
+// The words of the playground.
+
+export const en = {
+  why: "Send a message through the pool as a client would, and see which key answered and what it cost.",
+  model: "Model",
+  format: "Format",
+  formats: { chat: "Chat Completions", messages: "Messages", responses: "Responses" } as Record<string, string>,
+  system: "Instructions",
+  message: "Message",
+  placeholder: "Say something…  Ctrl+Enter sends",
+  send: "Send",
+  stop: "Stop",
+  again: "Start over",
+  you: "You",
+  pool: "Answer",
+  token: "Token",
+  own: "A token that lasts an hour is made for you, with a budget of one dollar where budgets exist. It is kept in this tab alone.",
+  useOwn: "Use one of your own instead",
+  ownToken: "Your token",
+  empty: "The answer will stand here.",
+  by: (key: string) => `answered by ${key}`,
+  tries: (count: string) => `after ${count} attempts`,
+  details: "Why, and what it cost",
+  stopped: "stopped",
+  emptyAnswer: "(no text)",
+};
+
+export const zh: typeof en = {
+  why: "像客户端一样通过池子发送消息，看看是哪个密钥回答的、花了多少。",
+  model: "模型",
+  format: "格式",
+  formats: { chat: "Chat Completions", messages: "Messages", responses: "Responses" },
+  system: "指令",
+  message: "消息",
+  placeholder: "说点什么…  Ctrl+Enter 发送",
+  send: "发送",
+  stop: "停止",
+  again: "重新开始",
+  you: "你",
+  pool: "回答",
+  token: "令牌",
+  own: "会为你创建一个有效一小时的令牌，支持预算时上限为一美元。它只保存在这个标签页里。",
+  useOwn: "改用你自己的令牌",
+  ownToken: "你的令牌",
+  empty: "回答会显示在这里。",
+  by: (key) => `由 ${key} 回答`,
+  tries: (count) => `尝试 ${count} 次后`,
+  details: "原因与费用",
+  stopped: "已停止",
+  emptyAnswer: "（没有文字）",
+};
+
+export const words = { en, zh };

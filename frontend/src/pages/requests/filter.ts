@@ -1,0 +1,58 @@
+// The filters of the log, as the URL has them and as the server takes them. Pure.
+
+import type { Query } from "../../services/http";
+import { period, type Span } from "../../services/search";
+import type { Call } from "../../services/types";
+
+export interface LogSearch {
+  span?: Span;
+  from?: string;
+  to?: string;
+  key_id?: number;
+  token_id?: number;
+  model?: string;
+  status?: "success" | "error" | "open";
+  error_type?: string;
+  q?: string;
+  open?: string;
+}
+
+export const USUAL_SPAN: Span = "24h";
+
+/** What the server is asked. Moments are rounded down to the minute, so that one question is asked once. */
+export function questionOf(search: LogSearch, now: number): Query {
+  const { from, to } = period(search, USUAL_SPAN, Math.floor(now / 60_000) * 60_000);
+  const { key_id, token_id, model, status, error_type } = search;
+  return { from, to, key_id, token_id, model, status, error_type };
+}
+
+/** Whether a row that came by itself belongs into the list; the same rules as the server's. */
+export function fits(call: Call, { key_id, token_id, model, status, error_type, to }: LogSearch): boolean {
+  return (
+    (key_id === undefined || call.key_id === key_id) &&
+    (token_id === undefined || call.token_id === token_id) &&
+    (model === undefined || call.model === model) &&
+    (status === undefined || call.status === status) &&
+    (error_type === undefined || call.error_type === error_type) &&
+    (to === undefined || Date.parse(call.create_time) < Date.parse(to))
+  );
+}
+
+/** Newer rows before older ones; a row that is there already is replaced by its newer state. */
+export function merged(newer: readonly Call[], older: readonly Call[]): Call[] {
+  const fresh = new Map(newer.map((call) => [call.id, call]));
+  const kept = older.map((call) => {
+    const found = fresh.get(call.id);
+    fresh.delete(call.id);
+    return found ?? call;
+  });
+  if (fresh.size === 0) return kept;
+  return [...fresh.values(), ...kept].toSorted((a, b) => b.id - a.id);
+}
+
+/** Whether a row says `q` somewhere. */
+export function says(call: Call, q: string, names: (call: Call) => string): boolean {
+  const wanted = q.toLowerCase();
+  const places = [call.call_id, call.model, call.upstream_model, call.provider, call.error_type, call.error_message, names(call)];
+  return places.some((place) => place?.toLowerCase().includes(wanted));
+}

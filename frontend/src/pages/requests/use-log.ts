@@ -1,0 +1,103 @@
+// The rows of the log: pages of the past by need, and new ones as they come.
+
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { type ApiError, type Query, send } from "../../services/http";
+import { listen } from "../../services/sse";
+import type { Call, List } from "../../services/types";
+import { fits, type LogSearch, merged } from "./filter";
+
+const PAGE = 200;
+const FIRST_PAGE = 100;
+/** Without a stream the newest rows are asked for so often, in milliseconds. */
+const POLL_MS = 3_000;
+/** New rows are shown so often and no more, in milliseconds: a busy pool would draw all the time. */
+const SHOW_MS = 400;
+const AGAIN_MS = 5_000;
+
+/** Rows of the past, the newest first. */
+export function usePast(question: Query) {
+  const found = useInfiniteQuery<List<Call>, ApiError, Call[], readonly unknown[], string | null>({
+    queryKey: ["/api/requests", "log", question],
+    queryFn: ({ pageParam, signal }) =>
+      send<List<Call>>("/api/requests", { query: { ...question, limit: pageParam ? PAGE : FIRST_PAGE, cursor: pageParam }, signal }),
+    initialPageParam: null,
+    getNextPageParam: ({ next_cursor }) => next_cursor,
+    select: ({ pages }) => pages.flatMap(({ items }) => items),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = found;
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return { ...found, more };
+}
+
+/** Hears of calls as they begin and end, by the server's stream, or by asking where it has none. */
+async function follow(question: Query, signal: AbortSignal, hear: (calls: Call[]) => void) {
+  const { from: _, to: _to, ...query } = question;
+  try {
+    for await (const { data } of listen("/api/requests/live", { query, signal })) hear(callsIn(data));
+  } catch {
+    // Asked for below.
+  }
+  while (!signal.aborted) {
+    await pause(POLL_MS, signal);
+    await send<List<Call>>("/api/requests", { query: { ...question, limit: FIRST_PAGE }, signal }).then(
+      ({ items }) => hear(items),
+      () => pause(AGAIN_MS, signal),
+    );
+  }
+}
+
+/** A stream may tell other things than calls. */
+function callsIn(data: string): Call[] {
+  try {
+    const told = JSON.parse(data) as Call;
+    return typeof told.id === "number" && told.create_time ? [told] : [];
+  } catch {
+    return [];
+  }
+}
+
+const pause = (ms: number, signal: AbortSignal) =>
+  new Promise<void>((done) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+  });
+
+interface Heard {
+  /** The question they belong to. */
+  asked: string;
+  calls: readonly Call[];
+}
+
+/** The calls that came since the list was opened and fit it; none while it is not `on`. */
+export function useLive(search: LogSearch, question: Query, on: boolean): readonly Call[] {
+  const asked = useMemo(() => JSON.stringify([question, on]), [question, on]);
+  const [heard, setHeard] = useState<Heard>({ asked, calls: [] });
+
+  useEffect(() => {
+    const [question, on] = JSON.parse(asked) as [Query, boolean];
+    if (!on) return;
+    const ended = new AbortController();
+    let waiting: Call[] = [];
+    const timer = setInterval(() => {
+      if (waiting.length === 0) return;
+      const calls = waiting;
+      waiting = [];
+      setHeard((heard) => ({ asked, calls: merged(calls, heard.asked === asked ? heard.calls : []) }));
+    }, SHOW_MS);
+    void follow(question, ended.signal, (calls) => waiting.push(...calls));
+    return () => {
+      ended.abort();
+      clearInterval(timer);
+    };
+  }, [asked]);
+
+  const calls = heard.asked === asked ? heard.calls : NONE;
+  return useMemo(() => calls.filter((call) => fits(call, search)), [calls, search]);
+}
+
+const NONE: readonly Call[] = [];
