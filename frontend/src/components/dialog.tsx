@@ -26,8 +26,9 @@ export function Dialog({ title, onClose, children, note, footer, size = "medium"
   useEffect(() => {
     const dialog = ref.current;
     if (dialog && !dialog.open) dialog.showModal();
-    // The browser would show the ring of the keyboard around the button that closes.
-    if (document.activeElement?.classList.contains("dialog-close")) dialog?.querySelector<HTMLElement>(".dialog-box")?.focus();
+    // The browser would choose the button that closes.
+    const first = dialog?.querySelector<HTMLElement>("form input, form textarea, .dialog-dialog input, .dialog-dialog textarea");
+    (first ?? dialog?.querySelector<HTMLElement>(".dialog-box"))?.focus();
     return () => dialog?.close();
   }, []);
 

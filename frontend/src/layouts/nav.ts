@@ -34,6 +34,14 @@ export const groups: Group[] = [
       { id: "playground", path: "/playground", letter: "p" },
     ],
   },
+  {
+    id: "system",
+    places: [
+      { id: "alerts", path: "/alerts", letter: "a" },
+      { id: "settings", path: "/settings", letter: "e" },
+      { id: "audit", path: "/audit", letter: "l" },
+    ],
+  },
 ];
 
 export const places = groups.flatMap(({ places }) => places);

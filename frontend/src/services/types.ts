@@ -11,6 +11,12 @@ export interface List<Item> {
   total?: number;
 }
 
+export interface Quantiles {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
 /** One row of sums. */
 export interface Sums {
   requests: number;
@@ -26,6 +32,9 @@ export interface Sums {
   unpriced_requests: number;
   average_latency_ms: number | null;
   average_first_byte_ms: number | null;
+  /** What half, nineteen of twenty and ninety-nine of a hundred took at most. */
+  latency_ms: Quantiles;
+  first_byte_ms: Quantiles;
   /** What reading from prompt caches saved, in USD; unknown without a price. */
   cache_saved?: string | null;
 }

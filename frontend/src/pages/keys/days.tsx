@@ -7,6 +7,8 @@ import type { Table, TimelineRow } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
+/** Days are those of the reader. */
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const DAY_MS = 86_400_000;
 
 function moodOf({ requests, errors }: TimelineRow): string {
@@ -34,7 +36,7 @@ export function Days({ id }: { id: number }) {
   const opened = useOpened();
   const [from, dayAgo] = [14, 1].map((days) => new Date(opened - days * DAY_MS).toISOString());
   const path = "/api/statistics/timeline";
-  const days = useRead<Table<TimelineRow>>(path, { query: { from, granularity: "day", key_id: id } });
+  const days = useRead<Table<TimelineRow>>(path, { query: { from, granularity: "day", key_id: id, time_zone: ZONE } });
   const hours = useRead<Table<TimelineRow>>(path, { query: { from: dayAgo, granularity: "hour", key_id: id } });
   // A server that can not sum by key refuses the parameter.
   if (!days.data || !hours.data) return null;

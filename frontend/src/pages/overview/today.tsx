@@ -77,12 +77,18 @@ export function Today({ sums, rows, now }: Props) {
 function Latency({ sums, changes }: { sums: Overview; changes: Change[] }) {
   const { format } = useText();
   const words = useWords(both);
-  const { average_latency_ms: latency, average_first_byte_ms: first } = sums;
+  const { latency_ms: latency, first_byte_ms: first } = sums;
+  const shown = (ms: number | null) => (ms === null ? "—" : format.span(ms));
   return (
     <Stat
-      label={words.averageLatency}
-      value={latency === null ? "—" : format.span(latency)}
-      note={first !== null && words.firstByte(format.span(first))}
+      label={words.latency}
+      value={shown(latency.p50)}
+      note={
+        <>
+          {latency.p95 !== null && words.most(format.span(latency.p95))}
+          {first.p50 !== null && ` · ${words.firstByte(shown(first.p50), shown(first.p95))}`}
+        </>
+      }
       changes={changes}
     />
   );

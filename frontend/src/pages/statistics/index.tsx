@@ -13,7 +13,7 @@ import { Trouble } from "../../components/trouble";
 import { useOpened } from "../../components/when";
 import { useRead } from "../../services/query";
 import { period, type Span } from "../../services/search";
-import type { Sums, Table, TimelineRow } from "../../services/types";
+import type { ClientToken, Key, List, Sums, Table, TimelineRow } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { granularityOf, inAll, type Metric } from "./series";
 import "./statistics.css";
@@ -25,6 +25,8 @@ const USUAL: Span = "7d";
 const METRICS: Metric[] = ["cost", "requests", "tokens", "errors", "latency"];
 const BYS: By[] = ["models", "keys", "providers", "tokens"];
 const HOUR_MS = 3_600_000;
+/** Days are those of the reader. */
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const COLUMNS = ["requests", "errors", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "total_tokens", "cost", "unpriced_requests", "average_latency_ms"] as const;
 
@@ -52,6 +54,29 @@ function Totals({ rows }: { rows: readonly Sums[] }) {
   );
 }
 
+const choice = ({ id, name }: { id: number; name: string }) => ({ value: String(id), label: name });
+
+/** Of whose calls the sums are. */
+function Narrow({ search, set }: { search: { key_id?: number; token_id?: number; model?: string; provider?: string }; set: (change: object) => void }) {
+  const words = useWords(both);
+  const keys = useRead<List<Key>>("/api/keys").data?.items ?? [];
+  const tokens = useRead<List<ClientToken>>("/api/tokens").data?.items ?? [];
+  return (
+    <>
+      <Select label={words.everyKey} value={String(search.key_id ?? "")} onChange={(key_id) => set({ key_id })} options={[{ value: "", label: words.everyKey }, ...keys.map(choice)]} />
+      <Select label={words.everyToken} value={String(search.token_id ?? "")} onChange={(token_id) => set({ token_id })} options={[{ value: "", label: words.everyToken }, ...tokens.map(choice)]} />
+      {(["model", "provider"] as const).map(
+        (name) =>
+          search[name] && (
+            <Button key={name} onClick={() => set({ [name]: undefined })}>
+              {search[name]} <span aria-hidden>✕</span>
+            </Button>
+          ),
+      )}
+    </>
+  );
+}
+
 export function Statistics() {
   const { text, format } = useText();
   const words = useWords(both);
@@ -61,8 +86,9 @@ export function Statistics() {
   const { span, from: dragged, to, show = "cost", by = "models" } = search;
   const range = period({ ...(span && { span }), ...(dragged && { from: dragged }), ...(to && { to }) }, USUAL, Math.ceil(now / HOUR_MS) * HOUR_MS);
   const granularity = granularityOf(range.ms);
-  const query = { from: range.from, to: range.to };
-  const line = useRead<Table<TimelineRow>>("/api/statistics/timeline", { query: { ...query, granularity }, keep: true });
+  const { key_id, token_id, model, provider } = search;
+  const query = { from: range.from, to: range.to, key_id, token_id, model, provider };
+  const line = useRead<Table<TimelineRow>>("/api/statistics/timeline", { query: { ...query, granularity, time_zone: ZONE }, keep: true });
   const table = useRead<Table<Sums>>(`/api/statistics/${by}`, { query, keep: true });
   const rows = useMemo(() => (table.data?.items ?? []).map((row) => named(row, by, words)), [table.data, by, words]);
   const times = line.data?.items ?? [];
@@ -80,6 +106,7 @@ export function Statistics() {
           options={[...(dragged ? [{ value: "", label: "…" }] : []), ...Object.entries(words.spans).map(([value, label]) => ({ value, label }))]}
         />
         {dragged && <Button onClick={() => set({ from: undefined, to: undefined })}>{words.back}</Button>}
+        <Narrow search={search} set={set} />
         <Chips label={words.metric} value={show} onChange={(show) => set({ show })} options={METRICS.map((value) => ({ value, label: words.metrics[value] }))} />
       </Bar>
       {error && <Trouble error={error} again={() => (void line.refetch(), void table.refetch())} />}

@@ -14,7 +14,7 @@ test("hours are drawn for about a week, then days", () => {
 });
 
 test("where nothing was measured the line has a gap", () => {
-  const rows = [{ average_latency_ms: null }, { average_latency_ms: 12 }] as TimelineRow[];
+  const rows = [{ latency_ms: { p50: null } }, { latency_ms: { p50: 12 } }] as TimelineRow[];
   expect(valuesOf(rows, "latency")).toEqual([null, 12]);
   expect(seriesOf("tokens")).toEqual(["input", "cached", "output"]);
 });

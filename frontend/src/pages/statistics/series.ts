@@ -4,14 +4,14 @@ import type { Sums, TimelineRow } from "../../services/types";
 
 export type Metric = "cost" | "requests" | "tokens" | "errors" | "latency";
 
-export type SeriesId = "cost" | "requests" | "errors" | "input" | "cached" | "output" | "latency" | "firstByte";
+export type SeriesId = "cost" | "requests" | "errors" | "input" | "cached" | "output" | "latency" | "slowest" | "firstByte";
 
 const SERIES: Record<Metric, SeriesId[]> = {
   cost: ["cost"],
   requests: ["requests", "errors"],
   tokens: ["input", "cached", "output"],
   errors: ["errors"],
-  latency: ["latency", "firstByte"],
+  latency: ["latency", "slowest", "firstByte"],
 };
 
 const VALUES: Record<SeriesId, (row: Sums) => number | null> = {
@@ -21,8 +21,9 @@ const VALUES: Record<SeriesId, (row: Sums) => number | null> = {
   input: ({ input_tokens }) => input_tokens,
   cached: ({ cache_read_tokens }) => cache_read_tokens,
   output: ({ output_tokens }) => output_tokens,
-  latency: ({ average_latency_ms }) => average_latency_ms,
-  firstByte: ({ average_first_byte_ms }) => average_first_byte_ms,
+  latency: ({ latency_ms }) => latency_ms.p50,
+  slowest: ({ latency_ms }) => latency_ms.p95,
+  firstByte: ({ first_byte_ms }) => first_byte_ms.p50,
 };
 
 export const seriesOf = (metric: Metric): SeriesId[] => SERIES[metric];

@@ -86,8 +86,8 @@ export function SumsTable({ rows, by, period }: Props) {
       title: words.latency,
       number: true,
       wide: true,
-      by: ({ average_latency_ms }) => average_latency_ms,
-      cell: ({ average_latency_ms: ms }) => (ms === null ? "—" : format.span(ms)),
+      by: ({ latency_ms }) => latency_ms.p50,
+      cell: ({ latency_ms: { p50 } }) => (p50 === null ? "—" : format.span(p50)),
     },
     {
       id: "cost",

@@ -14,7 +14,7 @@ function useFormatOf() {
   const { format } = useText();
   return useMemo(() => {
     const usd = (value: number) => format.usd(String(value));
-    const formats: Partial<Record<SeriesId, (value: number) => string>> = { cost: usd, latency: format.span, firstByte: format.span };
+    const formats: Partial<Record<SeriesId, (value: number) => string>> = { cost: usd, latency: format.span, slowest: format.span, firstByte: format.span };
     return (id: SeriesId) => formats[id] ?? format.short;
   }, [format]);
 }
