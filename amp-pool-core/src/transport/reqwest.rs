@@ -6,6 +6,7 @@
 //! insists on and which means the same. A URL is sent in its canonical form: dot segments resolved, characters that may not stand in a
 //! URL escaped; escapes and query stay as they are.
 //!
+//! Plain `http` without a proxy has connections of its own that are polled by the exchange that uses them (`plain`).
 //! Every distinct proxy has clients of its own, made when they are first used; TLS roots are read once for all.
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, StatusCode, Uri, Version, header::CONTENT_LENGTH, request};
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header::CONTENT_LENGTH, request, uri::Scheme};
 use reqwest::Client;
 use url::{Host, Url};
 
@@ -37,6 +38,7 @@ mod build;
 mod direct;
 mod known;
 mod lanes;
+mod plain;
 mod resolve;
 mod shelf;
 
@@ -100,6 +102,7 @@ pub struct ReqwestTransport(Arc<Clients>);
 struct Clients {
     recipe: Recipe,
     known: Known,
+    plain: plain::Client,
     direct: Lanes<direct::Client>,
     proxied: Mutex<Shelf<Arc<Lanes<Client>>>>,
 }
@@ -111,9 +114,10 @@ impl ReqwestTransport {
     /// [`Stage::Build`] when an extra root is no certificate.
     pub fn new(options: Options) -> Result<Self, TransportError> {
         let recipe = Recipe::new(options)?;
+        let plain = plain::Client::new(recipe.options());
         let direct = Lanes::new(recipe.direct());
         let proxied = Mutex::new(Shelf::new(PROXIES, PROXY_IDLE));
-        Ok(Self(Arc::new(Clients { recipe, known: Known::default(), direct, proxied })))
+        Ok(Self(Arc::new(Clients { recipe, known: Known::default(), plain, direct, proxied })))
     }
 }
 
@@ -130,6 +134,9 @@ impl Clients {
         let head = complete(head, &body);
         let known = self.known.destination(&head.uri, |uri| self.destination(uri))?;
         match &egress.proxy {
+            None if known.uri.scheme() == Some(&Scheme::HTTP) && head.method != Method::CONNECT => {
+                known.plain(|uri| self.plain.target(uri))?.send(head, body).await
+            }
             None => direct::send(self.direct()?, head, known.uri.clone(), body).await,
             Some(proxy) => self.send_through(proxy, head, known.url.clone(), body).await,
         }

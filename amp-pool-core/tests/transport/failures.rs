@@ -142,3 +142,44 @@ async fn a_bad_root_is_told_at_once() {
     let options = Options { extra_roots: vec![OK.to_vec()], ..Options::default() };
     assert_eq!(ReqwestTransport::new(options).err().map(|err| err.stage()), Some(Stage::Build));
 }
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_rested_is_not_used() {
+    let (upstream, transport) = (Upstream::answering(OK), transport());
+    for exchange in 1..=3 {
+        assert_eq!(get(&transport, &upstream.url("/"), None).await.unwrap(), "ok");
+        // Until its end has come here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(upstream.connections(), exchange);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_rests_for_its_time_and_is_closed() {
+    let upstream = Upstream::holding(OK);
+    let transport =
+        ReqwestTransport::new(Options { idle_timeout: Duration::from_millis(100), ..Options::default() }).unwrap();
+
+    get(&transport, &upstream.url("/"), None).await.unwrap();
+    assert!(upstream.hung_up(SOON).await);
+
+    get(&transport, &upstream.url("/"), None).await.unwrap();
+    assert_eq!(upstream.connections(), 2);
+    assert!(upstream.hung_up(SOON).await, "whoever watches is there again");
+}
+
+#[tokio::test]
+async fn more_connections_than_are_kept_are_closed() {
+    let upstream = Upstream::holding(OK);
+    let transport = ReqwestTransport::new(Options { idle_per_host: 1, ..Options::default() }).unwrap();
+    let request = || http::Request::get(upstream.url("/")).body(Chain::default()).unwrap();
+
+    let bodies = futures::future::join_all([(); 3].map(|()| open(&transport, request(), None))).await;
+    assert_eq!(upstream.connections(), 3);
+    drop(bodies);
+    // Those whose answers were not read are closed as well, so only what was read is kept.
+    for _ in 0..2 {
+        get(&transport, &upstream.url("/"), None).await.unwrap();
+    }
+    assert!(upstream.connections() <= 4);
+}

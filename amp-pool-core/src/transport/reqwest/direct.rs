@@ -1,4 +1,4 @@
-//! Connections without a proxy.
+//! Connections without a proxy, by TLS.
 //!
 //! They go through the client that reqwest itself stands on. What reqwest puts on top of it for a request (its own URL
 //! type, read twice, and layers for redirects and retries that are switched off here) costs more than all that the pool
@@ -47,11 +47,6 @@ pub(super) type Client = Legacy<Within<Https>, Chain>;
 pub(super) fn client(options: &Options, mut tls: rustls::ClientConfig) -> Client {
     // The connector writes these itself, and insists on it.
     tls.alpn_protocols.clear();
-    let rules = Rules { guard: options.guard(), proxy: None };
-    let mut tcp = HttpConnector::new_with_resolver(Resolver::from(rules));
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_keepalive(Some(super::build::TCP_KEEPALIVE));
     let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
     Legacy::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -59,7 +54,17 @@ pub(super) fn client(options: &Options, mut tls: rustls::ClientConfig) -> Client
         .pool_idle_timeout(options.idle_timeout)
         .pool_max_idle_per_host(options.idle_per_host)
         .http2_max_header_list_size(super::build::HEADER_BYTES)
-        .build(Within { limit: options.connect_timeout, connector: https.wrap_connector(tcp) })
+        .build(Within { limit: options.connect_timeout, connector: https.wrap_connector(tcp(options)) })
+}
+
+/// How connections are made that need no proxy.
+pub(super) fn tcp(options: &Options) -> HttpConnector<Resolver> {
+    let rules = Rules { guard: options.guard(), proxy: None };
+    let mut tcp = HttpConnector::new_with_resolver(Resolver::from(rules));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(super::build::TCP_KEEPALIVE));
+    tcp
 }
 
 /// Sends one request to `uri`, the judged form of the request's own.
@@ -111,8 +116,8 @@ impl Body for DirectBody {
 /// A connector with a limit for the whole of it: name, TCP and TLS together.
 #[derive(Clone)]
 pub(super) struct Within<C> {
-    limit: Duration,
-    connector: C,
+    pub(super) limit: Duration,
+    pub(super) connector: C,
 }
 
 impl<C> Service<Uri> for Within<C>

@@ -5,23 +5,39 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use foldhash::fast::RandomState;
 use http::Uri;
 use url::Url;
 
+use super::plain::Target;
 use crate::transport::{Stage, TransportError};
 
 /// How many are kept. Paths with ids of things in them come and go.
 const KEPT: usize = 512;
 
 /// A destination that was judged. Both forms say the same.
-#[derive(Debug)]
 pub(super) struct Destination {
     pub(super) url: Url,
     pub(super) uri: Uri,
+    /// How it is reached without a proxy, once it was.
+    plain: OnceLock<Target>,
+}
+
+impl Destination {
+    /// How it is reached without a proxy and without TLS, made by `make` if it is new.
+    pub(super) fn plain(
+        &self,
+        make: impl FnOnce(&Uri) -> Result<Target, TransportError>,
+    ) -> Result<&Target, TransportError> {
+        if let Some(target) = self.plain.get() {
+            return Ok(target);
+        }
+        let target = make(&self.uri)?;
+        Ok(self.plain.get_or_init(|| target))
+    }
 }
 
 // A URL is hashed byte by byte, which the standard hasher is slow at.
@@ -41,7 +57,7 @@ impl Known {
         let url = judge(uri)?;
         let judged =
             url.as_str().parse().map_err(|err: http::uri::InvalidUri| TransportError::new(Stage::Build, err))?;
-        let new = Arc::new(Destination { url, uri: judged });
+        let new = Arc::new(Destination { url, uri: judged, plain: OnceLock::new() });
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT {
             known.clear();

@@ -1,0 +1,87 @@
+//! One HTTP/1 connection that is polled by the exchange that uses it.
+
+use std::{
+    future::Future as _,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{
+        TrySendError,
+        http1::{Connection, SendRequest, handshake},
+    },
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::gate::Gate;
+use crate::format::Chain;
+
+/// Rounds between a connection and its user before other tasks have their turn.
+const ROUNDS: usize = 8;
+
+/// A connection.
+pub(super) struct Line {
+    sender: SendRequest<Chain>,
+    /// Gone when it has ended.
+    connection: Option<Connection<TokioIo<TcpStream>, Chain>>,
+    gate: Arc<Gate>,
+    waker: Waker,
+    /// Where it rests.
+    pub(super) home: usize,
+}
+
+impl Line {
+    pub(super) async fn open(io: TokioIo<TcpStream>, home: usize) -> hyper::Result<Box<Self>> {
+        let (sender, connection) = handshake(io).await?;
+        let gate = Arc::new(Gate::default());
+        let waker = Waker::from(Arc::clone(&gate));
+        Ok(Box::new(Self { sender, connection: Some(connection), gate, waker, home }))
+    }
+
+    /// Sends a request and waits for the head of its answer. The error holds the request when nothing of it was written.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Chain>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Chain>>> {
+        let mut sent = pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| self.poll_with(cx, |cx| sent.as_mut().poll(cx))).await
+    }
+
+    /// Polls `wanted`, something that this connection feeds, and the connection, until there is nothing more to do.
+    pub(super) fn poll_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Self { connection, gate, waker, .. } = self;
+        gate.enter(cx.waker());
+        let mut inner = Context::from_waker(waker);
+        for _ in 0..ROUNDS {
+            if let Poll::Ready(come) = wanted(&mut inner) {
+                return Poll::Ready(come);
+            }
+            // What `wanted` woke is the connection, which is next.
+            gate.clear();
+            let ended = connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(&mut inner).is_ready());
+            if ended {
+                *connection = None;
+            } else if gate.leave() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether another request can be sent, as far as is known here.
+    pub(super) fn is_fit(&mut self) -> bool {
+        // Lets it take note of what has come meanwhile: the end of the connection, above all.
+        let _: Poll<()> = self.poll_with(&mut Context::from_waker(Waker::noop()), |_| Poll::Pending);
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
