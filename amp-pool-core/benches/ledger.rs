@@ -40,6 +40,8 @@ fn record(n: u64) -> Record {
         provider: "anthropic".into(),
         upstream_format: Format::Messages,
         upstream_model: "claude-sonnet-4-5-20250929".into(),
+        chosen_by: None,
+        candidates: 1,
         served: true,
         verdict: "answer",
         http_status: Some(200),
@@ -71,6 +73,7 @@ fn record(n: u64) -> Record {
         latency_ms: 1_510,
         first_byte_ms: Some(410),
         attempts: vec![attempt],
+        choices: Vec::new(),
         losses: Vec::new(),
         booking: Booking::default(),
     }

@@ -108,6 +108,16 @@ impl Endpoint {
         }
     }
 
+    /// Where calls of `format` come in.
+    #[must_use]
+    pub fn of_format(format: Format) -> Self {
+        match format {
+            Format::Chat => Self::ChatCompletions,
+            Format::Messages => Self::Messages,
+            Format::Responses => Self::Responses,
+        }
+    }
+
     /// The format an upstream must speak to serve it. `None` for what the caller's headers decide.
     #[must_use]
     pub fn format(self) -> Option<Format> {

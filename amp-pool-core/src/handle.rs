@@ -22,7 +22,7 @@ use crate::{
     price::PriceBook,
     prober::Prober,
     provider::{Presets, Provider},
-    route::{Catalog, KnownModel, Route, RouteSpec},
+    route::{Catalog, KnownModel, Route, RouteSpec, Trail},
     secret::Secret,
     service::auth::Tokens,
     store::{
@@ -33,8 +33,10 @@ use crate::{
 
 mod balances;
 mod budgets;
+mod explain;
 
 pub use budgets::BudgetView;
+pub use explain::{Candidate, Excluded, Explanation, Foreseen, Hindered, Question, Refused};
 
 /// What a pool and its handles share.
 pub(crate) struct State {
@@ -47,6 +49,7 @@ pub(crate) struct State {
     pub(crate) site: Arc<ArcSwapOption<Allowance>>,
     pub(crate) configuration: ArcSwap<Configuration>,
     pub(crate) standings: Standings,
+    pub(crate) trail: Arc<Trail>,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) prober: Arc<Prober>,
     pub(crate) presets: &'static Presets,

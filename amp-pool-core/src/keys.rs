@@ -25,6 +25,8 @@ pub use health::{Condition, Health, KeyState, Lesson};
 pub use line::{Complaint, Line};
 #[cfg(feature = "pool")]
 pub(crate) use live::OUR_USER_AGENT;
+#[cfg(feature = "pool")]
+pub(crate) use live::on_the_wall;
 pub use live::{KeyStatus, LiveKey, LiveKeyError, Manner, ModelStatus};
 pub use room::{Caps, Level, Resource, Room, Rooms};
 pub use standings::{Account, Standing, Standings};

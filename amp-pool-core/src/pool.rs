@@ -185,6 +185,7 @@ impl PoolBuilder {
             site: Arc::default(),
             configuration: ArcSwap::default(),
             standings: Standings::default(),
+            trail: Arc::default(),
             draining: Arc::new(AtomicBool::new(false)),
             presets: Presets::builtin(),
             changes: tokio::sync::Mutex::new(()),
@@ -221,7 +222,7 @@ fn stack(
         // From here on exactly one record will exist.
         .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone(), state.site.clone()))
         // One scope owns all tries of a call.
-        .service(Attempts::new(transport, limits, clock(), seal))
+        .service(Attempts::new(transport, limits, clock(), seal, state.trail.clone()))
 }
 
 fn fresh_seal() -> Result<[u8; 32], BuildError> {

@@ -6,13 +6,15 @@
 
 mod affinity;
 mod catalog;
+mod choice;
 mod pick;
 mod plan;
 
 pub use affinity::{Conversation, Trail};
 pub use catalog::{Catalog, KnownModel};
+pub use choice::{By, Choice, Hindrance, PassedOver};
 pub use pick::{Strategy, UnknownStrategy};
-pub use plan::{By, Choice, Hindrance, Plan, Seat, Want};
+pub use plan::{Plan, Seat, Want};
 
 use crate::{format::Policy, id::RouteId, time::Timestamp};
 

@@ -20,7 +20,7 @@ mod ambient;
 pub mod attempts;
 pub mod auth;
 mod body;
-mod conversation;
+pub(crate) mod conversation;
 mod headers;
 mod held;
 mod memos;
@@ -30,6 +30,7 @@ mod recorder;
 pub mod render;
 pub mod routing;
 mod stage;
+mod waits;
 
 pub use body::PoolBody;
 pub use conversation::Talk;
@@ -61,6 +62,11 @@ pub struct Limits {
     pub total: Duration,
     /// No further key is tried when a call has lasted this long.
     pub failover: Duration,
+    /// How long after its coming a call may wait for a key to be ready, when all rest or are full. Zero: it is told so at
+    /// once.
+    pub wait: Duration,
+    /// How many calls may wait so at a time.
+    pub waiting: usize,
     /// Bytes of a stream that are held back until its first event with content.
     pub opening_bytes: usize,
     /// How long they are held back.
@@ -85,6 +91,8 @@ impl Default for Limits {
             idle: Duration::from_secs(90),
             total: Duration::from_secs(30 * 60),
             failover: Duration::from_secs(120),
+            wait: Duration::ZERO,
+            waiting: 1000,
             opening_bytes: 64 << 10,
             opening_time: Duration::from_secs(1),
             error_body: 256 << 10,

@@ -26,6 +26,7 @@ use crate::{
 
 mod balances;
 mod budgets;
+mod choices;
 mod fingerprint;
 mod histogram;
 pub mod memory;
@@ -41,6 +42,7 @@ pub mod vault;
 
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
+pub use choices::{RecordedChoice, RecordedHindrance};
 pub use histogram::Histogram;
 pub use users::{AuditStore, UserStore};
 
@@ -132,7 +134,7 @@ pub trait RecordStore: Send + Sync + 'static {
     /// A page of records, newest first.
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>>;
 
-    /// One record with its attempts and losses.
+    /// One record with its attempts, choices and losses.
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
 
     /// Sums of settled calls by the hour (UTC) they were admitted in, one row per value of `by`, in the order of those
@@ -200,6 +202,8 @@ pub struct Record {
     pub first_byte_ms: Option<u64>,
     /// Every try, in order. The last one with `served` gave the answer.
     pub attempts: Vec<Attempt>,
+    /// Choices at which somebody was passed over, or nobody was left. Empty for most calls.
+    pub choices: Vec<RecordedChoice>,
     /// What translation could not carry, the request's losses first. Empty for a call that was not translated.
     pub losses: Vec<RecordedLoss>,
     /// What it means for budgets.
@@ -336,6 +340,10 @@ pub struct Attempt {
     pub upstream_format: Format,
     /// The model the upstream was asked for.
     pub upstream_model: String,
+    /// What decided for the key: `home`, `hash` or `strategy`. `None`: the same key was asked once more.
+    pub chosen_by: Option<&'static str>,
+    /// Among how many candidates.
+    pub candidates: u32,
     /// Whether its answer reached the client.
     pub served: bool,
     /// What the upstream's answer meant: `answer`, `rate_limited`, `network`, …
@@ -372,8 +380,8 @@ impl Attempt {
 
 /// A record read back.
 ///
-/// `attempts` and `losses` are filled by [`RecordStore::get`] alone; in pages they are empty and the columns of the row
-/// hold.
+/// `attempts`, `choices` and `losses` are filled by [`RecordStore::get`] alone; in pages they are empty and the columns of
+/// the row hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// The row in `api_request_log`.
@@ -426,6 +434,8 @@ pub struct StoredRecord {
     pub attempt_count: u32,
     /// The tries, in order.
     pub attempts: Vec<StoredAttempt>,
+    /// Choices at which somebody was passed over, or nobody was left.
+    pub choices: Vec<RecordedChoice>,
     /// What translation could not carry.
     pub losses: Vec<RecordedLoss>,
 }
@@ -443,6 +453,10 @@ pub struct StoredAttempt {
     pub upstream_format: String,
     /// The model the upstream was asked for.
     pub upstream_model: String,
+    /// What decided for the key. `None`: the same key was asked once more, or nobody noted it.
+    pub chosen_by: Option<String>,
+    /// Among how many candidates.
+    pub candidates: Option<u32>,
     /// Whether its answer reached the client.
     pub served: bool,
     /// What the answer meant.

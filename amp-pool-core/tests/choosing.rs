@@ -2,28 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bench;
+
 use std::time::Duration;
 
 use amp_pool_core::{
-    Handle, Pool,
-    caller::TokenSpec,
+    format::Format,
+    handle::Question,
     keys::{Caps, KeySpec, KeyState},
-    route::{RouteCandidate, RouteSpec, Strategy},
+    route::{By, RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
-    service::PoolBody,
+    service::Limits,
     testkit::{Reply, Script},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use serde_json::{Value, json};
-use tower::ServiceExt as _;
-
-const TOKEN: &str = "amp-test-token-0123456789";
-
-struct Bench {
-    pool: Pool,
-    upstream: Script,
-}
+use bench::{Bench, Got};
+use serde_json::json;
 
 fn key(name: &str) -> KeySpec {
     KeySpec::new(name, "openai", Secret::new(name))
@@ -34,49 +27,15 @@ fn keys<const N: usize>(names: [&str; N]) -> [KeySpec; N] {
     names.map(key)
 }
 
-impl Bench {
-    async fn new(upstream: Script, keys: impl IntoIterator<Item = KeySpec>) -> Self {
-        let pool = Pool::builder().transport(upstream.clone()).build().await.unwrap();
-        pool.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
-        for key in keys {
-            pool.handle().add_key(key).await.unwrap();
-        }
-        Self { pool, upstream }
-    }
+async fn bench(upstream: Script, keys: impl IntoIterator<Item = KeySpec>) -> Bench {
+    Bench::of_keys(&upstream, keys, Limits::default()).await
+}
 
-    fn handle(&self) -> Handle {
-        self.pool.handle()
-    }
-
-    fn state(&self, name: &str) -> KeyState {
-        self.handle().keys().into_iter().find(|view| view.key.spec.name == name).unwrap().status.state
-    }
-
-    async fn begin(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> http::Response<PoolBody> {
-        let mut request = http::Request::post(path).header("authorization", format!("Bearer {TOKEN}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let body = Full::new(Bytes::from(body.to_string()));
-        self.pool.clone().oneshot(request.body(body).unwrap()).await.unwrap()
-    }
-
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> http::Response<Bytes> {
-        let (head, body) = self.begin(path, headers, body).await.into_parts();
-        http::Response::from_parts(head, body.collect().await.unwrap().to_bytes())
-    }
-
-    /// A turn of the conversation that begins with `first`.
-    async fn turn(&self, first: &str, more: usize) -> http::Response<Bytes> {
-        let mut messages = vec![json!({"role": "user", "content": first})];
-        messages.extend((0..more).map(|n| json!({"role": "assistant", "content": n.to_string()})));
-        self.post("/v1/chat/completions", &[], &json!({"model": "gpt-4o-mini", "messages": messages})).await
-    }
-
-    /// The keys that were asked, by their names.
-    fn asked(&self) -> Vec<String> {
-        self.upstream.keys_tried()
-    }
+/// A turn of the conversation that begins with `first`.
+async fn turn(bench: &Bench, first: &str, more: usize) -> Got {
+    let mut messages = vec![json!({"role": "user", "content": first})];
+    messages.extend((0..more).map(|n| json!({"role": "assistant", "content": n.to_string()})));
+    bench.post("/v1/chat/completions", &json!({"model": "gpt-4o-mini", "messages": messages})).await
 }
 
 fn answering(names: &[&str]) -> Script {
@@ -85,11 +44,11 @@ fn answering(names: &[&str]) -> Script {
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_stays_on_the_key_where_it_began() {
-    let bench = Bench::new(answering(&["a", "b", "c"]), keys(["a", "b", "c"])).await;
+    let bench = bench(answering(&["a", "b", "c"]), keys(["a", "b", "c"])).await;
     for first in ["one", "two", "three", "four", "five"] {
         let begun = bench.asked().len();
-        for turn in 0..6 {
-            bench.turn(first, turn).await;
+        for nth in 0..6 {
+            turn(&bench, first, nth).await;
         }
         let asked = &bench.asked()[begun..];
         assert!(asked.iter().all(|key| *key == asked[0]), "{asked:?}");
@@ -99,9 +58,9 @@ async fn a_conversation_stays_on_the_key_where_it_began() {
 #[tokio::test(start_paused = true)]
 async fn first_turns_are_spread_by_weight() {
     let heavy = KeySpec { weight: 3, ..key("heavy") };
-    let bench = Bench::new(answering(&["heavy", "light"]), [heavy, key("light")]).await;
+    let bench = bench(answering(&["heavy", "light"]), [heavy, key("light")]).await;
     for _ in 0..8 {
-        bench.turn("the same words", 0).await;
+        turn(&bench, "the same words", 0).await;
     }
     let light = bench.asked().iter().filter(|key| *key == "light").count();
     assert_eq!(light, 2);
@@ -111,22 +70,22 @@ async fn first_turns_are_spread_by_weight() {
 async fn a_conversation_leaves_a_key_that_rests_and_stays_where_it_went() {
     let a = [Reply::chat("hello"), Reply::limited().retry_after_secs(30), Reply::chat("hello")];
     let upstream = a.into_iter().fold(answering(&["b"]), |script, reply| script.on("a", reply));
-    let bench = Bench::new(upstream, keys(["a", "b"])).await;
-    for turn in 0..2 {
-        bench.turn("one", turn).await;
+    let bench = bench(upstream, keys(["a", "b"])).await;
+    for nth in 0..2 {
+        turn(&bench, "one", nth).await;
     }
     tokio::time::advance(Duration::from_secs(31)).await;
-    bench.turn("one", 2).await;
+    turn(&bench, "one", 2).await;
 
     assert_eq!(bench.asked(), ["a", "a", "b", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_the_client_names_has_one_key_whatever_it_says() {
-    let bench = Bench::new(answering(&["a", "b", "c"]), keys(["a", "b", "c"])).await;
+    let bench = bench(answering(&["a", "b", "c"]), keys(["a", "b", "c"])).await;
     for words in ["one", "two", "three", "four"] {
         let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": words}]});
-        bench.post("/v1/chat/completions", &[("x-amp-session", "s-1")], &body).await;
+        bench.post_with(&[("x-amp-session", "s-1")], "/v1/chat/completions", &body).await;
     }
     let asked = bench.asked();
     assert!(asked.iter().all(|key| *key == asked[0]), "{asked:?}");
@@ -137,13 +96,13 @@ async fn a_call_that_goes_on_from_an_answer_goes_where_that_answer_is() {
     let answer =
         |id: &str| Reply::json(200, &json!({"id": id, "object": "response", "status": "completed", "output": []}));
     let upstream = Script::new().on("a", answer("resp_a")).on("b", answer("resp_b"));
-    let bench = Bench::new(upstream, keys(["a", "b"])).await;
+    let bench = bench(upstream, keys(["a", "b"])).await;
     for words in ["one", "two"] {
-        bench.post("/v1/responses", &[], &json!({"model": "gpt-5-mini", "input": words})).await;
+        bench.post("/v1/responses", &json!({"model": "gpt-5-mini", "input": words})).await;
     }
     for id in ["resp_b", "resp_a", "resp_b"] {
         let body = json!({"model": "gpt-5-mini", "previous_response_id": id, "input": "more"});
-        bench.post("/v1/responses", &[], &body).await;
+        bench.post("/v1/responses", &body).await;
     }
     assert_eq!(bench.asked()[2..], ["b", "a", "b"]);
 }
@@ -151,18 +110,18 @@ async fn a_call_that_goes_on_from_an_answer_goes_where_that_answer_is() {
 #[tokio::test(start_paused = true)]
 async fn what_an_operator_allows_is_never_passed_and_the_caller_hears_when_to_come_back() {
     let limited = |name| KeySpec { limits: Caps { rpm: Some(2), ..Caps::default() }, ..key(name) };
-    let bench = Bench::new(answering(&["a", "b"]), [limited("a"), limited("b")]).await;
+    let bench = bench(answering(&["a", "b"]), [limited("a"), limited("b")]).await;
     for n in 0..4 {
-        assert_eq!(bench.turn(&n.to_string(), 0).await.status(), 200);
+        assert_eq!(turn(&bench, &n.to_string(), 0).await.status, 200);
     }
-    let refused = bench.turn("5", 0).await;
-    assert_eq!(refused.status(), 429);
-    assert_eq!(refused.headers()["retry-after"], "65");
-    assert!(String::from_utf8_lossy(refused.body()).contains("requests"));
+    let refused = turn(&bench, "5", 0).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.headers["retry-after"], "65");
+    assert!(refused.text().contains("requests"));
     assert_eq!(bench.asked().len(), 4);
 
     tokio::time::advance(Duration::from_secs(65)).await;
-    assert_eq!(bench.turn("6", 0).await.status(), 200);
+    assert_eq!(turn(&bench, "6", 0).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,12 +130,12 @@ async fn calls_at_a_time_are_counted_to_the_end_of_the_answer() {
     let slow = Reply::words(amp_pool_core::format::Format::Chat, &["hello"])
         .pause(Duration::from_secs(5))
         .piece("data: [DONE]\n\n");
-    let bench = Bench::new(Script::new().on("a", slow), [one]).await;
+    let bench = bench(Script::new().on("a", slow), [one]).await;
     let body = json!({"model": "gpt-4o-mini", "messages": [], "stream": true});
-    let stream = bench.begin("/v1/chat/completions", &[], &body).await;
-    assert_eq!(bench.turn("two", 0).await.status(), 429);
+    let stream = bench.start("POST", "/v1/chat/completions", body.to_string().as_bytes()).await;
+    assert_eq!(turn(&bench, "two", 0).await.status, 429);
     drop(stream);
-    assert_eq!(bench.begin("/v1/chat/completions", &[], &body).await.status(), 200);
+    assert_eq!(bench.start("POST", "/v1/chat/completions", body.to_string().as_bytes()).await.status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,12 +145,12 @@ async fn a_key_that_says_it_has_nothing_left_is_not_asked() {
         .header("x-ratelimit-remaining-requests", "0")
         .header("x-ratelimit-reset-requests", "20s");
     let upstream = Script::new().on("a", spent).on("b", Reply::chat("hello"));
-    let bench = Bench::new(upstream, [KeySpec { priority: 1, ..key("a") }, key("b")]).await;
+    let bench = bench(upstream, [KeySpec { priority: 1, ..key("a") }, key("b")]).await;
     for n in 0..3 {
-        bench.turn(&n.to_string(), 0).await;
+        turn(&bench, &n.to_string(), 0).await;
     }
     tokio::time::advance(Duration::from_secs(21)).await;
-    bench.turn("4", 0).await;
+    turn(&bench, "4", 0).await;
 
     assert_eq!(bench.asked(), ["a", "b", "b", "a"]);
 }
@@ -203,8 +162,8 @@ async fn keys_of_one_account_rest_together() {
         .on("a", Reply::limited().retry_after_secs(30))
         .on("b", Reply::chat("hello"))
         .on("other", Reply::chat("hello"));
-    let bench = Bench::new(upstream, [of("a"), of("b"), KeySpec { priority: -1, ..key("other") }]).await;
-    bench.turn("one", 0).await;
+    let bench = bench(upstream, [of("a"), of("b"), KeySpec { priority: -1, ..key("other") }]).await;
+    turn(&bench, "one", 0).await;
 
     assert_eq!(bench.asked(), ["a", "other"]);
     assert_eq!((bench.state("b"), bench.state("other")), (KeyState::Cooling, KeyState::Ready));
@@ -214,9 +173,9 @@ async fn keys_of_one_account_rest_together() {
 async fn an_upstream_that_refuses_every_credential_disables_none() {
     let names: Vec<_> = (0..12).map(|n| format!("k{n}")).collect();
     let refusing = names.iter().fold(Script::new(), |script, name| script.on(name, Reply::refused()));
-    let bench = Bench::new(refusing, names.iter().map(|name| key(name))).await;
+    let bench = bench(refusing, names.iter().map(|name| key(name))).await;
     for n in 0..10 {
-        assert_ne!(bench.turn(&n.to_string(), 0).await.status(), 200);
+        assert_ne!(turn(&bench, &n.to_string(), 0).await.status, 200);
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert!(names.iter().all(|name| bench.state(name) != KeyState::Disabled));
@@ -226,7 +185,7 @@ async fn an_upstream_that_refuses_every_credential_disables_none() {
     // Each still refuses once more.
     let mut answered = 0;
     for n in 0..20 {
-        answered += u32::from(bench.turn(&n.to_string(), 0).await.status() == 200);
+        answered += u32::from(turn(&bench, &n.to_string(), 0).await.status == 200);
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert!(answered >= 12, "{answered} of 20 in the time in which it has to heal");
@@ -236,9 +195,9 @@ async fn an_upstream_that_refuses_every_credential_disables_none() {
 async fn an_upstream_that_fails_gets_hardly_more_calls_than_its_callers_make() {
     let names: Vec<_> = (0..30).map(|n| format!("k{n}")).collect();
     let failing = names.iter().fold(Script::new(), |script, name| script.on(name, Reply::broken()));
-    let bench = Bench::new(failing, names.iter().map(|name| key(name))).await;
+    let bench = bench(failing, names.iter().map(|name| key(name))).await;
     for n in 0..200 {
-        assert_ne!(bench.turn(&n.to_string(), 0).await.status(), 200);
+        assert_ne!(turn(&bench, &n.to_string(), 0).await.status, 200);
     }
     let calls = bench.asked().len();
     assert!((200..=200 + 40 + 10).contains(&calls), "{calls} calls for 200");
@@ -246,14 +205,120 @@ async fn an_upstream_that_fails_gets_hardly_more_calls_than_its_callers_make() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strategy_decides_among_equals() {
-    let bench = Bench::new(answering(&["a", "b"]), keys(["a", "b"])).await;
+    let bench = bench(answering(&["a", "b"]), keys(["a", "b"])).await;
     let candidates = vec![RouteCandidate { model: "gpt-4o-mini".into(), provider: None, tier: 0, weight: 1 }];
     let strategy = Strategy::FillFirst;
     let route = RouteSpec { model: "fast".into(), candidates, strategy, ..RouteSpec::default() };
     bench.handle().add_route(route).await.unwrap();
     for n in 0..3 {
         let body = json!({"model": "fast", "messages": [{"role": "user", "content": n.to_string()}]});
-        bench.post("/v1/chat/completions", &[], &body).await;
+        bench.post("/v1/chat/completions", &body).await;
     }
     assert_eq!(bench.asked(), ["a", "a", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_choice_leaves_one_word_in_the_books() {
+    let bench = bench(answering(&["a", "b"]), keys(["a", "b"])).await;
+    turn(&bench, "one", 0).await;
+    turn(&bench, "one", 1).await;
+
+    let chosen: Vec<_> = bench.records().await.into_iter().map(|record| (record.attempts, record.choices)).collect();
+    let by = |n: usize| (chosen[n].0[0].chosen_by.as_deref(), chosen[n].0[0].candidates);
+    // The newest first.
+    assert_eq!([by(1), by(0)], [(Some("strategy"), Some(2)), (Some("home"), Some(2))]);
+    assert!(chosen.iter().all(|(_, choices)| choices.is_empty()), "{chosen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_books_say_who_was_passed_over_and_why() {
+    let upstream = answering(&["b", "c"]).on("a", Reply::limited().retry_after_secs(30));
+    let full = KeySpec { limits: Caps { rpm: Some(1), ..Caps::default() }, priority: 1, ..key("b") };
+    let bench = bench(upstream, [KeySpec { priority: 2, ..key("a") }, full, key("c")]).await;
+    turn(&bench, "one", 0).await;
+    turn(&bench, "two", 0).await;
+
+    let newest = bench.records().await.remove(0);
+    let [choice] = newest.choices.as_slice() else { panic!("{newest:?}") };
+    assert_eq!((choice.after_attempts, &*choice.outcome, choice.candidates), (0, "strategy", 3));
+    let counts: Vec<_> = choice.passed_over.iter().map(|(why, count)| (&**why, *count)).collect();
+    assert_eq!(counts, [("cooling", 1), ("full", 1)]);
+    let [cooling, full] = choice.first.as_slice() else { panic!("{choice:?}") };
+    let names = |id| bench.handle().key(id).unwrap().key.spec.name.clone();
+    assert_eq!((names(cooling.key_id), &*cooling.why, cooling.until.is_some()), ("a".into(), "cooling", true));
+    assert!(cooling.reason.as_deref().unwrap().starts_with("rate_limited"), "{cooling:?}");
+    assert_eq!((names(full.key_id), &*full.why, full.until), ("b".into(), "full", None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_books_say_why_nobody_was_asked() {
+    let bench = bench(answering(&[]).on("a", Reply::limited().retry_after_secs(30)), keys(["a"])).await;
+    turn(&bench, "one", 0).await;
+    turn(&bench, "two", 0).await;
+
+    let outcomes: Vec<_> = bench.records().await.into_iter().map(|record| record.choices[0].outcome.clone()).collect();
+    assert_eq!(outcomes, ["resting", "exhausted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_asked_although_its_line_is_in_trouble_is_told_apart() {
+    let upstream = Script::new().on("a", Reply::broken()).on("a", Reply::chat("hello"));
+    let bench = bench(upstream, keys(["a"])).await;
+    turn(&bench, "one", 0).await;
+    assert_eq!(turn(&bench, "two", 0).await.status, 200);
+
+    let choice = bench.records().await.remove(0).choices.remove(0);
+    assert_eq!(choice.despite.map(|despite| despite.why.into_owned()).as_deref(), Some("line"));
+    assert!(choice.passed_over.is_empty() && choice.first.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_happen_is_told_without_a_call() {
+    let upstream = answering(&["b"]).on("a", Reply::limited().retry_after_secs(30));
+    let off = KeySpec { enabled: false, ..key("off") };
+    let denied = KeySpec { models_denied: vec!["gpt-4o*".parse().unwrap()], ..key("denied") };
+    let other = KeySpec::new("other", "anthropic", Secret::new("other"));
+    let first = KeySpec { priority: 1, ..key("a") };
+    let bench = bench(upstream, [first, key("b"), off, denied, other]).await;
+    let ask = || bench.handle().explain(&Question::new("gpt-4o-mini", Format::Messages));
+    let name = |id| bench.handle().key(id).unwrap().key.spec.name.clone();
+    let before = ask();
+    assert_eq!(name(before.choice.unwrap().key), "a");
+
+    turn(&bench, "one", 0).await;
+    let asked = bench.asked().len();
+    let after = ask();
+    let chosen = after.choice.unwrap();
+    assert_eq!((name(chosen.key), chosen.by, chosen.despite), ("b".into(), By::Strategy, None));
+    assert_ne!(chosen.upstream_format, Format::Messages);
+    let states: Vec<_> = after.candidates.iter().map(|c| (&*c.name, c.hindrance.as_ref().map(|h| h.state))).collect();
+    assert_eq!(states, [("a", Some("cooling")), ("b", None)]);
+    let excluded: Vec<_> = after.excluded.iter().map(|key| (&*key.name, key.why)).collect();
+    assert_eq!(excluded, [("off", "disabled"), ("denied", "model_denied"), ("other", "model")]);
+    assert_eq!(bench.asked().len(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_be_refused_is_told_with_when_to_come_back() {
+    let bench = bench(answering(&[]).on("a", Reply::limited().retry_after_secs(30)), keys(["a"])).await;
+    turn(&bench, "one", 0).await;
+    let refused = bench.handle().explain(&Question::new("gpt-4o-mini", Format::Chat)).choice.unwrap_err();
+    assert_eq!((refused.outcome, refused.status), ("resting", 429));
+    assert_eq!(refused.error.retry_after(), Some(Duration::from_secs(30)));
+
+    let unknown = bench.handle().explain(&Question::new("claude-opus", Format::Chat)).choice.unwrap_err();
+    assert_eq!((unknown.outcome, unknown.status), ("unknown_model", 404));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_conversation_is_foreseen_where_it_is() {
+    let bench = bench(answering(&["a", "b", "c"]), keys(["a", "b", "c"])).await;
+    let body = json!({"model": "gpt-4o-mini", "messages": []});
+    bench.post_with(&[("x-amp-session", "s-1")], "/v1/chat/completions", &body).await;
+    let token = bench.handle().tokens()[0].id;
+    let session = Some("s-1".to_owned());
+    let question = Question { token: Some(token), session, ..Question::new("gpt-4o-mini", Format::Chat) };
+    let chosen = bench.handle().explain(&question).choice.unwrap();
+    let name = bench.handle().key(chosen.key).unwrap().key.spec.name.clone();
+    assert_eq!((vec![name], chosen.by), (bench.asked(), By::Home));
 }

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod balances;
 pub(crate) mod config;
+pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod providers;
 pub(crate) mod requests;

@@ -30,7 +30,9 @@ use tower::{Service as _, ServiceExt as _};
 
 use crate::{
     access::{self, Gate, Guard, Peer},
-    admin::{self, Problem, audit, auth, balances, config, keys, providers, requests, statistics, tokens, users},
+    admin::{
+        self, Problem, audit, auth, balances, config, explain, keys, providers, requests, statistics, tokens, users,
+    },
     front::FrontBody,
     ui,
 };
@@ -122,6 +124,7 @@ fn routes() -> Vec<Route> {
 
         get   (Viewer,   "/api/routes",                         admin::routes::list),
         post  (Operator, "/api/routes",                         admin::routes::add),
+        post  (Viewer,   "/api/routes/explain",                 explain::explain),
         put   (Operator, "/api/routes/{id}",                    admin::routes::change),
         delete(Operator, "/api/routes/{id}",                    admin::routes::remove),
 

@@ -216,3 +216,52 @@ async fn sums_are_split_by_what_was_asked_for() {
     let today = get(&server, "/api/keys/1").await["today"].clone();
     assert_eq!(today, json!({"requests": 3, "tokens": 3_003_000, "cost": cost}));
 }
+
+#[tokio::test]
+async fn what_would_happen_is_told_and_afterwards_why_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let (upstream, server) = (upstream().await, Launch::on(dir.path()).start());
+    let limited = server.add_key("limited", &upstream).await;
+    server.admin().put(&format!("/api/keys/{limited}"), &json!({"priority": 1})).await;
+    let good = server.add_key("good", &upstream).await;
+    let off = server.add_key("off", &upstream).await;
+    server.admin().put(&format!("/api/keys/{off}"), &json!({"enabled": false})).await;
+    let explain = async |question: Value| server.admin().post("/api/routes/explain", &question).await;
+    let question = json!({"model": "m", "token_id": 1, "format": "responses", "stream": true, "session": "s-1"});
+    let before = explain(question.clone()).await.json();
+    assert_eq!(before["outcome"], "key", "{before}");
+    assert_eq!((&before["choice"]["key_id"], &before["choice"]["translated"]), (&json!(limited), &json!(true)));
+    assert_eq!(before["excluded"], json!([{"key_id": off, "name": "off", "why": "disabled"}]));
+
+    let (status, id) = call(&server, "m").await;
+    assert_eq!(status, 200);
+    let after = explain(question).await.json();
+    assert_eq!(after["choice"]["key_id"], good);
+    let [first, second] = after["candidates"].as_array().unwrap().as_slice() else { panic!("{after}") };
+    assert_eq!(
+        (&first["key_id"], &first["state"], &second["state"]),
+        (&json!(limited), &json!("cooling"), &json!("ready"))
+    );
+    assert!(first["until"].is_string() && first["reason"].as_str().unwrap().starts_with("rate_limited"), "{first}");
+
+    let row = get(&server, &format!("/api/requests/{id}")).await;
+    let by = |n: usize| (&row["attempts_detail"][n]["chosen_by"], &row["attempts_detail"][n]["candidates"]);
+    assert_eq!((by(0), by(1)), ((&json!("strategy"), &json!(2)), (&json!("strategy"), &json!(2))));
+    let (_, id) = call(&server, "m").await;
+    let row = get(&server, &format!("/api/requests/{id}")).await;
+    let choice = &row["choices"][0];
+    assert_eq!((&choice["passed_over"], &choice["first"][0]["key_id"]), (&json!({"cooling": 1}), &json!(limited)));
+
+    for (bad, field) in [
+        (json!({"model": ""}), "model"),
+        (json!({"model": "m", "format": "soap"}), "format"),
+        (json!({"model": "m", "token_id": 99}), "token_id"),
+        (json!({"model": "m", "whatever": 1}), "whatever"),
+    ] {
+        let refused = explain(bad).await;
+        assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!(field)));
+    }
+    server.admin().put("/api/tokens/1", &json!({"models": ["other"]})).await;
+    let refused = explain(json!({"model": "m", "token_id": 1})).await.json();
+    assert_eq!((&refused["outcome"], &refused["refusal"]["http_status_code"]), (&json!("forbidden"), &json!(403)));
+}

@@ -123,7 +123,7 @@ impl Picker for PoolPicker {
                 for health in [&*seat.key.health, &*seat.key.account.health, &seat.key.link.health] {
                     health.learn(MODEL, Lesson::Fit { sent }, sent);
                 }
-                seat.key.link.answered();
+                seat.key.link.answered(sent);
                 seat.room.pass(Duration::from_millis(600), sent);
                 if let Some(told) = told {
                     seat.room.hear(Resource::Requests, heard(told.requests, sent));

@@ -7,19 +7,31 @@
 //! Pure: callers pass `now`.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use super::{Condition, Health};
 use crate::id::KeyId;
 
-/// The way to an upstream.
+/// The way to an upstream. Every call of its keys comes by, so what each call does here takes no lock.
 #[derive(Debug)]
 pub struct Line {
     /// Its fitness.
     pub health: Health,
-    recent: Mutex<Recent>,
+    began: Instant,
+    /// When a key was last answered, in milliseconds since it began, and one more; 0: never.
+    answered: AtomicU64,
+    /// What may be tried again, in thousandths of a try.
+    retries: AtomicU64,
+    /// Until when free retries were given, in milliseconds since it began.
+    filled: AtomicU64,
+    /// Whether there are complaints.
+    complained: AtomicBool,
+    complaints: Mutex<Vec<(Instant, KeyId, Complaint)>>,
 }
 
 /// How keys fail.
@@ -33,14 +45,6 @@ pub enum Complaint {
     Money,
 }
 
-#[derive(Debug)]
-struct Recent {
-    complaints: Vec<(Instant, KeyId, Complaint)>,
-    /// What may be tried again, in thousandths of a try.
-    retries: u64,
-    filled: Instant,
-}
-
 /// So many keys that fail alike, within this time and without an answer in between, are not to blame.
 const TOO_MANY: usize = 3;
 const ALIKE_WITHIN: Duration = Duration::from_secs(10);
@@ -48,16 +52,25 @@ const ALIKE_WITHIN: Duration = Duration::from_secs(10);
 /// Each first try pays for a fifth of another one, and so many a second are free.
 const RETRY: u64 = 1000;
 const PAID_BY_A_FIRST: u64 = RETRY / 5;
-const FREE_A_SECOND: u64 = 10 * RETRY;
+const FREE_A_SECOND: u64 = 5 * RETRY;
 /// What can be saved up: so many free seconds.
 const SAVED: u64 = 10 * FREE_A_SECOND;
+/// What a line begins with.
+const AT_FIRST: u64 = 10 * RETRY;
 
 impl Line {
     /// A line of which nothing is known.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        let recent = Recent { complaints: Vec::new(), retries: FREE_A_SECOND, filled: now };
-        Self { health: Health::default(), recent: Mutex::new(recent) }
+        Self {
+            health: Health::default(),
+            began: now,
+            answered: AtomicU64::new(0),
+            retries: AtomicU64::new(AT_FIRST),
+            filled: AtomicU64::new(0),
+            complained: AtomicBool::new(false),
+            complaints: Mutex::default(),
+        }
     }
 
     /// What is the matter with it at `now`, if anything is.
@@ -68,43 +81,56 @@ impl Line {
 
     /// A call is sent for the first time.
     pub fn first_try(&self) {
-        let mut recent = self.recent();
-        recent.retries = (recent.retries + PAID_BY_A_FIRST).min(SAVED);
+        // Two calls at once may save a fifth too much: nobody has to wait for that.
+        if self.retries.load(Ordering::Relaxed) < SAVED {
+            self.retries.fetch_add(PAID_BY_A_FIRST, Ordering::Relaxed);
+        }
     }
 
     /// Whether a call that failed by the line's own fault may be tried on it once more.
     #[must_use]
     pub fn may_retry(&self, now: Instant) -> bool {
-        let mut recent = self.recent();
-        let idle = now.saturating_duration_since(recent.filled).as_millis();
-        let free = u64::try_from(idle).unwrap_or(u64::MAX).saturating_mul(FREE_A_SECOND / 1000);
-        recent.retries = recent.retries.saturating_add(free).min(SAVED);
-        recent.filled = now;
-        let left = recent.retries.checked_sub(RETRY);
-        recent.retries = left.unwrap_or(recent.retries);
-        left.is_some()
+        let millis = self.millis(now);
+        let idle = millis.saturating_sub(self.filled.fetch_max(millis, Ordering::AcqRel));
+        let free = idle.saturating_mul(FREE_A_SECOND / 1000);
+        let filled = |saved: u64| saved.saturating_add(free).min(SAVED);
+        let spend = |saved: u64| Some(filled(saved).checked_sub(RETRY).unwrap_or(filled(saved)));
+        let before = self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).unwrap_or_default();
+        filled(before) >= RETRY
     }
 
     /// A key was answered: whoever fails beside it does so alone.
-    pub fn answered(&self) {
-        let mut recent = self.recent();
-        if !recent.complaints.is_empty() {
-            recent.complaints.clear();
+    pub fn answered(&self, now: Instant) {
+        self.answered.store(self.millis(now) + 1, Ordering::Release);
+        if self.complained.load(Ordering::Acquire) {
+            self.complaints().clear();
+            self.complained.store(false, Ordering::Release);
         }
+    }
+
+    /// Whether a key was answered at `then` or later.
+    #[must_use]
+    pub fn was_answered_since(&self, then: Instant) -> bool {
+        self.answered.load(Ordering::Acquire) > self.millis(then)
     }
 
     /// A key failed. Whether so many do alike that not the key is to blame.
     #[must_use]
     pub fn is_to_blame(&self, key: KeyId, complaint: Complaint, now: Instant) -> bool {
-        let mut recent = self.recent();
+        let mut complaints = self.complaints();
+        self.complained.store(true, Ordering::Release);
         let young = |at: Instant| now.saturating_duration_since(at) < ALIKE_WITHIN;
-        recent.complaints.retain(|(at, whose, _)| young(*at) && *whose != key);
-        recent.complaints.push((now, key, complaint));
-        recent.complaints.iter().filter(|(_, _, what)| *what == complaint).count() >= TOO_MANY
+        complaints.retain(|(at, whose, _)| young(*at) && *whose != key);
+        complaints.push((now, key, complaint));
+        complaints.iter().filter(|(_, _, what)| *what == complaint).count() >= TOO_MANY
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    fn complaints(&self) -> MutexGuard<'_, Vec<(Instant, KeyId, Complaint)>> {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,17 +155,30 @@ mod tests {
         let line = Line::new(now);
         for key in 1..10 {
             assert!(!line.is_to_blame(KeyId(key), Complaint::Limit, now));
-            line.answered();
+            line.answered(now);
         }
+    }
+
+    #[test]
+    fn an_answer_is_remembered_by_its_moment() {
+        let now = Instant::now();
+        let line = Line::new(now);
+        assert!(!line.was_answered_since(now));
+        line.answered(now + Duration::from_secs(1));
+        assert!(line.was_answered_since(now + Duration::from_secs(1)));
+        assert!(!line.was_answered_since(now + Duration::from_secs(2)));
     }
 
     #[test]
     fn retries_are_a_fifth_of_the_traffic_and_a_few() {
         let now = Instant::now();
         let line = Line::new(now);
-        (0..100).for_each(|_| line.first_try());
-        let granted = (0..100).filter(|_| line.may_retry(now)).count();
-        assert_eq!(granted, 10 + 20);
-        assert!((0..100).filter(|_| line.may_retry(now + Duration::from_secs(1))).count() == 10);
+        let granted = |calls: u64, at| (0..calls).filter(|_| line.may_retry(at)).count();
+        assert_eq!(granted(100, now), 10, "what it begins with");
+        (0..40).for_each(|_| line.first_try());
+        assert_eq!(granted(100, now), 8, "a fifth");
+        assert_eq!(granted(100, now + Duration::from_secs(3)), 15, "five a second");
+        (0..1000).for_each(|_| line.first_try());
+        assert_eq!(granted(100, now + Duration::from_secs(3)), 50, "no more is saved");
     }
 }

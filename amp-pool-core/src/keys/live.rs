@@ -149,7 +149,7 @@ impl LiveKey {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
             }
-            None => KeyStatus::of_models(models),
+            None => KeyStatus::of_models(models).beside(self.link.condition(now), now, wall),
         }
     }
 }
@@ -220,6 +220,16 @@ impl KeyStatus {
         Self { state: last.state, until: Some(last.until), reason: Some(reason), models }
     }
 
+    /// A key that is fit itself, and the way to its upstream may not be. While that is in trouble it is asked only if nobody
+    /// else is fit.
+    fn beside(self, line: Option<Condition>, now: Instant, wall: Timestamp) -> Self {
+        let Some(Condition { state, until, reason, .. }) = line.filter(|_| self.state == KeyState::Ready) else {
+            return self;
+        };
+        let reason = Some(format!("the way to the upstream: {reason}"));
+        Self { state, until: Some(on_the_wall(until, now, wall)), reason, ..self }
+    }
+
     /// A key that is not tried, and not by its own doing.
     #[must_use]
     pub fn disabled(reason: impl Into<String>) -> Self {
@@ -253,7 +263,8 @@ fn ramping(in_flight: u32, together: u32) -> Level {
     Level { permille, resource: Resource::Concurrency, is_cap: false }
 }
 
-fn on_the_wall(then: Instant, now: Instant, wall: Timestamp) -> Timestamp {
+/// A moment on the monotonic clock as one on the wall clock. `wall` is `now` there.
+pub(crate) fn on_the_wall(then: Instant, now: Instant, wall: Timestamp) -> Timestamp {
     let left = then.saturating_duration_since(now).as_millis();
     wall.plus_millis(i64::try_from(left).unwrap_or(i64::MAX))
 }

@@ -80,12 +80,17 @@ const STEP: u64 = 20;
 impl Plan {
     /// The seat whose turn it is among those of `group` that `may` be taken.
     /// `may` says how full such a one would be.
-    pub(super) fn pick(&self, group: &Group, want: Want<'_>, may: impl Fn(usize) -> Option<Level>) -> Option<usize> {
-        let fit = |at: usize| Some((at, may(at)?));
+    pub(super) fn pick(
+        &self,
+        group: &Group,
+        want: Want<'_>,
+        mut may: impl FnMut(usize) -> Option<Level>,
+    ) -> Option<usize> {
+        let mut fit = |at: usize| Some((at, may(at)?));
         if self.strategy() == Strategy::FillFirst || group.places.len() <= SAMPLE {
             return self.best(group, want, group.places.iter().copied().filter_map(fit));
         }
-        let sampled = group.sample(want.chance).filter_map(fit);
+        let sampled = group.sample(want.chance).filter_map(&mut fit);
         self.best(group, want, sampled).or_else(|| {
             // Few are fit: they have to be looked for. From anywhere on, so that not always the same are found.
             let from = usize::try_from(want.chance % group.places.len() as u64).unwrap_or_default();

@@ -6,11 +6,11 @@
 
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
-    Strategy,
+    By, Choice, Hindrance, PassedOver, Strategy,
     affinity::{Conversation, Rendezvous},
     pick::Turns,
 };
@@ -73,88 +73,6 @@ impl<'a> Want<'a> {
     }
 }
 
-/// The outcome of a choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// Take this seat.
-    Seat {
-        /// Its place in [`Plan::seats`].
-        at: usize,
-        /// What decided.
-        by: By,
-    },
-    /// Every seat that is left rests. The first is back after `wait`.
-    Resting {
-        /// How long the first one still rests.
-        wait: Duration,
-        /// Why that one rests.
-        why: Condition,
-    },
-    /// Every seat that is left has had what its operator allows it. The first has room after `wait`.
-    Full {
-        /// How long until the first one has room. `None`: until a call of it ends.
-        wait: Option<Duration>,
-        /// Which limit that is.
-        why: Level,
-    },
-    /// No seat is left: all were tried.
-    Exhausted,
-    /// No seat speaks the format.
-    NoFormat,
-}
-
-/// What decided for a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
-    /// The conversation was there before.
-    Home,
-    /// The conversation's hash points there.
-    Hash,
-    /// The route's strategy.
-    Strategy,
-}
-
-impl By {
-    /// The name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Home => "home",
-            Self::Hash => "hash",
-            Self::Strategy => "strategy",
-        }
-    }
-}
-
-/// Why a seat is not taken now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hindrance {
-    /// It failed in this call.
-    Tried,
-    /// It speaks no format that the call can go out in.
-    Format,
-    /// The key, its account, or its model rests.
-    Rests(Condition),
-    /// The way to its upstream is in trouble.
-    Line(Condition),
-    /// It has had enough for now.
-    Full(Level),
-}
-
-impl Hindrance {
-    /// The name in JSON.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Tried => "tried",
-            Self::Format => "format",
-            Self::Rests(condition) => condition.state.as_str(),
-            Self::Line(_) => "line",
-            Self::Full(_) => "full",
-        }
-    }
-}
-
 /// How bad a seat may be and still be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Pass {
@@ -167,6 +85,13 @@ enum Pass {
 }
 
 const PASSES: [Pass; 3] = [Pass::Fit, Pass::AnyLine, Pass::AnyRoom];
+
+/// For what a seat is looked at.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    want: Want<'a>,
+    pass: Pass,
+}
 
 /// Seats among which rank and format do not decide.
 pub(super) struct Group {
@@ -233,48 +158,83 @@ impl Plan {
         self.strategy
     }
 
-    /// Chooses the seat to try next.
+    /// Chooses the seat to try next, and takes its turn.
     #[must_use]
     pub fn choose(&self, want: Want<'_>) -> Choice {
-        let groups = self.groups(want);
-        let found = PASSES.into_iter().find_map(|pass| groups.iter().find_map(|group| self.from(group, want, pass)));
-        found.unwrap_or_else(|| self.nobody(want))
+        self.choose_noting(want, &mut PassedOver::default())
     }
 
-    fn from(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<Choice> {
-        let may = |at: usize| self.may(at, want, pass);
-        let (at, by) = self
-            .at_home(group, want, pass)
-            .or_else(|| self.by_hash(group, want, pass))
-            .or_else(|| Some((self.pick(group, want, may)?, By::Strategy)))?;
+    /// The same, noting in `passed` who was passed over.
+    #[must_use]
+    pub fn choose_noting(&self, want: Want<'_>, passed: &mut PassedOver) -> Choice {
+        let Some((group, at, by)) = self.find(want, passed) else { return self.nobody(want) };
         group.turns.take(&self.seats[at]);
-        Some(Choice::Seat { at, by })
+        Choice::Seat { at, by }
+    }
+
+    /// What [`choose`](Self::choose) would say now. Nobody's turn is taken.
+    #[must_use]
+    pub fn foresee(&self, want: Want<'_>, passed: &mut PassedOver) -> Choice {
+        self.find(want, passed).map_or_else(|| self.nobody(want), |(_, at, by)| Choice::Seat { at, by })
+    }
+
+    /// The places of all seats in the order in which they are looked at; last those that speak no format that the call can
+    /// go out in.
+    #[must_use]
+    pub fn order(&self, want: Want<'_>) -> Vec<usize> {
+        let mut order: Vec<_> = self.groups(want).iter().flat_map(|group| group.places.iter().copied()).collect();
+        let mute = |at: &usize| self.seats[*at].format_for(want.format, want.translates).is_none();
+        order.extend((0..self.seats.len()).filter(mute));
+        order
+    }
+
+    fn find(&self, want: Want<'_>, passed: &mut PassedOver) -> Option<(&Group, usize, By)> {
+        let groups = self.groups(want);
+        PASSES
+            .into_iter()
+            .find_map(|pass| groups.iter().find_map(|group| self.from(group, Look { want, pass }, passed)))
+    }
+
+    fn from<'a>(&self, group: &'a Group, look: Look<'_>, passed: &mut PassedOver) -> Option<(&'a Group, usize, By)> {
+        let (at, by) = self
+            .at_home(group, look, passed)
+            .or_else(|| self.by_hash(group, look, passed))
+            .or_else(|| Some((self.pick(group, look.want, |at| self.may(at, look, passed))?, By::Strategy)))?;
+        if look.pass > Pass::Fit
+            && let Some(despite) = self.seats[at].hindrance(at, look.want)
+        {
+            passed.take_back(at, despite);
+        }
+        Some((group, at, by))
     }
 
     /// The seat where the conversation was, unless that has had enough.
-    fn at_home(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
-        let home = want.home.filter(|_| pass < Pass::AnyRoom)?;
-        let at = group.seats_of(home).find(|at| self.may(*at, want, pass).is_some())?;
+    fn at_home(&self, group: &Group, look: Look<'_>, passed: &mut PassedOver) -> Option<(usize, By)> {
+        let home = look.want.home.filter(|_| look.pass < Pass::AnyRoom)?;
+        let at = group.seats_of(home).find(|at| self.may(*at, look, passed).is_some())?;
         Some((at, By::Home))
     }
 
     /// A seat for a conversation that has no cache anywhere: its first or second choice, where that has room to spare.
-    fn by_hash(&self, group: &Group, want: Want<'_>, pass: Pass) -> Option<(usize, By)> {
-        let conversation = want.conversation.filter(|_| pass < Pass::AnyRoom)?;
+    fn by_hash(&self, group: &Group, look: Look<'_>, passed: &mut PassedOver) -> Option<(usize, By)> {
+        let conversation = look.want.conversation.filter(|_| look.pass < Pass::AnyRoom)?;
         let choices = (0..2).filter_map(|round| group.rendezvous.choice(conversation, round));
         let is_roomy = |level: Level| level.permille <= ROOM_FOR_A_NEW_CONVERSATION;
-        let mut roomy = choices.filter(|at| self.may(*at, want, pass).is_some_and(is_roomy));
+        let mut roomy = choices.filter(|at| self.may(*at, look, passed).is_some_and(is_roomy));
         Some((roomy.next()?, By::Hash))
     }
 
     /// How full a seat would be, if it may be taken.
-    fn may(&self, at: usize, want: Want<'_>, pass: Pass) -> Option<Level> {
+    fn may(&self, at: usize, Look { want, pass }: Look<'_>, passed: &mut PassedOver) -> Option<Level> {
         let seat = &self.seats[at];
         match seat.judge(at, want) {
             Ok(level) => Some(level),
             Err(Hindrance::Line(_)) if pass >= Pass::AnyLine => Some(seat.level(want)),
             Err(Hindrance::Full(level)) if pass >= Pass::AnyRoom && !level.is_cap => Some(level),
-            Err(_) => None,
+            Err(why) => {
+                passed.note(at, &why);
+                None
+            }
         }
     }
 
@@ -418,7 +378,8 @@ impl Seat {
     }
 
     /// How full the key would be with the call.
-    fn level(&self, want: Want<'_>) -> Level {
+    #[must_use]
+    pub fn level(&self, want: Want<'_>) -> Level {
         self.key.level(&self.room, want.input, want.now)
     }
 

@@ -3,6 +3,7 @@
 //! The state of a call's tries belongs to one scope, so there is nothing to clean up and nothing to leak. A key that
 //! failed in a call is never tried again in it, and nothing is tried again once a byte has gone to the client.
 
+mod choosing;
 mod failure;
 mod opening;
 mod prepare;
@@ -20,6 +21,7 @@ use tokio::time::error::Elapsed;
 use tower::Service;
 
 use self::{
+    choosing::{Next, SoFar},
     failure::{Failure, Refusal},
     prepare::{Prepared, Way, tenant},
 };
@@ -30,7 +32,8 @@ use super::{
     held::Held,
     memos::Memos,
     place::Place,
-    recorder::Recorder,
+    recorder::{Asked, Recorder},
+    waits::{Turn, Waits},
 };
 use crate::{
     Error,
@@ -39,11 +42,13 @@ use crate::{
         Chain, Endpoint, Format, Gatherer, HiddenUsage, Losses, Meter, Pausing, Repair, Transcoder, WayBack, Whole,
         refuses_reasoning, thinks_with_tools, without_reasoning,
     },
-    route::{Choice, Seat, Trail, Want},
+    route::{By, Seat, Trail, Want},
     store::{Outcome, Side},
     time::Clock,
     transport::{Answer, Outgoing, Transport, TransportError, UpstreamBody},
 };
+
+pub(crate) use self::{choosing::reason, failure::nobody};
 
 /// A rough count of tokens where nobody tells: this many bytes of a request make one.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -60,20 +65,27 @@ struct Means {
     seal: SealSecret,
     memos: Arc<Memos>,
     drains: Option<Arc<Drains>>,
-    trail: Trail,
+    trail: Arc<Trail>,
+    waits: Option<Arc<Waits>>,
 }
 
 /// What reasoning is sealed with on its way through clients of another format.
 pub type SealSecret = Arc<[u8; 32]>;
 
 impl Attempts {
-    /// Sends by `transport`, within `limits`.
+    /// Sends by `transport`, within `limits`. `trail` knows where conversations are.
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, limits: Limits, clock: Arc<dyn Clock>, seal: SealSecret) -> Self {
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        seal: SealSecret,
+        trail: Arc<Trail>,
+    ) -> Self {
         let drains = (!limits.drain.is_zero()).then(|| Arc::new(Drains::new(limits.drain)));
+        let waits = (!limits.wait.is_zero()).then(|| Arc::new(Waits::new(limits.wait, limits.waiting)));
         let limits = Arc::new(limits);
-        let trail = Trail::default();
-        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains, trail }))
+        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains, trail, waits }))
     }
 }
 
@@ -110,24 +122,17 @@ impl Means {
         let mut last: Option<Failure> = None;
         let mut refused: Option<Error> = None;
         loop {
-            let choice = routed.plan.choose(self.want(&routed, &tried, refused.is_none()));
-            let Choice::Seat { at, .. } = choice else {
-                return Err(match refused.filter(|_| last.is_none()) {
-                    Some(error) => Box::pin(self.reject(&routed, recorder, error)).await,
-                    None => Box::pin(self.give_up(&routed, recorder, last, choice)).await,
-                });
-            };
-            if last.is_some() && ambient::now().saturating_duration_since(routed.call.started) > self.limits.failover {
-                return Err(Box::pin(self.give_up(&routed, recorder, last, Choice::Exhausted)).await);
-            }
-            let seat = &routed.plan.seats()[at];
-            match &last {
-                None => seat.key.link.first_try(),
-                Some(failure) if !failure.allows(seat) => {
-                    return Err(Box::pin(self.give_up(&routed, recorder, last, Choice::Exhausted)).await);
+            let so_far = SoFar { tried: &tried, last: last.as_ref(), translates: refused.is_none() };
+            let (next, turn) = self.find(&routed, so_far, &mut recorder).await;
+            let (at, by) = match next {
+                Next::Ask { at, by } => (at, by),
+                Next::Nobody(choice) => {
+                    return Err(match refused.filter(|_| last.is_none()) {
+                        Some(error) => Box::pin(self.reject(&routed, recorder, error)).await,
+                        None => Box::pin(self.give_up(&routed, recorder, last, choice)).await,
+                    });
                 }
-                Some(_) => {}
-            }
+            };
             tried.push(at);
             // What failed tries did cost comes on top of what this one may.
             if last.is_some()
@@ -135,7 +140,7 @@ impl Means {
             {
                 return Err(Box::pin(self.reject(&routed, recorder, error)).await);
             }
-            match self.attempt(&routed, seat, recorder).await {
+            match self.attempt(&routed, &routed.plan.seats()[at], by, turn, recorder).await {
                 Step::Answered(response) => return Ok(response),
                 Step::Failed(unfinished, failure) => {
                     recorder = unfinished;
@@ -150,14 +155,24 @@ impl Means {
         }
     }
 
-    async fn attempt(&self, routed: &Routed, seat: &Seat, mut recorder: Recorder) -> Step {
+    async fn attempt(
+        &self,
+        routed: &Routed,
+        seat: &Seat,
+        by: By,
+        turn: Option<Turn<'_>>,
+        mut recorder: Recorder,
+    ) -> Step {
         let model = seat.model(&routed.call.ask.model);
         let format = format_for(routed, seat);
         let Prepared { outgoing, way } = match self.prepare(routed, seat, format) {
             Ok(prepared) => prepared,
             Err(error) => return Step::Rejected(recorder, error),
         };
-        recorder.begin(Place::take(seat, model, input(routed)), format, model);
+        let asked = Asked { format, model, chosen_by: Some(by), candidates: choosing::count(&routed.plan) };
+        recorder.begin(Place::take(seat, model, input(routed), self.waits.clone()), asked);
+        // The place is taken: whoever waits behind this call sees a key with one place less.
+        drop(turn);
         let target = Target { seat, format };
         let again = way.may_pause().then(|| outgoing.clone());
         let mut asked = self.ask(routed, target, outgoing, &mut recorder).await;

@@ -58,6 +58,11 @@ pub(super) fn of(
     }
 }
 
+/// The conversation that a client of `token` names in a header.
+pub(crate) fn named(token: Option<TokenId>, name: &str) -> Conversation {
+    hash(token, &[name.as_bytes()])
+}
+
 /// What goes on from an answer that an upstream keeps. It can only be where that answer is.
 pub(super) fn going_on_from(answer: &[u8]) -> Conversation {
     hash(None, &[b"previous", answer])

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ambient;
+use super::{ambient, waits::Waits};
 use crate::{
     keys::{LiveKey, Room},
     route::Seat,
@@ -16,30 +16,38 @@ pub(super) struct Place {
     input: u64,
     counted: [u64; 2],
     used: Option<(u64, u64)>,
+    /// Who has to hear that the place is free again.
+    waits: Option<Arc<Waits>>,
 }
 
 impl Place {
     /// Takes a place for a call of about `input` tokens. If the key or its line is to prove that it is fit again, this
     /// call does so.
-    pub(super) fn take(seat: &Seat, model: &str, input: u64) -> Self {
+    pub(super) fn take(seat: &Seat, model: &str, input: u64, waits: Option<Arc<Waits>>) -> Self {
         let (now, key) = (ambient::now(), &seat.key);
         key.health.try_out(model, now);
         key.account.health.try_out(model, now);
         key.link.health.try_out("", now);
         let whole = key.account.rooms.whole().clone();
         let model = (!Arc::ptr_eq(&whole, &seat.room)).then(|| seat.room.clone());
-        Self::enter(key.clone(), whole, model, input)
+        Self::enter(key.clone(), whole, model, input, waits)
     }
 
     /// Another place on the same key, for a call that asks it once more.
     pub(super) fn renew(&self) -> Self {
-        Self::enter(self.key.clone(), self.whole.clone(), self.model.clone(), self.input)
+        Self::enter(self.key.clone(), self.whole.clone(), self.model.clone(), self.input, self.waits.clone())
     }
 
-    fn enter(key: Arc<LiveKey>, whole: Arc<Room>, model: Option<Arc<Room>>, input: u64) -> Self {
+    fn enter(
+        key: Arc<LiveKey>,
+        whole: Arc<Room>,
+        model: Option<Arc<Room>>,
+        input: u64,
+        waits: Option<Arc<Waits>>,
+    ) -> Self {
         let now = ambient::now();
         let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
-        Self { key, whole, model, input, counted, used: None }
+        Self { key, whole, model, input, counted, used: None, waits }
     }
 
     /// The room of what was asked for.
@@ -64,6 +72,9 @@ impl Drop for Place {
         self.whole.leave(self.counted[0], self.used, now);
         if let Some(room) = &self.model {
             room.leave(self.counted[1], self.used, now);
+        }
+        if let Some(waits) = &self.waits {
+            waits.freed();
         }
     }
 }

@@ -3,7 +3,10 @@
 //! It travels with the call and ends in the answer's body. Whoever finishes it says how the call ended; dropping it
 //! means that the client went away (or, while panicking, that we broke), and that is booked too.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::HeaderMap;
 
@@ -18,7 +21,8 @@ use crate::{
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::PriceBook,
-    store::{Attempt, Booking, Opened, Outcome, Record, RecordedLoss, Side},
+    route::By,
+    store::{Attempt, Booking, Opened, Outcome, Record, RecordedChoice, RecordedLoss, Side},
     time::Clock,
     usage::{Usage, UsageSource},
 };
@@ -46,6 +50,16 @@ struct Open {
     slot: Slot,
     // Boxed, because a recorder is handed from step to step, and in the end to the ledger.
     record: Box<Record>,
+}
+
+/// What a key is asked for, and why it was this key.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) format: Format,
+    pub(super) model: &'a str,
+    /// `None`: it is the same key once more.
+    pub(super) chosen_by: Option<By>,
+    pub(super) candidates: u32,
 }
 
 /// The attempt that is under way, the last one of the record.
@@ -115,15 +129,17 @@ impl Recorder {
     }
 
     /// A key is about to be tried.
-    pub(super) fn begin(&mut self, place: Place, format: Format, model: &str) {
+    pub(super) fn begin(&mut self, place: Place, asked: Asked<'_>) {
         let key = &place.key;
         let create_time = self.clock.now();
         let attempt = Attempt {
             id: AttemptId::new(create_time, &ambient::random()),
             key: key.key.id,
             provider: key.provider.id.clone(),
-            upstream_format: format,
-            upstream_model: model.to_owned(),
+            upstream_format: asked.format,
+            upstream_model: asked.model.to_owned(),
+            chosen_by: asked.chosen_by.map(By::as_str),
+            candidates: asked.candidates,
             served: false,
             verdict: UNFINISHED,
             http_status: None,
@@ -152,8 +168,9 @@ impl Recorder {
     pub(super) fn again(&mut self) {
         let Some((running, attempt)) = self.attempt() else { return };
         let (place, format, model) = (running.place.renew(), attempt.upstream_format, attempt.upstream_model.clone());
+        let candidates = attempt.candidates;
         self.end_attempt();
-        self.begin(place, format, &model);
+        self.begin(place, Asked { format, model: &model, chosen_by: None, candidates });
     }
 
     /// The key answers: whatever was held against it before is over, and its headers may tell how much more it takes.
@@ -163,7 +180,7 @@ impl Recorder {
         for health in [&*key.health, &*key.account.health, &key.link.health] {
             health.learn(model, Lesson::Fit { sent: *sent }, now);
         }
-        key.link.answered();
+        key.link.answered(now);
         place.room().pass(now.saturating_duration_since(*sent), now);
         told(headers, now, self.clock.now()).for_each(|(resource, told)| place.room().hear(resource, told));
     }
@@ -252,6 +269,25 @@ impl Recorder {
         });
     }
 
+    /// A choice was not plain: somebody was passed over, or nobody is asked.
+    pub(super) fn chose(&mut self, choice: RecordedChoice) {
+        self.change(|record| {
+            let after_attempts = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX);
+            record.choices.push(RecordedChoice { after_attempts, ..choice });
+        });
+    }
+
+    /// The call waited for a key.
+    pub(super) fn waited(&mut self, time: Duration) {
+        let waited_ms = Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self.change(|record| match record.choices.last_mut() {
+            Some(choice) if choice.waited_ms.is_none() => choice.waited_ms = waited_ms,
+            _ => {
+                record.choices.push(RecordedChoice { outcome: "queued".into(), waited_ms, ..RecordedChoice::default() })
+            }
+        });
+    }
+
     /// What the attempt's translation could not carry on one of its ways.
     pub(super) fn lost(&mut self, side: Side, losses: &Losses) {
         let losses = losses.all().iter().map(|loss| RecordedLoss::of(side, loss));
@@ -322,6 +358,7 @@ fn blank(opened: Opened) -> Record {
         latency_ms: 0,
         first_byte_ms: None,
         attempts: Vec::new(),
+        choices: Vec::new(),
         losses: Vec::new(),
         booking: Booking::default(),
     }

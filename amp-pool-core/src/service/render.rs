@@ -127,7 +127,7 @@ pub(super) fn problem<'a>(error: &'a Error, message: &'a str, status: StatusCode
 }
 
 /// The status a caller of `format` sees for an error.
-pub(super) fn status(error: &Error, format: Format) -> StatusCode {
+pub(crate) fn status(error: &Error, format: Format) -> StatusCode {
     match error {
         e if e.is_unauthorized() => StatusCode::UNAUTHORIZED,
         e if e.is_forbidden() => StatusCode::FORBIDDEN,

@@ -13,11 +13,12 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 use tower::{Layer, Service};
 
-use super::{Call, PoolBody, Response, ResponseFuture, Routed};
+use super::{Ask, Call, PoolBody, Response, ResponseFuture, Routed};
 use crate::{
     Error,
+    caller::Caller,
     format::{Endpoint, Format, Reject, count_tokens},
-    route::{Catalog, KnownModel},
+    route::{Catalog, KnownModel, Plan},
 };
 
 /// Makes [`Routing`].
@@ -73,8 +74,20 @@ where
 }
 
 fn route(call: Call, catalog: Arc<Catalog>) -> Result<Routed, Error> {
-    let model = &*call.ask.model;
-    if !model.is_empty() && !call.caller.may_use(model) {
+    let Ask { endpoint, format, model, .. } = &call.ask;
+    let plan = plan(&catalog, &call.caller, *endpoint, *format, model)?;
+    Ok(Routed { call, catalog, plan })
+}
+
+/// Who may serve a call.
+pub(crate) fn plan(
+    catalog: &Catalog,
+    caller: &Caller,
+    endpoint: Endpoint,
+    format: Format,
+    model: &str,
+) -> Result<Arc<Plan>, Error> {
+    if !model.is_empty() && !caller.may_use(model) {
         return Err(Error::forbidden(format!("this client token may not use the model `{model}`")));
     }
     let plan = if model.is_empty() { Some(catalog.everyone()) } else { catalog.plan(model) };
@@ -82,22 +95,19 @@ fn route(call: Call, catalog: Arc<Catalog>) -> Result<Routed, Error> {
     if plan.seats().is_empty() {
         return Err(Error::no_key("this pool has no enabled key"));
     }
-    let is_ours = call.ask.endpoint.is_translatable() || call.ask.endpoint == Endpoint::CountTokens;
-    if !is_ours && !plan.formats().contains(&call.ask.format) {
-        return Err(mismatch(&call, plan.formats()));
+    let is_ours = endpoint.is_translatable() || endpoint == Endpoint::CountTokens;
+    if !is_ours && !plan.formats().contains(&format) {
+        return Err(mismatch(model, format, plan.formats()));
     }
-    Ok(Routed { call, catalog, plan })
+    Ok(plan)
 }
 
 /// A call that is not translated and whose format no key of its model speaks.
-fn mismatch(call: &Call, spoken: &[Format]) -> Error {
+fn mismatch(model: &str, format: Format, spoken: &[Format]) -> Error {
     let spoken: Vec<_> = spoken.iter().map(|format| format.as_str()).collect();
-    let Call { ask, .. } = call;
     Error::format_mismatch(format!(
-        "the keys for `{}` speak the format {}, this call came as {}, and calls of this kind are not translated",
-        ask.model,
+        "the keys for `{model}` speak the format {}, this call came as {format}, and calls of this kind are not translated",
         spoken.join(" and "),
-        ask.format,
     ))
 }
 

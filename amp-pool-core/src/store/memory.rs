@@ -256,7 +256,12 @@ impl RecordStore for MemoryStore {
             let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
             Ok(rows
                 .take(limit)
-                .map(|row| StoredRecord { attempts: Vec::new(), losses: Vec::new(), ..row.clone() })
+                .map(|row| StoredRecord {
+                    attempts: Vec::new(),
+                    choices: Vec::new(),
+                    losses: Vec::new(),
+                    ..row.clone()
+                })
                 .collect())
         })
     }
@@ -351,9 +356,9 @@ impl State {
             }
             Entry::Settled(record) if self.is_open(record.opened.call) => {
                 let attempts = record.attempts.iter().map(rows::attempt).collect();
-                let losses = record.losses.clone();
+                let (choices, losses) = (record.choices.clone(), record.losses.clone());
                 self.budgets.settle(record);
-                self.put_record(StoredRecord { losses, ..rows::settled(record).kept(attempts) });
+                self.put_record(StoredRecord { choices, losses, ..rows::settled(record).kept(attempts) });
             }
             Entry::Opened(_) | Entry::Settled(_) => {}
         }

@@ -155,6 +155,7 @@ impl<'a> Row<'a> {
             first_byte_ms: self.first_byte_ms,
             attempt_count: self.attempt_count,
             attempts,
+            choices: Vec::new(),
             losses: Vec::new(),
         }
     }
@@ -174,6 +175,8 @@ pub(super) fn attempt(attempt: &Attempt) -> StoredAttempt {
         provider: attempt.provider.clone(),
         upstream_format: attempt.upstream_format.as_str().to_owned(),
         upstream_model: attempt.upstream_model.clone(),
+        chosen_by: attempt.chosen_by.map(str::to_owned),
+        candidates: Some(attempt.candidates),
         served: attempt.served,
         verdict: attempt.verdict.to_owned(),
         http_status: attempt.http_status,

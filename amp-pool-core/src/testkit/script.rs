@@ -36,7 +36,11 @@ struct Plot {
     replies: HashMap<String, VecDeque<Reply>>,
     sent: Vec<Sent>,
     forgets: bool,
+    otherwise: Option<Otherwise>,
 }
+
+/// What answers keys that have no replies of their own.
+type Otherwise = Box<dyn FnMut(&Sent) -> Reply + Send>;
 
 /// A request as it reached the upstream.
 #[derive(Debug, Clone)]
@@ -81,6 +85,13 @@ impl Script {
         self
     }
 
+    /// Answers by `answer` whoever has no replies of its own.
+    #[must_use]
+    pub fn otherwise(self, answer: impl FnMut(&Sent) -> Reply + Send + 'static) -> Self {
+        self.plot().otherwise = Some(Box::new(answer));
+        self
+    }
+
     /// Keeps nothing of what was sent: for measurements.
     #[must_use]
     pub fn forgetful(self) -> Self {
@@ -109,7 +120,7 @@ impl Script {
         let reply = match plot.replies.get_mut(&sent.key) {
             Some(replies) if replies.len() > 1 => replies.pop_front(),
             Some(replies) => replies.front().cloned(),
-            None => None,
+            None => plot.otherwise.as_mut().map(|answer| answer(&sent)),
         };
         if !plot.forgets {
             plot.sent.push(sent);
@@ -235,6 +246,13 @@ impl Reply {
         self.header("retry-after", &seconds.to_string())
     }
 
+    /// With silence before all of it.
+    #[must_use]
+    pub fn after(mut self, time: Duration) -> Self {
+        self.steps.insert(0, Step::Wait(time));
+        self
+    }
+
     /// Then silence for a while.
     #[must_use]
     pub fn pause(self, time: Duration) -> Self {
@@ -284,7 +302,11 @@ impl Reply {
         self
     }
 
-    async fn answer(self) -> Answer {
+    async fn answer(mut self) -> Answer {
+        while let Some(Step::Wait(time)) = self.steps.first() {
+            tokio::time::sleep(*time).await;
+            self.steps.remove(0);
+        }
         match self.steps.first() {
             Some(Step::Break) => return Err(TransportError::new(Stage::Head, "reset by the script")),
             Some(Step::Hang) => std::future::pending().await,

@@ -7,7 +7,7 @@ use amp_pool_core::{
     Handle, Pool,
     caller::TokenSpec,
     format::Format,
-    keys::KeySpec,
+    keys::{KeySpec, KeyState},
     route::RouteCandidate,
     secret::Secret,
     service::{Limits, PoolBody},
@@ -51,15 +51,31 @@ impl Bench {
     }
 
     pub(crate) async fn with_limits(upstream: &Script, keys: &[(&str, &str, i32)], limits: Limits) -> Self {
+        let spec = |(name, provider, priority): &(&str, &str, i32)| KeySpec {
+            priority: *priority,
+            ..KeySpec::new(*name, *provider, Secret::new(*name))
+        };
+        Self::of_keys(upstream, keys.iter().map(spec), limits).await
+    }
+
+    pub(crate) async fn of_keys(upstream: &Script, keys: impl IntoIterator<Item = KeySpec>, limits: Limits) -> Self {
         let pool = Pool::builder().transport(upstream.clone()).limits(limits).build().await.unwrap();
         let bench = Self { pool, upstream: upstream.clone() };
         bench.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
-        for (name, provider, priority) in keys {
-            let mut spec = KeySpec::new(*name, *provider, Secret::new(*name));
-            spec.priority = *priority;
+        for spec in keys {
             bench.handle().add_key(spec).await.unwrap();
         }
         bench
+    }
+
+    /// The state of the key of that name.
+    pub(crate) fn state(&self, name: &str) -> KeyState {
+        self.handle().keys().into_iter().find(|view| view.key.spec.name == name).unwrap().status.state
+    }
+
+    /// The keys that were asked, by their names.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.upstream.keys_tried()
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -67,14 +83,29 @@ impl Bench {
     }
 
     pub(crate) async fn start(&self, method: &str, path: &str, body: &[u8]) -> http::Response<PoolBody> {
-        let request = http::Request::builder()
+        self.start_with(&[], method, path, body).await
+    }
+
+    pub(crate) async fn start_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> http::Response<PoolBody> {
+        let mut request = http::Request::builder()
             .method(method)
             .uri(path)
             .header("authorization", format!("Bearer {TOKEN}"))
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::copy_from_slice(body)))
-            .unwrap();
-        self.pool.clone().oneshot(request).await.unwrap()
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.pool.clone().oneshot(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()).await.unwrap()
+    }
+
+    pub(crate) async fn post_with(&self, headers: &[(&str, &str)], path: &str, body: &Value) -> Got {
+        read(self.start_with(headers, "POST", path, body.to_string().as_bytes()).await).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Got {

@@ -4,7 +4,7 @@ use amp_pool_core::{
     handle::Handle,
     id::{AttemptId, CallId, KeyId, TokenId},
     money::NanoUsd,
-    store::{Outcome, Page, RecordFilter, RecordedLoss, StoredAttempt, StoredRecord},
+    store::{Outcome, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord},
     time::Timestamp,
     usage::Usage,
 };
@@ -121,6 +121,7 @@ pub(crate) struct RequestDetail {
     #[serde(flatten)]
     request: RequestOut,
     attempts_detail: Vec<AttemptOut>,
+    choices: Vec<RecordedChoice>,
     losses: Vec<LossOut>,
 }
 
@@ -140,6 +141,8 @@ struct AttemptOut {
     provider: String,
     upstream_format: String,
     upstream_model: String,
+    chosen_by: Option<String>,
+    candidates: Option<u32>,
     served: bool,
     verdict: String,
     http_status_code: Option<u16>,
@@ -219,7 +222,8 @@ impl From<StoredRecord> for RequestDetail {
     fn from(mut record: StoredRecord) -> Self {
         let attempts = std::mem::take(&mut record.attempts).into_iter().map(AttemptOut::from).collect();
         let losses = std::mem::take(&mut record.losses).into_iter().map(LossOut::from).collect();
-        Self { request: record.into(), attempts_detail: attempts, losses }
+        let choices = std::mem::take(&mut record.choices);
+        Self { request: record.into(), attempts_detail: attempts, choices, losses }
     }
 }
 
@@ -237,6 +241,8 @@ impl From<StoredAttempt> for AttemptOut {
             provider: attempt.provider,
             upstream_format: attempt.upstream_format,
             upstream_model: attempt.upstream_model,
+            chosen_by: attempt.chosen_by,
+            candidates: attempt.candidates,
             served: attempt.served,
             verdict: attempt.verdict,
             http_status_code: attempt.http_status,

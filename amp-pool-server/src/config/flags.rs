@@ -141,6 +141,12 @@ pub struct Flags {
     /// Longest time a call may take in all, in milliseconds
     #[arg(long, env = "AMP_POOL_TOTAL_TIMEOUT_MS", value_parser = millis(), default_value_t = 1_800_000)]
     pub amp_pool_total_timeout_ms: u64,
+    /// Longest time a call waits for a key to be ready when all rest or are full, in milliseconds; 0 tells it at once
+    #[arg(long, env = "AMP_POOL_MAX_WAIT_MS", default_value_t = 0)]
+    pub amp_pool_max_wait_ms: u64,
+    /// Most calls that wait so at a time
+    #[arg(long, env = "AMP_POOL_MAX_WAITING_CALLS", default_value_t = 1000)]
+    pub amp_pool_max_waiting_calls: usize,
     /// How often each key's upstream is asked for its balance, in seconds; 0 asks on demand only
     #[arg(long, env = "AMP_POOL_BALANCE_REFRESH_SECONDS", default_value_t = 3600)]
     pub amp_pool_balance_refresh_seconds: u64,
@@ -207,6 +213,8 @@ impl Flags {
         limits.whole_answer = Duration::from_millis(self.amp_pool_whole_answer_timeout_ms);
         limits.idle = Duration::from_millis(self.amp_pool_idle_timeout_ms);
         limits.total = Duration::from_millis(self.amp_pool_total_timeout_ms);
+        limits.wait = Duration::from_millis(self.amp_pool_max_wait_ms);
+        limits.waiting = self.amp_pool_max_waiting_calls;
         limits.drain = disconnect(&self.amp_pool_on_disconnect)?;
         Ok(limits)
     }

@@ -41,6 +41,14 @@ impl Reply {
         Self { status, kind: "application/json", parts: vec![(Duration::ZERO, body.to_string().into())] }
     }
 
+    /// With silence before its first byte; its head comes at once.
+    pub(crate) fn after(mut self, pause: Duration) -> Self {
+        for (before, _) in self.parts.iter_mut().take(1) {
+            *before = pause;
+        }
+        self
+    }
+
     /// A whole chat answer that used so many tokens.
     pub(crate) fn chat(model: &str, input: u64, output: u64) -> Self {
         let message =
@@ -80,7 +88,11 @@ pub(crate) struct Upstream(SocketAddr);
 
 impl Upstream {
     pub(crate) async fn start(script: impl Fn(Ask) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at(([127, 0, 0, 1], 0).into(), script).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, script: impl Fn(Ask) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = Arc::new(script);
         tokio::spawn(async move {

@@ -1,6 +1,9 @@
 //! Why a try failed: what the key learns of it, and what the caller is told when no other is left.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -21,8 +24,8 @@ pub(super) struct Failure {
     pub(super) verdict: Verdict,
     pub(super) status: Option<StatusCode>,
     pub(super) message: String,
-    /// The upstream said nothing for too long.
-    pub(super) silent: bool,
+    /// For how long the upstream said nothing, where that was too long.
+    pub(super) silent: Option<Duration>,
     /// The line whose doing it was.
     line: Option<Arc<Line>>,
 }
@@ -30,12 +33,12 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn network(error: &TransportError) -> Self {
         let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: false, line: None }
+        Self { verdict: Verdict::Network, status: None, message: format!("{error}{cause}"), silent: None, line: None }
     }
 
     pub(super) fn silent(patience: Duration) -> Self {
         let message = format!("the upstream did not begin its answer within {} ms", patience.as_millis());
-        Self { verdict: Verdict::Network, status: None, message, silent: true, line: None }
+        Self { verdict: Verdict::Network, status: None, message, silent: Some(patience), line: None }
     }
 
     pub(super) fn empty() -> Self {
@@ -45,7 +48,7 @@ impl Failure {
 
     /// An answer that was none.
     pub(super) fn judged(verdict: Verdict, status: StatusCode, message: String) -> Self {
-        Self { verdict, status: Some(status), message, silent: false, line: None }
+        Self { verdict, status: Some(status), message, silent: None, line: None }
     }
 
     /// Lets the key, its account, or the way to its upstream remember. A client's own mistake counts against nobody.
@@ -69,6 +72,10 @@ impl Failure {
             }
             Verdict::OutOfCredit { wait } => account.health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
             Verdict::BadCredential => health.learn(model, Lesson::Refused { reason }, now),
+            // While others were answered on the same line, whoever was silent was so alone.
+            Verdict::Network if self.silent.is_some_and(|silence| answered_meanwhile(link, now, silence)) => {
+                health.learn(model, Lesson::RestModel { wait: None, reason }, now);
+            }
             Verdict::Overloaded { .. } | Verdict::UpstreamFault | Verdict::Network => {
                 self.line = Some(link.clone());
                 link.health.learn("", Lesson::Rest { wait: self.verdict.wait(), reason }, now);
@@ -97,6 +104,11 @@ impl Failure {
     fn reason(&self) -> String {
         format!("{}: {}", self.verdict.as_str(), scrub(&self.message))
     }
+}
+
+/// Whether somebody was answered on a line in a silence that ends now.
+fn answered_meanwhile(line: &Line, now: Instant, silence: Duration) -> bool {
+    now.checked_sub(silence).is_some_and(|began| line.was_answered_since(began))
 }
 
 /// How long a key rests that is not to blame.
@@ -169,18 +181,30 @@ impl Means {
         last: Option<Failure>,
         choice: Choice,
     ) -> Error {
-        let error = match (last, &choice) {
-            (Some(failure), _) => failure.into_error(&routed.call.ask.model),
-            (None, Choice::Resting { why, .. }) => resting(&why.reason),
-            (None, Choice::Full { why, .. }) => full(why.resource),
-            (None, _) => Error::no_key("no key of this pool can serve the call now"),
-        };
-        let error = match choice {
-            Choice::Resting { wait, .. } | Choice::Full { wait: Some(wait), .. } => error.with_retry_after(wait),
-            _ => error,
+        let error = match last {
+            Some(failure) => come_back(failure.into_error(&routed.call.ask.model), &choice),
+            None => nobody(&choice),
         };
         self.fail(routed, recorder, &error).await;
         error
+    }
+}
+
+/// What a caller is told for whom nobody was asked.
+pub(crate) fn nobody(choice: &Choice) -> Error {
+    let error = match choice {
+        Choice::Resting { why, .. } => resting(&why.reason),
+        Choice::Full { why, .. } => full(why.resource),
+        _ => Error::no_key("no key of this pool can serve the call now"),
+    };
+    come_back(error, choice)
+}
+
+/// With when somebody is ready again, where that is known.
+fn come_back(error: Error, choice: &Choice) -> Error {
+    match choice {
+        Choice::Resting { wait, .. } | Choice::Full { wait: Some(wait), .. } => error.with_retry_after(*wait),
+        _ => error,
     }
 }
 
@@ -225,7 +249,7 @@ impl Failure {
             Verdict::ModelUnavailable => Error::unknown_model(model),
             Verdict::OutOfCredit { .. } => Error::no_key("the keys for this model have no credit left"),
             Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
-            Verdict::Network if self.silent => Error::timeout("the upstream did not answer in time"),
+            Verdict::Network if self.silent.is_some() => Error::timeout("the upstream did not answer in time"),
             Verdict::Network => Error::upstream("the upstream can not be reached"),
             Verdict::CallerFault => Error::bad_request("", self.message),
             Verdict::UpstreamFault | Verdict::Answer => Error::upstream("the upstream failed"),

@@ -48,6 +48,7 @@ pub(super) const STEPS: &[Step] = steps! {
     7 "0007_savings_of_caches"
     8 "0008_how_times_spread"
     9 "0009_users"
+    10 "0010_choices"
 };
 
 impl Step {

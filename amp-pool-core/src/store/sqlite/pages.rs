@@ -17,7 +17,7 @@ use super::{
 use crate::{
     format::LossKind,
     id::{AttemptId, CallId, KeyId, TokenId},
-    store::{Outcome, Page, RecordFilter, RecordedLoss, Side, StoredAttempt, StoredRecord},
+    store::{Outcome, Page, RecordFilter, RecordedChoice, RecordedLoss, Side, StoredAttempt, StoredRecord},
     time::Timestamp,
 };
 
@@ -43,10 +43,12 @@ const BY_CALL: &str = select!("WHERE call_id = ?1");
 
 const ATTEMPTS: &str = "
     SELECT attempt_id, key_id, provider, upstream_format, upstream_model, served, verdict, http_status_code, error_message,
-           create_time, latency_ms, first_byte_ms,
+           chosen_by, candidates, create_time, latency_ms, first_byte_ms,
            uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
            reasoning_tokens, estimated, cost, saved, price_version
     FROM api_request_attempts WHERE request_id = ?1 ORDER BY n";
+
+const CHOICES: &str = "SELECT choice FROM api_request_choices WHERE call_id = ?1 ORDER BY n";
 
 const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = ?1 ORDER BY n";
 
@@ -62,13 +64,14 @@ pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> R
     collect(tx, &sql, &values, read)
 }
 
-/// One record with its attempts and losses.
+/// One record with its attempts, choices and losses.
 pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRecord>, Failure> {
     let mut found = collect(tx, BY_CALL, &[&call.as_bytes()], read)?;
     let Some(row) = found.pop() else { return Ok(None) };
     let attempts = collect(tx, ATTEMPTS, &[&row.id], read_attempt)?;
+    let choices = collect(tx, CHOICES, &[&call.as_bytes()], read_choice)?;
     let losses = collect(tx, LOSSES, &[&call.as_bytes()], read_loss)?;
-    Ok(Some(StoredRecord { attempts, losses, ..row }))
+    Ok(Some(StoredRecord { attempts, choices, losses, ..row }))
 }
 
 /// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked.
@@ -183,6 +186,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         first_byte_ms: row.maybe_count()?,
         attempt_count: row.take()?,
         attempts: Vec::new(),
+        choices: Vec::new(),
         losses: Vec::new(),
     })
 }
@@ -198,6 +202,8 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         verdict: row.take()?,
         http_status: row.take()?,
         error_message: row.take()?,
+        chosen_by: row.take()?,
+        candidates: row.take()?,
         create_time: row.time()?,
         latency_ms: row.count()?,
         first_byte_ms: row.maybe_count()?,
@@ -207,6 +213,10 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         saved: row.money()?,
         price_version: row.take()?,
     })
+}
+
+fn read_choice(row: &mut Fields<'_>) -> Result<RecordedChoice, Failure> {
+    row.json()
 }
 
 fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {

@@ -11,7 +11,7 @@ use super::{
     Failure, SqliteStore,
     blocks::{Name, Notes},
     budgets,
-    fields::{collect, int},
+    fields::{collect, int, json},
     pages,
     repeated::{Repeated, maybe, number},
     statistics,
@@ -55,9 +55,11 @@ const INSERT_ATTEMPT: &str = "
         (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
          http_status_code, error_message, latency_ms, first_byte_ms,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, estimated, cost, price_version, saved)
+         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-            ?24)";
+            ?24, ?25, ?26)";
+
+const INSERT_CHOICE: &str = "INSERT INTO api_request_choices (call_id, n, choice) VALUES (?1, ?2, ?3)";
 
 const INSERT_LOSS: &str =
     "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -160,6 +162,7 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         for (n, attempt) in record.attempts.iter().enumerate() {
             insert_attempt(&mut self.insert_attempt, id, n, attempt)?;
         }
+        insert_choices(self.tx, record)?;
         insert_losses(self.tx, record)?;
         Ok(Some(row))
     }
@@ -268,7 +271,19 @@ fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &At
         maybe(attempt.cost.map(|usd| usd.0)),
         attempt.price_version.as_deref().into(),
         maybe(attempt.saved.map(|usd| usd.0)),
+        attempt.chosen_by.into(),
+        number(attempt.candidates),
     ])?;
+    Ok(())
+}
+
+/// Few calls pass anybody over, so the statement is looked up only for them.
+fn insert_choices(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    for (n, choice) in record.choices.iter().enumerate() {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let values = params![record.opened.call.as_bytes(), n, json(choice)?];
+        tx.prepare_cached(INSERT_CHOICE)?.execute(values)?;
+    }
     Ok(())
 }
 

@@ -52,6 +52,7 @@ fn record(n: u8, model: &str) -> Entry {
         latency_ms: 1,
         first_byte_ms: None,
         attempts: Vec::new(),
+        choices: Vec::new(),
         losses: Vec::new(),
         booking: Booking::default(),
     }))
@@ -106,6 +107,8 @@ async fn absurd_counts_never_stop_the_books() {
             provider: "openai".into(),
             upstream_format: Format::Chat,
             upstream_model: "m".into(),
+            chosen_by: None,
+            candidates: 1,
             served: true,
             verdict: "answer",
             http_status: Some(200),

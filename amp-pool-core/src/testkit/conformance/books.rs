@@ -40,6 +40,7 @@ fn assert_same(found: &StoredRecord, written: &Record) {
     assert_eq!(found.upstream_model.as_deref(), shown.map(|attempt| &*attempt.upstream_model));
     assert_eq!(found.upstream_format.as_deref(), shown.map(|attempt| attempt.upstream_format.as_str()));
     assert_eq!(found.attempt_count as usize, written.attempts.len());
+    assert_eq!(found.choices, written.choices);
     assert_eq!(found.losses, written.losses);
     assert_eq!(found.attempts.len(), written.attempts.len());
     found.attempts.iter().zip(&written.attempts).for_each(|(found, written)| assert_same_attempt(found, written));
@@ -51,6 +52,7 @@ fn assert_same_attempt(found: &StoredAttempt, written: &Attempt) {
         (&*found.upstream_format, &found.upstream_model),
         (written.upstream_format.as_str(), &written.upstream_model)
     );
+    assert_eq!((found.chosen_by.as_deref(), found.candidates), (written.chosen_by, Some(written.candidates)));
     assert_eq!((found.served, &*found.verdict), (written.served, written.verdict));
     assert_eq!((found.http_status, &found.error_message), (written.http_status, &written.error_message));
     assert_eq!((found.create_time, found.latency_ms), (written.create_time, written.latency_ms));

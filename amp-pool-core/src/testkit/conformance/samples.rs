@@ -14,7 +14,10 @@ use crate::{
     money::{NanoUsd, PerMillion},
     route::{RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
-    store::{Attempt, Booking, Entry, Opened, Outcome, Page, Record, RecordedLoss, Side, TokenSecret},
+    store::{
+        Attempt, Booking, Entry, Opened, Outcome, Page, Record, RecordedChoice, RecordedHindrance, RecordedLoss, Side,
+        TokenSecret,
+    },
     time::Timestamp,
     usage::{Usage, UsageSource},
 };
@@ -146,6 +149,8 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
         provider: format!("provider-{key}"),
         upstream_format: Format::Chat,
         upstream_model: "upstream".into(),
+        chosen_by: served.then_some("home"),
+        candidates: 3,
         served,
         verdict: if served { "answer" } else { "rate_limited" },
         http_status: (key != 2).then_some(if served { 200 } else { 429 }),
@@ -168,6 +173,24 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
     }
 }
 
+fn choice(key: i64) -> RecordedChoice {
+    let why = |reason: Option<&str>| RecordedHindrance {
+        key_id: KeyId(key),
+        why: "cooling".into(),
+        until: reason.map(|_| at(3)),
+        reason: reason.map(Into::into),
+    };
+    RecordedChoice {
+        after_attempts: 1,
+        outcome: "strategy".into(),
+        candidates: 3,
+        passed_over: BTreeMap::from([("cooling".into(), 2)]),
+        first: vec![why(Some("rate_limited: \"slow\" down")), why(None)],
+        despite: Some(why(None)),
+        waited_ms: Some(1200),
+    }
+}
+
 fn loss(side: Side, kind: LossKind, field: &str) -> RecordedLoss {
     RecordedLoss { side, kind, field: field.into(), note: format!("not of {field}") }
 }
@@ -183,6 +206,7 @@ pub(super) fn record(n: u16) -> Record {
         latency_ms: 120 + u64::from(n),
         first_byte_ms: Some(30),
         attempts: vec![attempt(n, 1, false), attempt(n, 2, true)],
+        choices: vec![choice(3), RecordedChoice { outcome: "full".into(), ..RecordedChoice::default() }],
         losses: vec![loss(Side::Request, LossKind::Dropped, "seed"), loss(Side::Answer, LossKind::Adjusted, "stop")],
         booking: Booking::default(),
     }
@@ -197,6 +221,7 @@ pub(super) fn failure(n: u16) -> Record {
         error_message: Some("every key is limited".into()),
         first_byte_ms: None,
         attempts: Vec::new(),
+        choices: vec![choice(9)],
         losses: Vec::new(),
         ..record(n)
     }

@@ -1,0 +1,48 @@
+//! Why a call went where it went, as the books keep it.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{id::KeyId, time::Timestamp};
+
+/// A choice of a key at which somebody was passed over, or after which nobody was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedChoice {
+    /// How many attempts had been made before.
+    pub after_attempts: u32,
+    /// What decided for the key that was asked: `home`, `hash` or `strategy`. Or why nobody was asked: `resting`, `full`,
+    /// `exhausted`, `no_format`; `no_retry` where the line that failed had its share of retries, and `late` where the call
+    /// had lasted too long to try another key.
+    pub outcome: Cow<'static, str>,
+    /// How many candidates the model had.
+    pub candidates: u32,
+    /// How many of them were looked at and not asked, by reason: `cooling`, `out_of_credit`, `disabled`, `probing`,
+    /// `line`, `full`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<Cow<'static, str>, u32>,
+    /// The first of those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<RecordedHindrance>,
+    /// What spoke against the key that was asked all the same, because nobody was fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub despite: Option<RecordedHindrance>,
+    /// How long the call waited for a key to be ready, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_ms: Option<u64>,
+}
+
+/// Why a key was not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedHindrance {
+    /// The key.
+    pub key_id: KeyId,
+    /// One of the reasons that are counted.
+    pub why: Cow<'static, str>,
+    /// When that ends, where it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// More about it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
