@@ -7,12 +7,14 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
 
 use crate::{
     caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
@@ -132,6 +134,12 @@ impl Handle {
         Ok(())
     }
 
+    /// Puts in force what other processes change in the store, until the pool is gone.
+    pub(crate) fn follow(&self) {
+        let Some(revisions) = self.0.store.revisions() else { return };
+        tokio::spawn(follow(Arc::downgrade(&self.0), revisions));
+    }
+
     /// A key that can not be put in service (its provider is gone, say) stays stored, and the log says why.
     fn live(&self, key: &Key) -> Option<Arc<LiveKey>> {
         match self.try_live(key) {
@@ -154,6 +162,23 @@ impl Handle {
         let changed = change.await?;
         self.reload().await?;
         Ok(changed)
+    }
+}
+
+/// How long after a failure the configuration is read again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
+async fn follow(state: Weak<State>, mut revisions: watch::Receiver<i64>) {
+    while revisions.changed().await.is_ok() {
+        loop {
+            let Some(handle) = state.upgrade().map(Handle) else { return };
+            let one_at_a_time = handle.0.changes.lock().await;
+            let Err(error) = handle.reload().await else { break };
+            tracing::error!(%error, "a change of the configuration can not be read; trying again");
+            drop(one_at_a_time);
+            drop(handle);
+            tokio::time::sleep(READ_AGAIN).await;
+        }
     }
 }
 

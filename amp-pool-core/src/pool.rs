@@ -195,6 +195,7 @@ impl PoolBuilder {
         });
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;
+        handle.follow();
         prober.start();
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
         let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);

@@ -12,6 +12,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 
 use crate::{
     caller::{ClientToken, GroupSpec, TokenDigest, TokenGroup, TokenSpec},
@@ -25,19 +26,27 @@ use crate::{
 };
 
 mod balances;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod batch;
 mod budgets;
 mod choices;
 mod fingerprint;
 mod histogram;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod names;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 // A store that keeps no sums makes them of its records.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
 mod rollup;
 mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod stored;
 mod users;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod vault;
 
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
@@ -64,12 +73,30 @@ pub struct Configuration {
     pub settings: BTreeMap<String, String>,
 }
 
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The loss of power: each commit is synced to the disk.
+    #[default]
+    Full,
+    /// The end of the process. The last commits before a loss of power can be missing; what is there is whole.
+    Normal,
+}
+
 /// Keeps what operators write.
 ///
 /// A change is durable when its future is ready; dropping the future may or may not have made it.
 pub trait ConfigStore: Send + Sync + 'static {
     /// Everything, as it stands.
     fn load(&self) -> StoreFuture<'_, Configuration>;
+
+    /// Another number whenever what [`load`](Self::load) gives may have changed, by whomever. `None`: nobody but this
+    /// store's own user can change it.
+    ///
+    /// A connection that is lost may hide a change until there is one again.
+    fn revisions(&self) -> Option<watch::Receiver<i64>> {
+        None
+    }
 
     /// Adds a key. [`StoreError::Conflict`] when the same credential is there already.
     fn insert_key(&self, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key>;

@@ -7,7 +7,7 @@ mod flags;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::sqlite::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
 
@@ -20,8 +20,10 @@ pub struct Settings {
     pub port: u16,
     /// Directory for everything the server keeps.
     pub data_dir: PathBuf,
-    /// The database file. `None`: `amp_pool.db` in the data directory.
-    pub database: Option<PathBuf>,
+    /// The database. `None`: the file `amp_pool.db` in the data directory.
+    pub database: Option<Database>,
+    /// How many connections to a database server are open at most, beside the one that listens.
+    pub db_connections: usize,
     /// Whether SQL statements are logged.
     pub db_echo: bool,
     /// The master key's file. `None`: `master.key` in the data directory.
@@ -50,6 +52,24 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
+/// Where everything is kept.
+#[derive(Clone)]
+pub enum Database {
+    /// In a file of SQLite, which this process has to itself.
+    Sqlite(PathBuf),
+    /// On a server of PostgreSQL, which other processes may share. The address may hold a password.
+    Postgres(Secret),
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(_) => f.write_str("PostgreSQL"),
+        }
+    }
+}
+
 /// A key that the environment brings along.
 #[derive(Clone)]
 pub struct SeedKey {
@@ -68,6 +88,7 @@ impl Default for Settings {
             port: 8000,
             data_dir: "./data".into(),
             database: None,
+            db_connections: 10,
             db_echo: false,
             master_key_file: None,
             admin_token: None,
@@ -88,8 +109,8 @@ impl Default for Settings {
 impl Settings {
     /// Where the database is.
     #[must_use]
-    pub fn database_file(&self) -> PathBuf {
-        self.database.clone().unwrap_or_else(|| self.data_dir.join("amp_pool.db"))
+    pub fn database(&self) -> Database {
+        self.database.clone().unwrap_or_else(|| Database::Sqlite(self.data_dir.join("amp_pool.db")))
     }
 
     /// Where the master key is.

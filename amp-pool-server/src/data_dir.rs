@@ -10,9 +10,11 @@ use std::{
 };
 
 const LOCK: &str = "amp_pool.lock";
+const NODE: &str = "node.id";
 
 /// The directory, locked as long as this lives.
 pub(crate) struct DataDir {
+    path: PathBuf,
     _lock: File,
 }
 
@@ -33,6 +35,8 @@ pub enum DataDirError {
         /// The process, as far as it has said.
         holder: String,
     },
+    /// The file of this node's name holds none.
+    NoNode(PathBuf),
 }
 
 impl fmt::Display for DataDirError {
@@ -42,6 +46,7 @@ impl fmt::Display for DataDirError {
             Self::InUse { path, holder } => {
                 write!(f, "the data directory {} is in use by process {holder}", path.display())
             }
+            Self::NoNode(path) => write!(f, "{} holds no name; remove it to get a new one", path.display()),
         }
     }
 }
@@ -50,7 +55,7 @@ impl std::error::Error for DataDirError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::InUse { .. } => None,
+            Self::InUse { .. } | Self::NoNode(_) => None,
         }
     }
 }
@@ -68,7 +73,19 @@ impl DataDir {
         } else {
             make_private_dir(path).map_err(cannot(format!("make the data directory {}", path.display())))?;
         }
-        Ok(Self { _lock: lock(path)? })
+        Ok(Self { _lock: lock(path)?, path: path.to_owned() })
+    }
+
+    /// What this process is called among those that share a database: the same at every start, and never another's,
+    /// because only one process has this directory.
+    pub(crate) fn node_name(&self) -> Result<String, DataDirError> {
+        let file = self.path.join(NODE);
+        match fs::read_to_string(&file) {
+            Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+            Ok(_) => Err(DataDirError::NoNode(file)),
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => make_name(&file),
+            Err(error) => Err(cannot(format!("read {}", file.display()))(error)),
+        }
     }
 }
 
@@ -102,6 +119,17 @@ fn holder(file: &mut File) -> String {
     let read = file.read_to_string(&mut text);
     let pid = text.trim();
     if read.is_ok() && !pid.is_empty() { pid.to_owned() } else { "(unknown)".into() }
+}
+
+/// Makes a file of 32 random digits, on the disk when this returns.
+fn make_name(file: &Path) -> Result<String, DataDirError> {
+    let failed = |error| cannot(format!("write {}", file.display()))(error);
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| failed(io::Error::other(error)))?;
+    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut made = private_file().create_new(true).open(file).map_err(failed)?;
+    made.write_all(format!("{name}\n").as_bytes()).and_then(|()| made.sync_all()).map_err(failed)?;
+    Ok(name)
 }
 
 #[cfg(unix)]
@@ -148,6 +176,15 @@ fn warn_if_open_to_others(_: &Path) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_keeps_its_name_and_no_two_have_the_same() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = |dir: &tempfile::TempDir| DataDir::open(dir.path()).unwrap().node_name().unwrap();
+
+        assert_eq!(name(&one), name(&one));
+        assert_ne!(name(&one), name(&other));
+    }
 
     #[cfg(unix)]
     #[test]

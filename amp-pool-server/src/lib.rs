@@ -23,27 +23,23 @@ pub mod healthcheck;
 mod access;
 mod admin;
 mod data_dir;
+mod database;
 mod error;
 mod front;
 mod seed;
 mod ui;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use amp_pool_core::{
     handle::Handle,
     pool::Pool,
     secret::Secret,
-    store::{
-        Store,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
-    time::{Clock as _, SystemClock},
     transport::reqwest::{Options, ReqwestTransport},
 };
 use tokio::net::TcpListener;
 
-use crate::{access::Gate, app::App, config::Settings, data_dir::DataDir, front::Front};
+use crate::{access::Gate, app::App, config::Settings, data_dir::DataDir, database::Opened, front::Front};
 
 pub use crate::{data_dir::DataDirError, error::ServeError};
 
@@ -73,7 +69,7 @@ impl Server {
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
         let data_dir = DataDir::open(&settings.data_dir)?;
         let listener = listen(&settings).await?;
-        let store = open_store(&settings).await?;
+        let store = database::open(&settings, &data_dir).await?;
         let gate = Gate::open(store.store.clone(), &settings).await?;
         let pool = open_pool(store, &settings).await?;
         let handle = pool.handle();
@@ -121,24 +117,6 @@ async fn listen(settings: &Settings) -> Result<TcpListener, ServeError> {
         .map_err(|source| ServeError::Address { address: format!("{}:{}", settings.host, settings.port), source })
 }
 
-/// A store, and what its vault gives for the thoughts that travel through clients.
-struct Opened {
-    store: Arc<dyn Store>,
-    thoughts: [u8; 32],
-}
-
-async fn open_store(settings: &Settings) -> Result<Opened, ServeError> {
-    let options = SqliteOptions {
-        path: settings.database_file(),
-        master_key_file: settings.master_key_path(),
-        durability: settings.durability,
-        echo: settings.db_echo,
-    };
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, SystemClock.now())).await;
-    let store = opened.map_err(ServeError::other)??;
-    Ok(Opened { thoughts: store.vault().thought_secret(), store: Arc::new(store) })
-}
-
 async fn open_pool(Opened { store, thoughts }: Opened, settings: &Settings) -> Result<Pool, ServeError> {
     let options = Options { block_private: settings.block_private_upstreams, ..Options::default() };
     let transport = ReqwestTransport::new(options).map_err(ServeError::other)?;
@@ -156,7 +134,7 @@ fn announce(address: SocketAddr, settings: &Settings, setup: Option<&Secret>) {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    tracing::info!(%address, version, store = %settings.database_file().display(), "listening");
+    tracing::info!(%address, version, store = %settings.database(), "listening");
     if let Some(setup) = setup {
         // Behind a `#`, so that no browser sends it and no proxy notes it. It ends when it was used, or with the process.
         tracing::warn!("there is no admin yet; make one at http://{address}/setup#{}", setup.expose());

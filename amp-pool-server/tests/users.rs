@@ -53,7 +53,7 @@ async fn nothing_works_before_setup_and_one_setup_wins() {
     let tries = (0..4).map(|_| async { stranger.post("/api/auth/setup", &first(&token)).await });
     let answers = futures::future::join_all(tries).await;
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
-    assert_eq!(made.len(), 1, "{:?}", answers.iter().map(|answer| answer.text()).collect::<Vec<_>>());
+    assert_eq!(made.len(), 1, "{:?}", answers.iter().map(common::Answer::text).collect::<Vec<_>>());
 
     let ada = server.signed_in(made[0]);
     assert_eq!(made[0].json()["user"], json!({"id": 1, "username": "ada", "role": "admin"}));

@@ -283,7 +283,11 @@ impl Recorder {
         self.change(|record| match record.choices.last_mut() {
             Some(choice) if choice.waited_ms.is_none() => choice.waited_ms = waited_ms,
             _ => {
-                record.choices.push(RecordedChoice { outcome: "queued".into(), waited_ms, ..RecordedChoice::default() })
+                record.choices.push(RecordedChoice {
+                    outcome: "queued".into(),
+                    waited_ms,
+                    ..RecordedChoice::default()
+                });
             }
         });
     }

@@ -119,6 +119,19 @@ impl Histogram {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl Histogram {
+    /// The bins that hold something, by rising number.
+    pub(super) fn bins(&self) -> impl Iterator<Item = (u8, u64)> {
+        self.bins.iter().copied()
+    }
+
+    /// Counts `count` values of a bin.
+    pub(super) fn put_bin(&mut self, bin: u8, count: u64) {
+        self.put(bin, count);
+    }
+}
+
 impl FromIterator<u64> for Histogram {
     fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
         let mut histogram = Self::default();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, Totals, rows::Row};
+use super::{GroupBy, Outcome, Totals, rows::Row};
 use crate::time::Timestamp;
 
 /// Calls that are summed together. `0` and the empty text stand for none.
@@ -44,7 +44,7 @@ impl Span {
     }
 
     /// `at`, or the end of the hour or day that it lies in.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
     pub(super) fn end_of(self, at: Timestamp) -> Timestamp {
         let start = self.start_of(at);
         if start == at { at } else { start.plus_millis(self.millis()) }
@@ -80,6 +80,28 @@ pub(super) fn roll_up<'a>(rows: &[Row<'a>]) -> BTreeMap<Group<'a>, Totals> {
         }
     }
     groups
+}
+
+/// A part of a time, and which rows have its sums.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) type Piece = (Span, Timestamp, Timestamp);
+
+/// The fewest rows that cover a time: whole days by the day, what is left at both ends by the hour.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) fn pieces(from: Timestamp, to: Timestamp, by: GroupBy) -> [Option<Piece>; 3] {
+    let piece = |span: Span, from, to| (from < to).then_some((span, from, to));
+    let (first, end) = (from.hour(), Span::Hour.end_of(to));
+    let (first_day, last_day) = (Span::Day.end_of(first), end.day());
+    match by {
+        GroupBy::Hour => [piece(Span::Hour, first, to), None, None],
+        GroupBy::Day => [piece(Span::Day, from.day(), to), None, None],
+        _ if first_day < last_day => [
+            piece(Span::Hour, first, first_day),
+            piece(Span::Day, first_day, last_day),
+            piece(Span::Hour, last_day, end),
+        ],
+        _ => [piece(Span::Hour, first, end), None, None],
+    }
 }
 
 impl Totals {
@@ -121,5 +143,31 @@ impl Totals {
         self.first_bytes = self.first_bytes.saturating_add(other.first_bytes);
         self.latency.merge(&other.latency);
         self.first_byte.merge(&other.first_byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: i64, to: i64, by: GroupBy, expected: &[(&str, i64, i64)]) {
+        const HOUR: i64 = 3_600_000;
+        let at = |tenths: i64| Timestamp::from_millis(tenths * HOUR / 10);
+        let pieces = pieces(at(from), at(to), by).into_iter().flatten();
+        let found: Vec<_> =
+            pieces.map(|(span, from, to)| (span.as_str(), from.as_millis() / HOUR, to.as_millis() / HOUR)).collect();
+        assert_eq!(found, expected, "{from} to {to} by {by:?}");
+    }
+
+    #[test]
+    fn a_time_is_read_by_days_where_it_holds_whole_ones() {
+        check(0, 10, GroupBy::Nothing, &[("hour", 0, 1)]);
+        check(5, 11, GroupBy::Nothing, &[("hour", 0, 2)]);
+        check(0, 240, GroupBy::Key, &[("day", 0, 24)]);
+        check(10, 490, GroupBy::Model, &[("hour", 1, 24), ("day", 24, 48), ("hour", 48, 49)]);
+        check(235, 245, GroupBy::Token, &[("hour", 23, 25)]);
+        check(0, 480, GroupBy::Hour, &[("hour", 0, 48)]);
+        check(250, 480, GroupBy::Day, &[("day", 24, 48)]);
+        check(5, 5, GroupBy::Nothing, &[("hour", 0, 1)]);
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn settled(record: &Record) -> Row<'_> {
 
 impl<'a> Row<'a> {
     /// A row that was read, to be written again.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
     pub(super) fn of(row: &'a StoredRecord) -> Self {
         Self {
             call: row.call,
@@ -161,7 +161,7 @@ impl<'a> Row<'a> {
     }
 
     /// The original log's `status` column.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
     pub(super) fn status(&self) -> &'static str {
         status(self.outcome)
     }

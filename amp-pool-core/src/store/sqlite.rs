@@ -12,6 +12,8 @@ use super::{
 };
 use crate::time::Timestamp;
 
+pub use super::Durability;
+
 mod balances;
 mod blocks;
 mod budgets;
@@ -49,16 +51,6 @@ pub struct SqliteOptions {
     pub durability: Durability,
     /// Whether statements are logged, without the values bound to them.
     pub echo: bool,
-}
-
-/// What a commit survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// The loss of power: each commit is synced to the disk.
-    #[default]
-    Full,
-    /// The end of the process. The last commits before a loss of power can be missing; what is there is whole.
-    Normal,
 }
 
 /// A store in one SQLite file.

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::sqlite::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{SeedKey, Settings, SettingsError};
+use super::{Database, SeedKey, Settings, SettingsError};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -88,9 +88,14 @@ pub struct Flags {
     /// Directory for the database, the master key and backups; created with mode 0700
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// The database, as sqlite://PATH [default: sqlite://{DATA_DIR}/amp_pool.db]
-    #[arg(long, env = "DATABASE_URL")]
-    pub database_url: Option<String>,
+    /// The database: sqlite://PATH, or postgres://USER:PASSWORD@HOST/DATABASE, which several nodes may share [default:
+    /// sqlite://{DATA_DIR}/amp_pool.db]
+    #[arg(long, env = "DATABASE_URL", value_parser = secret)]
+    pub database_url: Option<Secret>,
+    /// Connections to a PostgreSQL server, at most, beside the one that listens
+    #[arg(long, env = "AMP_POOL_DB_CONNECTIONS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000),
+          default_value_t = 10)]
+    pub amp_pool_db_connections: usize,
     /// Log SQL statements
     #[arg(long, env = "DB_ECHO", value_parser = BoolishValueParser::new(), default_value = "false",
           default_missing_value = "true", num_args = 0..=1, require_equals = true)]
@@ -189,7 +194,14 @@ impl Flags {
         Ok(Settings {
             admin_username,
             admin_password,
-            database: self.database_url.as_deref().filter(|url| !url.is_empty()).map(database_file).transpose()?,
+            database: self
+                .database_url
+                .as_ref()
+                .map(Secret::expose)
+                .filter(|url| !url.is_empty())
+                .map(database)
+                .transpose()?,
+            db_connections: self.amp_pool_db_connections,
             durability: durability(&self.amp_pool_durability)?,
             limits: self.limits()?,
             warnings: Vec::new(),
@@ -257,12 +269,14 @@ fn durability(text: &str) -> Result<Durability, SettingsError> {
 }
 
 // The address may hold a password, so it is never shown.
-fn database_file(url: &str) -> Result<PathBuf, SettingsError> {
-    let wrong = |message| Err(SettingsError::new("DATABASE_URL", message));
+fn database(url: &str) -> Result<Database, SettingsError> {
     match url.split_once("://") {
-        Some(("sqlite", path)) if !path.is_empty() => Ok(path.into()),
-        Some(("postgres" | "postgresql", _)) => wrong("PostgreSQL is not supported yet; use sqlite://PATH"),
-        _ => wrong("is not of the form sqlite://PATH"),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(path.into())),
+        Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => Ok(Database::Postgres(Secret::new(url))),
+        _ => Err(SettingsError::new(
+            "DATABASE_URL",
+            "is neither of the form sqlite://PATH nor postgres://USER@HOST/DATABASE",
+        )),
     }
 }
 
@@ -307,11 +321,11 @@ mod tests {
     fn what_cannot_be_served_is_refused_with_its_name() {
         check(&[], Ok(()));
         check(&["--database-url", "sqlite:///var/lib/amp.db"], Ok(()));
+        check(&["--database-url", "postgres://user:pass@host/db"], Ok(()));
         check(
-            &["--database-url", "postgres://user:pass@host/db"],
-            Err("DATABASE_URL: PostgreSQL is not supported yet; use sqlite://PATH"),
+            &["--database-url", "mysql://user:pass@h"],
+            Err("DATABASE_URL: is neither of the form sqlite://PATH nor postgres://USER@HOST/DATABASE"),
         );
-        check(&["--database-url", "mysql://h"], Err("DATABASE_URL: is not of the form sqlite://PATH"));
         check(
             &["--amp-pool-on-disconnect", "drain:0"],
             Err("AMP_POOL_ON_DISCONNECT: `drain:0` is neither `cancel` nor `drain:SECONDS` with 1 to 600 seconds"),

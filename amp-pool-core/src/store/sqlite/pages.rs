@@ -10,14 +10,13 @@ use uuid::Uuid;
 
 use super::{
     Failure,
-    blocks::{Name, SHIFT},
+    blocks::{Name, SHIFT, value},
     fields::{Fields, collect},
     repeated::number,
 };
 use crate::{
-    format::LossKind,
     id::{AttemptId, CallId, KeyId, TokenId},
-    store::{Outcome, Page, RecordFilter, RecordedChoice, RecordedLoss, Side, StoredAttempt, StoredRecord},
+    store::{Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord, stored},
     time::Timestamp,
 };
 
@@ -108,10 +107,10 @@ impl<'a> Query<'a> {
     fn by_blocks(rows: &Range<i64>, mut names: impl Iterator<Item = Name<'a>>) -> Option<Self> {
         let first = names.next()?;
         let mut query = Self { sql: BY_BLOCKS.to_owned(), values: Vec::new() };
-        query.push("", [first.kind().into(), first.value()]);
+        query.push("", [first.kind().into(), value(first)]);
         query.push("", [number(rows.start >> SHIFT), number((rows.end - 1) >> SHIFT)]);
         for name in names {
-            query.push(ALSO, [name.kind().into(), name.value()]);
+            query.push(ALSO, [name.kind().into(), value(name)]);
         }
         Some(query)
     }
@@ -174,7 +173,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         upstream_format: row.take()?,
         endpoint: row.take()?,
         stream: row.take()?,
-        outcome: row.take::<Option<String>>()?.as_deref().map(outcome).transpose()?,
+        outcome: row.take::<Option<String>>()?.as_deref().map(stored::outcome).transpose()?,
         http_status: row.take()?,
         error_type: row.take()?,
         error_message: row.take()?,
@@ -221,21 +220,11 @@ fn read_choice(row: &mut Fields<'_>) -> Result<RecordedChoice, Failure> {
 
 fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {
     let (side, kind) = (row.take::<String>()?, row.take::<String>()?);
-    let (side, kind) = (
-        Side::ALL.into_iter().find(|known| known.as_str() == side),
-        LossKind::ALL.into_iter().find(|known| known.as_str() == kind),
-    );
-    let (Some(side), Some(kind)) = (side, kind) else { return Err(Failure::corrupt("a loss of no known kind")) };
-    Ok(RecordedLoss { side, kind, field: row.take()?, note: row.take()? })
+    Ok(stored::loss(&side, &kind, row.take()?, row.take()?)?)
 }
 
 fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {
     Ok(Uuid::from_bytes(row.take()?))
-}
-
-fn outcome(name: &str) -> Result<Outcome, Failure> {
-    let known = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == name);
-    known.ok_or_else(|| Failure::corrupt(format!("`{name}` is no outcome of a call")))
 }
 
 #[cfg(test)]

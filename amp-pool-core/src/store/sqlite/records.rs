@@ -3,7 +3,7 @@
 //! Whatever comes twice is written once: a call is inserted under its own id or not at all, and settled only while it is
 //! open. So a batch whose fate was not known can be handed in again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Transaction, params};
 
@@ -21,6 +21,7 @@ use crate::{
     store::{
         Attempt, Entry, GroupBy, HoldAnswer, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture,
         StoredRecord, Totals, TotalsFilter,
+        batch::{Change, changes},
         rows::{self, Row},
     },
     time::Timestamp,
@@ -93,13 +94,6 @@ impl RecordStore for SqliteStore {
             Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
         }))
     }
-}
-
-/// What a batch says of one call.
-#[derive(Default)]
-struct Change<'a> {
-    opened: Option<&'a Opened>,
-    settled: Option<&'a Record>,
 }
 
 fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<Vec<HoldAnswer>, Failure> {
@@ -179,30 +173,6 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         }
         Ok(Some(self.row.query_row([row.call.as_bytes()], |found| found.get(0))?))
     }
-}
-
-/// The calls of a batch in the order they first appear. Of what is said twice, the first holds.
-fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
-    let mut changes: Vec<Change<'_>> = Vec::with_capacity(batch.len());
-    let mut places = HashMap::with_capacity(batch.len());
-    for entry in batch {
-        let call = match entry {
-            Entry::Opened(opened) => opened.call,
-            Entry::Settled(record) => record.opened.call,
-            Entry::Held(_) => continue,
-        };
-        let place = *places.entry(call).or_insert(changes.len());
-        if place == changes.len() {
-            changes.push(Change::default());
-        }
-        let change = &mut changes[place];
-        match entry {
-            Entry::Opened(opened) => change.opened = change.opened.or(Some(opened)),
-            Entry::Settled(record) => change.settled = change.settled.or(Some(record)),
-            Entry::Held(_) => {}
-        }
-    }
-    changes
 }
 
 /// Whether `statement`, one of the two for rows, met its case and wrote the row.

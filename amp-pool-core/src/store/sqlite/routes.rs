@@ -1,7 +1,6 @@
 //! Routes as rows of `routes`.
 
 use rusqlite::{Transaction, params};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Failure,
@@ -9,7 +8,8 @@ use super::{
 };
 use crate::{
     id::RouteId,
-    route::{Route, RouteCandidate, RouteSpec},
+    route::{Route, RouteSpec},
+    store::stored::Candidate,
     time::Timestamp,
 };
 
@@ -66,25 +66,4 @@ fn read(row: &mut Fields<'_>) -> Result<Route, Failure> {
 
 fn candidates(spec: &RouteSpec) -> Result<String, Failure> {
     json(&spec.candidates.iter().map(Candidate::of).collect::<Vec<_>>())
-}
-
-/// A candidate as it is stored.
-#[derive(Serialize, Deserialize)]
-struct Candidate {
-    model: String,
-    provider: Option<String>,
-    tier: u32,
-    weight: u32,
-}
-
-impl Candidate {
-    fn of(candidate: &RouteCandidate) -> Self {
-        let RouteCandidate { model, provider, tier, weight } = candidate.clone();
-        Self { model, provider, tier, weight }
-    }
-
-    fn into_route(self) -> RouteCandidate {
-        let Self { model, provider, tier, weight } = self;
-        RouteCandidate { model, provider, tier, weight }
-    }
 }

@@ -18,7 +18,7 @@ use crate::{
     money::NanoUsd,
     store::{
         GroupBy, Histogram, Totals, TotalsFilter,
-        rollup::{Group, Span, roll_up},
+        rollup::{Group, pieces, roll_up},
         rows::Row,
     },
     time::Timestamp,
@@ -163,26 +163,6 @@ pub(super) fn totals(tx: &Transaction<'_>, filter: &TotalsFilter, by: GroupBy) -
     Ok(sums.into_rows())
 }
 
-/// A part of a time, and which rows have its sums.
-type Piece = (Span, Timestamp, Timestamp);
-
-/// The fewest rows that cover a time: whole days by the day, what is left at both ends by the hour.
-fn pieces(from: Timestamp, to: Timestamp, by: GroupBy) -> [Option<Piece>; 3] {
-    let piece = |span: Span, from, to| (from < to).then_some((span, from, to));
-    let (first, end) = (from.hour(), Span::Hour.end_of(to));
-    let (first_day, last_day) = (Span::Day.end_of(first), end.day());
-    match by {
-        GroupBy::Hour => [piece(Span::Hour, first, to), None, None],
-        GroupBy::Day => [piece(Span::Day, from.day(), to), None, None],
-        _ if first_day < last_day => [
-            piece(Span::Hour, first, first_day),
-            piece(Span::Day, first_day, last_day),
-            piece(Span::Hour, last_day, end),
-        ],
-        _ => [piece(Span::Hour, first, end), None, None],
-    }
-}
-
 /// Rows are read in the order of time and summed in that of what they are split by.
 #[derive(Default)]
 struct Sums {
@@ -232,30 +212,4 @@ fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
         latency: row.histogram()?,
         first_byte: row.histogram()?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(from: i64, to: i64, by: GroupBy, expected: &[(&str, i64, i64)]) {
-        const HOUR: i64 = 3_600_000;
-        let at = |tenths: i64| Timestamp::from_millis(tenths * HOUR / 10);
-        let pieces = pieces(at(from), at(to), by).into_iter().flatten();
-        let found: Vec<_> =
-            pieces.map(|(span, from, to)| (span.as_str(), from.as_millis() / HOUR, to.as_millis() / HOUR)).collect();
-        assert_eq!(found, expected, "{from} to {to} by {by:?}");
-    }
-
-    #[test]
-    fn a_time_is_read_by_days_where_it_holds_whole_ones() {
-        check(0, 10, GroupBy::Nothing, &[("hour", 0, 1)]);
-        check(5, 11, GroupBy::Nothing, &[("hour", 0, 2)]);
-        check(0, 240, GroupBy::Key, &[("day", 0, 24)]);
-        check(10, 490, GroupBy::Model, &[("hour", 1, 24), ("day", 24, 48), ("hour", 48, 49)]);
-        check(235, 245, GroupBy::Token, &[("hour", 23, 25)]);
-        check(0, 480, GroupBy::Hour, &[("hour", 0, 48)]);
-        check(250, 480, GroupBy::Day, &[("day", 24, 48)]);
-        check(5, 5, GroupBy::Nothing, &[("hour", 0, 1)]);
-    }
 }

@@ -1,0 +1,139 @@
+//! The one connection that is always there: it hears of changes, says that this node is there, and looks after others.
+//!
+//! Changes are announced by NOTIFY, which may be lost with a connection or not exist at all; so the count of changes is
+//! also read, often enough.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+
+use super::{Failure, Inner, nodes, tls::Stream};
+
+/// What changes are announced on.
+pub(super) const CHANNEL: &str = "amp_pool_config";
+
+/// How often the count of changes is read.
+const POLL: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+const REVISION: &str = "SELECT revision FROM config_revision";
+
+/// Works until the store is gone.
+pub(super) fn start(inner: &Arc<Inner>, revisions: watch::Sender<i64>) {
+    tokio::spawn(keep(Arc::downgrade(inner), revisions));
+}
+
+async fn keep(store: Weak<Inner>, revisions: watch::Sender<i64>) {
+    let mut wait = FIRST_RETRY;
+    let mut watch = nodes::Watch::default();
+    loop {
+        let Some(inner) = store.upgrade() else { return };
+        let opened = open(&inner).await;
+        drop(inner);
+        let failure = match opened {
+            Ok((client, heard)) => {
+                wait = FIRST_RETRY;
+                match serve(&store, &client, heard, &revisions, &mut watch).await {
+                    Ok(()) => return,
+                    Err(failure) => failure,
+                }
+            }
+            Err(failure) => failure,
+        };
+        watch.restart();
+        tracing::warn!(%failure, "the database does not answer; changes of other nodes are not heard");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_RETRY);
+    }
+}
+
+/// A connection that hears announcements, where there are any.
+async fn open(inner: &Inner) -> Result<(Client, mpsc::UnboundedReceiver<()>), Failure> {
+    let access = inner.pool.access();
+    let (client, connection) = access.connect().await?;
+    let (tell, heard) = mpsc::unbounded_channel();
+    tokio::spawn(hear(connection, tell));
+    client.batch_execute(&access.session()).await?;
+    if let Err(error) = client.batch_execute(&format!("LISTEN {CHANNEL}")).await {
+        if client.is_closed() {
+            return Err(error.into());
+        }
+        tracing::info!(%error, "this database announces nothing; changes are looked for every second");
+    }
+    Ok((client, heard))
+}
+
+async fn hear(mut connection: Connection<Socket, Stream<Socket>>, tell: mpsc::UnboundedSender<()>) {
+    while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+        if matches!(message, AsyncMessage::Notification(_)) {
+            let _ = tell.send(());
+        }
+    }
+}
+
+/// `Ok`: the store is gone.
+async fn serve(
+    store: &Weak<Inner>,
+    client: &Client,
+    mut heard: mpsc::UnboundedReceiver<()>,
+    revisions: &watch::Sender<i64>,
+    watch: &mut nodes::Watch,
+) -> Result<(), Failure> {
+    let mut tick = tokio::time::interval(POLL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beat = Instant::now();
+    let mut hears = true;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            some = heard.recv(), if hears => hears = some.is_some(),
+        }
+        let Some(inner) = store.upgrade() else { return Ok(()) };
+        // One that hangs must not keep this node from noticing.
+        let patience = POLL * 5;
+        let look = async {
+            read_revision(client, revisions).await?;
+            if Instant::now() >= beat {
+                beat = Instant::now() + nodes::BEAT;
+                look_after(&inner, client, watch).await?;
+            }
+            Ok::<(), Failure>(())
+        };
+        match tokio::time::timeout(patience, look).await {
+            Ok(looked) => looked?,
+            Err(_) => return Err(crate::store::StoreError::Unavailable("no answer in time".into()).into()),
+        }
+    }
+}
+
+async fn read_revision(client: &Client, revisions: &watch::Sender<i64>) -> Result<(), Failure> {
+    let now: i64 = client.query_one(REVISION, &[]).await?.try_get(0)?;
+    revisions.send_if_modified(|last| std::mem::replace(last, now) != now);
+    Ok(())
+}
+
+/// Says that this node is there, and closes what nodes have left that are not.
+async fn look_after(inner: &Arc<Inner>, client: &Client, watch: &mut nodes::Watch) -> Result<(), Failure> {
+    let id = inner.node.id();
+    if inner.closed.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    if !inner.node.renew(client).await? {
+        inner.node.enter_again(&inner.pool.lend().await?, id).await?;
+    }
+    for node in watch.look(client).await? {
+        let closed = super::records::take_over(inner, node).await?;
+        if let Some(calls) = closed {
+            tracing::warn!(node, calls, "a node is gone; the calls it had open were closed");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Records read back.
+
+use std::{borrow::Cow, ops::Range};
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::{
+    Failure,
+    fields::{Fields, collect, firsts},
+    notes,
+    pool::Lent,
+};
+use crate::{
+    id::{AttemptId, CallId, KeyId, TokenId},
+    store::{
+        Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord,
+        names::{Name, SHIFT},
+        stored,
+    },
+    time::Timestamp,
+};
+
+macro_rules! columns {
+    () => {
+        "SELECT id, call_id, create_time, update_time, token_id, key_id, provider, model, upstream_model, format, \
+         upstream_format, endpoint, stream, outcome, http_status_code, error_type, error_message, \
+         uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
+         reasoning_tokens, cost, saved, estimated, latency_ms, first_byte_ms, attempts FROM "
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(columns!(), "api_request_log ", $rest)
+    };
+}
+
+/// The calls that these nodes have left open, and those of which nobody knows whose they are.
+pub(super) const OPEN: &str = select!(
+    "WHERE outcome IS NULL AND (node = ANY($1) OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = api_request_log.node)) \
+     ORDER BY id FOR UPDATE"
+);
+
+const BY_CALL: &str = select!("WHERE call_id = $1");
+
+const ATTEMPTS: &str = "
+    SELECT attempt_id, key_id, provider, upstream_format, upstream_model, served, verdict, http_status_code, error_message,
+           chosen_by, candidates, create_time, latency_ms, first_byte_ms,
+           uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+           reasoning_tokens, estimated, cost, saved, price_version
+    FROM api_request_attempts WHERE request_id = $1 ORDER BY n";
+
+const CHOICES: &str = "SELECT choice::text FROM api_request_choices WHERE call_id = $1 ORDER BY n";
+
+const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = $1 ORDER BY n";
+
+/// A page, newest first.
+pub(super) async fn list(lent: &Lent, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
+    let rows = span(lent, filter.from, filter.to).await?;
+    let rows = rows.start..rows.end.min(page.before.unwrap_or(i64::MAX));
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = query(filter, &rows, page.limit);
+    let values: Vec<_> = query.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+    collect(&lent.query_once(&query.sql, &values).await?, read)
+}
+
+/// One record with its attempts, choices and losses.
+pub(super) async fn get(tx: &Lent, call: CallId) -> Result<Option<StoredRecord>, Failure> {
+    let found = collect(&tx.query(BY_CALL, &[&call.0]).await?, read)?.pop();
+    let Some(row) = found else { return Ok(None) };
+    let attempts = collect(&tx.query(ATTEMPTS, &[&row.id]).await?, read_attempt)?;
+    let choices = collect(&tx.query(CHOICES, &[&call.0]).await?, read_choice)?;
+    let losses = collect(&tx.query(LOSSES, &[&call.0]).await?, read_loss)?;
+    Ok(Some(StoredRecord { attempts, choices, losses, ..row }))
+}
+
+/// By how many places a row can stand before or behind where its time would have it: the ledgers of some nodes, full.
+const DISORDER: i64 = 100_000;
+
+const FIRST: &str = "SELECT id FROM api_request_log WHERE call_id >= $1 ORDER BY call_id LIMIT 1";
+const LAST: &str = "SELECT id FROM api_request_log WHERE call_id < $1 ORDER BY call_id DESC LIMIT 1";
+
+/// The rows that can hold calls of a time. Row ids grow with time by and large, and calls are found by their ids, which
+/// begin with it.
+async fn span(lent: &Lent, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Range<i64>, Failure> {
+    let mut rows = 0..i64::MAX;
+    if let Some(from) = from {
+        let Some(first) = edge(lent, FIRST, from).await? else { return Ok(0..0) };
+        rows.start = (first - DISORDER).max(0);
+    }
+    if let Some(to) = to {
+        let Some(last) = edge(lent, LAST, to).await? else { return Ok(0..0) };
+        rows.end = last + DISORDER;
+    }
+    Ok(rows)
+}
+
+async fn edge(lent: &Lent, sql: &'static str, at: Timestamp) -> Result<Option<i64>, Failure> {
+    Ok(firsts(&lent.query(sql, &[&first_call(at)]).await?)?.pop())
+}
+
+/// The least call id of a millisecond: a call's id begins with the time of its admission.
+fn first_call(at: Timestamp) -> Uuid {
+    CallId::new(at, &[0; 10]).0
+}
+
+/// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
+struct Query<'a> {
+    sql: String,
+    values: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
+}
+
+impl<'a> Query<'a> {
+    /// Adds `text`, each `?` of it standing for the next of `values`.
+    fn push(&mut self, text: &str, values: impl IntoIterator<Item = Box<dyn ToSql + Sync + Send + 'a>>) {
+        let mut parts = text.split('?');
+        self.sql.push_str(parts.next().unwrap_or_default());
+        for (part, value) in parts.zip(values) {
+            self.values.push(value);
+            self.sql.push_str(&format!("${}{part}", self.values.len()));
+        }
+    }
+
+    fn narrow(&mut self, condition: &str, value: Option<Box<dyn ToSql + Sync + Send + 'a>>) {
+        if let Some(value) = value {
+            self.push(condition, [value]);
+        }
+    }
+}
+
+fn number<'a>(number: i64) -> Box<dyn ToSql + Sync + Send + 'a> {
+    Box::new(number)
+}
+
+fn text<'a>(text: &'a str) -> Box<dyn ToSql + Sync + Send + 'a> {
+    Box::new(super::fields::text(text))
+}
+
+fn name<'a>(name: Name<'a>) -> [Box<dyn ToSql + Sync + Send + 'a>; 2] {
+    let value: Cow<'a, str> = notes::value(name);
+    [Box::new(name.kind()), Box::new(value)]
+}
+
+/// Only the blocks of `rows` that hold all of `names` are read, from the newest.
+fn by_blocks<'a>(rows: &Range<i64>, filter: &'a RecordFilter) -> Option<Query<'a>> {
+    let mut names = Name::asked(filter);
+    let first = names.next()?;
+    let mut query = Query { sql: columns!().to_owned(), values: Vec::new() };
+    query.push("(SELECT block FROM api_request_log_blocks AS noted WHERE kind = ? AND name = ?", name(first));
+    query.push(" AND block BETWEEN ? AND ?", [number(rows.start >> SHIFT), number((rows.end - 1) >> SHIFT)]);
+    for also in names {
+        let same = " AND EXISTS (SELECT 1 FROM api_request_log_blocks AS also
+                                 WHERE also.kind = ? AND also.name = ? AND also.block = noted.block)";
+        query.push(same, name(also));
+    }
+    // Blocks first, then their rows, both from the newest: the last rows of a page end the search.
+    query.sql.push_str(
+        " ORDER BY block DESC) AS noted CROSS JOIN LATERAL
+          (SELECT * FROM api_request_log WHERE id BETWEEN noted.block * 256 AND noted.block * 256 + 255",
+    );
+    Some(query)
+}
+
+fn query<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
+    let blocks = by_blocks(rows, filter);
+    let end = if blocks.is_some() { " ORDER BY id DESC) AS call LIMIT ?" } else { " ORDER BY id DESC LIMIT ?" };
+    let by_row = || Query { sql: select!("WHERE TRUE").to_owned(), values: Vec::new() };
+    let mut query = blocks.unwrap_or_else(by_row);
+    query.push(" AND id >= ? AND id < ?", [number(rows.start), number(rows.end)]);
+    query.narrow(" AND create_time >= ?", filter.from.map(|from| number(from.as_millis())));
+    query.narrow(" AND create_time < ?", filter.to.map(|to| number(to.as_millis())));
+    query.narrow(" AND key_id = ?", filter.key.map(|key| number(key.0)));
+    query.narrow(" AND token_id = ?", filter.token.map(|token| number(token.0)));
+    query.narrow(" AND model = ?", filter.model.as_deref().map(text));
+    query.narrow(" AND error_type = ?", filter.error_type.as_deref().map(text));
+    query.narrow(" AND status = ?", filter.status.as_deref().map(text));
+    query.push(end, [number(limit.into())]);
+    query
+}
+
+pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
+    Ok(StoredRecord {
+        id: row.take()?,
+        call: CallId(row.uuid()?),
+        create_time: row.time()?,
+        update_time: row.time()?,
+        token: row.take::<Option<_>>()?.map(TokenId),
+        key: row.take::<Option<_>>()?.map(KeyId),
+        provider: row.take()?,
+        model: row.take()?,
+        upstream_model: row.take()?,
+        format: row.take()?,
+        upstream_format: row.take()?,
+        endpoint: row.take()?,
+        stream: row.take()?,
+        outcome: row.take::<Option<&str>>()?.map(stored::outcome).transpose()?,
+        http_status: row.status()?,
+        error_type: row.take()?,
+        error_message: row.take()?,
+        usage: row.usage()?,
+        cost: row.money()?,
+        saved: row.money()?,
+        estimated: row.take()?,
+        latency_ms: row.maybe_number()?,
+        first_byte_ms: row.maybe_number()?,
+        attempt_count: row.number()?,
+        attempts: Vec::new(),
+        choices: Vec::new(),
+        losses: Vec::new(),
+    })
+}
+
+fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
+    Ok(StoredAttempt {
+        id: AttemptId(row.uuid()?),
+        key: KeyId(row.take()?),
+        provider: row.take()?,
+        upstream_format: row.take()?,
+        upstream_model: row.take()?,
+        served: row.take()?,
+        verdict: row.take()?,
+        http_status: row.status()?,
+        error_message: row.take()?,
+        chosen_by: row.take()?,
+        candidates: row.maybe_number()?,
+        create_time: row.time()?,
+        latency_ms: row.number()?,
+        first_byte_ms: row.maybe_number()?,
+        usage: row.usage()?,
+        estimated: row.take()?,
+        cost: row.money()?,
+        saved: row.money()?,
+        price_version: row.take()?,
+    })
+}
+
+fn read_choice(row: &mut Fields<'_>) -> Result<RecordedChoice, Failure> {
+    row.json()
+}
+
+fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {
+    Ok(stored::loss(row.take()?, row.take()?, row.take()?, row.take()?)?)
+}

@@ -1,0 +1,237 @@
+//! Sums per hour and day as rows of `api_request_stats`.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::types::ToSql;
+
+use super::{
+    Failure,
+    columns::{Cell, Columns, maybe, number},
+    fields::{Fields, int, text},
+    pool::Lent,
+};
+use crate::{
+    money::NanoUsd,
+    store::{
+        GroupBy, Histogram, Totals, TotalsFilter,
+        rollup::{Group, pieces, roll_up},
+        rows::Row,
+    },
+};
+
+macro_rules! merged {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = (SELECT array_agg((bin << 48) | count ORDER BY bin) FROM (
+                 SELECT part >> 48 AS bin, least(sum(part & 281474976710655), 281474976710655)::int8 AS count
+                 FROM unnest(row.",
+            $column,
+            " || excluded.",
+            $column,
+            ") AS part GROUP BY 1) AS bins)"
+        )
+    };
+}
+
+macro_rules! add {
+    ($($sum:literal),*) => {
+        concat!(
+            "INSERT INTO api_request_stats AS row
+                (create_time, update_time, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
+                 uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+                 reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved,
+                 latency_histogram, first_byte_histogram)
+             SELECT $1, $1, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
+                 uncached, cache_read, cache_5m, cache_1h, output, reasoning, cost, unpriced, latency, first_byte,
+                 first_bytes, cached, saved_known, saved, latencies::int8[], first::int8[]
+             FROM unnest(
+                 $2::text[], $3::int8[], $4::int8[], $5::text[], $6::text[], $7::int8[], $8::int8[], $9::int8[],
+                 $10::int8[], $11::int8[], $12::int8[], $13::int8[], $14::int8[],
+                 $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int8[], $20::int8[], $21::int8[], $22::int8[],
+                 $23::int8[], $24::text[], $25::text[])
+             AS new (granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
+                 uncached, cache_read, cache_5m, cache_1h, output, reasoning, cost, unpriced, latency, first_byte,
+                 first_bytes, cached, saved_known, saved, latencies, first)
+             ON CONFLICT (granularity, bucket_start, key_id, model, provider, token_id) DO UPDATE SET
+                 update_time = greatest(row.update_time, excluded.update_time),
+                 requests = row.requests + excluded.requests,
+                 errors = row.errors + excluded.errors,
+                 unpriced = row.unpriced + excluded.unpriced,
+                 first_bytes = row.first_bytes + excluded.first_bytes,
+                 cached = row.cached + excluded.cached,
+                 saved_known = row.saved_known + excluded.saved_known,
+                 reasoning_tokens = CASE WHEN row.reasoning_tokens IS NULL OR excluded.reasoning_tokens IS NULL
+                     THEN coalesce(row.reasoning_tokens, excluded.reasoning_tokens)
+                     ELSE least(row.reasoning_tokens, 9223372036854775807 - excluded.reasoning_tokens)
+                         + excluded.reasoning_tokens END,
+                 cost = least(row.cost, 9223372036854775807 - greatest(excluded.cost, 0)) + excluded.cost,
+                 saved = least(row.saved, 9223372036854775807 - greatest(excluded.saved, 0)) + excluded.saved",
+            $(",\n", $sum, " = least(row.", $sum, ", 9223372036854775807 - excluded.", $sum, ") + excluded.", $sum,)*
+            ",\n", merged!("latency_histogram"), ",\n", merged!("first_byte_histogram")
+        )
+    };
+}
+
+// A sum that would leave 64 bits stops at the largest number: an overflow would be refused, and then no batch could be
+// written any more.
+pub(super) const ADD: &str = add!(
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "latency_ms",
+    "first_byte_ms"
+);
+
+/// Settled calls, summed. In an order that is the same for everybody: two nodes that add to the same rows wait for each
+/// other, and never in a ring.
+pub(super) struct Groups<'a> {
+    sums: BTreeMap<Group<'a>, Totals>,
+    /// How latencies and first bytes of each group spread, as they are sent.
+    spreads: Vec<[String; 2]>,
+    now: i64,
+}
+
+impl<'a> Groups<'a> {
+    pub(super) fn of(settled: &[Row<'a>]) -> Self {
+        let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default().as_millis();
+        let sums = roll_up(settled);
+        let spreads = sums.values().map(|sums| [array(&sums.latency), array(&sums.first_byte)]).collect();
+        Self { sums, spreads, now }
+    }
+
+    /// When the last of the calls ended.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub(super) fn columns(&self) -> Columns<'_> {
+        let mut columns = Columns::default();
+        for ((group, sums), [latencies, first_bytes]) in self.sums.iter().zip(&self.spreads) {
+            columns.push(stats_row(group, sums, latencies, first_bytes));
+        }
+        columns
+    }
+}
+
+/// As the text of an array: arrays of arrays do not travel.
+fn array(histogram: &Histogram) -> String {
+    let parts = histogram.bins().map(|(bin, count)| (i64::from(bin) << 48 | int(count.min(MOST))).to_string());
+    format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
+}
+
+/// The most that a bin can count, beside its number in 64 bits.
+const MOST: u64 = (1 << 48) - 1;
+
+fn histogram(parts: Option<Vec<i64>>) -> Result<Histogram, Failure> {
+    let mut histogram = Histogram::default();
+    for part in parts.unwrap_or_default() {
+        let bin = u8::try_from(part >> 48).map_err(Failure::corrupt)?;
+        histogram.put_bin(bin, part.unsigned_abs() & MOST);
+    }
+    Ok(histogram)
+}
+
+fn stats_row<'a>(group: &Group<'a>, sums: &Totals, latencies: &'a str, first_bytes: &'a str) -> [Cell<'a>; 24] {
+    let usage = &sums.usage;
+    [
+        group.span.as_str().into(),
+        number(group.start.as_millis()),
+        number(group.key),
+        group.model.into(),
+        group.provider.into(),
+        number(group.token),
+        number(int(sums.requests)),
+        number(int(sums.errors)),
+        number(int(usage.uncached_input)),
+        number(int(usage.cache_read)),
+        number(int(usage.cache_write_5m)),
+        number(int(usage.cache_write_1h)),
+        number(int(usage.output)),
+        maybe(usage.reasoning.map(int)),
+        number(sums.cost.0),
+        number(int(sums.unpriced)),
+        number(int(sums.latency_ms)),
+        number(int(sums.first_byte_ms)),
+        number(int(sums.first_bytes)),
+        number(int(sums.cached)),
+        number(int(sums.saved_known)),
+        number(sums.saved.0),
+        latencies.into(),
+        first_bytes.into(),
+    ]
+}
+
+macro_rules! select_by {
+    ($group:literal) => {
+        concat!(
+            "SELECT ",
+            $group,
+            ", requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, ",
+            "cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, ",
+            "first_bytes, cached, saved_known, saved, latency_histogram, first_byte_histogram ",
+            "FROM api_request_stats ",
+            "WHERE granularity = $1 AND bucket_start >= $2 AND bucket_start < $3 AND ($4::int8 IS NULL OR key_id = $4) ",
+            "AND ($5::text IS NULL OR model = $5) AND ($6::text IS NULL OR provider = $6) ",
+            "AND ($7::int8 IS NULL OR token_id = $7)"
+        )
+    };
+}
+
+fn select(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Nothing => select_by!("0::int8, NULL::text"),
+        GroupBy::Key => select_by!("key_id, NULL::text"),
+        GroupBy::Token => select_by!("token_id, NULL::text"),
+        GroupBy::Hour | GroupBy::Day => select_by!("bucket_start, NULL::text"),
+        GroupBy::Model => select_by!("0::int8, model"),
+        GroupBy::Provider => select_by!("0::int8, provider"),
+    }
+}
+
+/// Sums of sums, in the order of what they are split by.
+pub(super) async fn totals(lent: &Lent, filter: &TotalsFilter, by: GroupBy) -> Result<Vec<Totals>, Failure> {
+    let mut sums = BTreeMap::<(i64, String), Totals>::new();
+    if by == GroupBy::Nothing {
+        sums.insert((0, String::new()), Totals::default());
+    }
+    let (key, token) = (filter.key.map(|key| key.0), filter.token.map(|token| token.0));
+    let (model, provider) = (filter.model.as_deref().map(text), filter.provider.as_deref().map(text));
+    for (span, from, to) in pieces(filter.from, filter.to, by).into_iter().flatten() {
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&span.as_str(), &from.as_millis(), &to.as_millis(), &key, &model, &provider, &token];
+        for row in &lent.query(select(by), &values).await? {
+            let (group, part) = read(&mut Fields::of(row))?;
+            sums.entry(group).or_default().merge(&part);
+        }
+    }
+    Ok(sums.into_iter().map(|(group, sums)| Totals { group: shown(group, by), ..sums }).collect())
+}
+
+/// 0 stands for none, but for times.
+fn shown((number, name): (i64, String), by: GroupBy) -> String {
+    if number != 0 || matches!(by, GroupBy::Hour | GroupBy::Day) { number.to_string() } else { name }
+}
+
+fn read(row: &mut Fields<'_>) -> Result<((i64, String), Totals), Failure> {
+    let group = (row.take()?, row.take::<Option<String>>()?.unwrap_or_default());
+    let sums = Totals {
+        group: String::new(),
+        requests: row.number()?,
+        errors: row.number()?,
+        usage: row.usage()?,
+        cost: NanoUsd(row.take()?),
+        unpriced: row.number()?,
+        latency_ms: row.number()?,
+        first_byte_ms: row.number()?,
+        first_bytes: row.number()?,
+        cached: row.number()?,
+        saved_known: row.number()?,
+        saved: NanoUsd(row.take()?),
+        latency: histogram(row.take()?)?,
+        first_byte: histogram(row.take()?)?,
+    };
+    Ok((group, sums))
+}
