@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{GroupId, KeyId, TokenId},
     money::{NanoUsd, PerMillion},
+    time::Timestamp,
 };
 
 pub use tally::{Claim, Short, Tally, grant};
@@ -128,6 +129,13 @@ impl Budget {
     #[must_use]
     pub fn of(limit: NanoUsd, window: Window) -> Self {
         Self { limit, window, zone: Zone::default(), hard: false, max_output: None, unpriced: Unpriced::default() }
+    }
+
+    /// The window that `now` lies in, for `scope`, and when the next one begins.
+    #[must_use]
+    pub fn period(&self, scope: Scope, now: Timestamp) -> (Period, Option<Timestamp>) {
+        let Span { start, end } = self.window.at(now, &self.zone);
+        (Period { scope, window: self.window, start: start.as_millis() }, end)
     }
 }
 

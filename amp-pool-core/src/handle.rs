@@ -126,7 +126,8 @@ impl Handle {
     /// Puts what the store holds in force.
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         let configuration = self.0.store.load().await?;
-        let keys = configuration.keys.iter().filter_map(|key| self.live(key)).collect();
+        let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key)).collect();
+        self.fill_purses(&keys).await?;
         let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
         self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
@@ -253,7 +254,7 @@ impl Handle {
             return invalid("weight", "a weight is at least 1".into());
         }
         self.check_balance(spec)?;
-        budgets::check(spec.budget.as_ref())?;
+        budgets::check_key(spec.budget.as_ref())?;
         let now = self.now();
         let key =
             Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };

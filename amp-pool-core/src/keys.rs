@@ -6,6 +6,7 @@ mod gauge;
 mod health;
 mod line;
 mod live;
+mod purse;
 mod room;
 mod standings;
 mod told;
@@ -28,6 +29,7 @@ pub(crate) use live::OUR_USER_AGENT;
 #[cfg(feature = "pool")]
 pub(crate) use live::on_the_wall;
 pub use live::{KeyStatus, LiveKey, LiveKeyError, Manner, ModelStatus};
+pub use purse::Purse;
 pub use room::{Caps, Level, Resource, Room, Rooms};
 pub use standings::{Account, Standing, Standings};
 pub use told::{refused_for, told};

@@ -3,7 +3,7 @@
 //! A [`Timestamp`] is wall-clock time for records and calendars. Waiting and cooling are measured on the monotonic clock
 //! (`std::time::Instant`), which no operator can turn back.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -46,6 +46,12 @@ impl Timestamp {
     #[must_use]
     pub const fn day(self) -> Self {
         Self(self.0 - self.0.rem_euclid(DAY_MS))
+    }
+
+    /// How long after `earlier` it is; nothing when it is before.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// This point moved by `millis`.

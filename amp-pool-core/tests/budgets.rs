@@ -10,7 +10,7 @@ use amp_pool_core::{
     caller::{GroupSpec, Peer, TokenSpec},
     format::Format,
     id::TokenId,
-    keys::{Caps, KeySpec},
+    keys::{Caps, KeySpec, KeyState},
     money::NanoUsd,
     secret::Secret,
     store::StoredRecord,
@@ -406,6 +406,44 @@ async fn a_token_that_is_bound_to_addresses_opens_nothing_elsewhere() {
     assert_eq!(from(&bench.pool, Some("10.1.2.3")).await, 200);
     assert_eq!(from(&bench.pool, Some("192.0.2.1")).await, 403);
     assert_eq!(from(&bench.pool, None).await, 403, "nobody knows where it comes from");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_budget_is_used_up_is_left_out_until_it_begins_anew() {
+    let upstream = Script::new().on("a", Reply::chat("hello")).on("b", Reply::chat("hello"));
+    let bench = Bench::new(&upstream, &[("a", "openai", 1), ("b", "openai", 0)]).await;
+    let key = bench.handle().keys().remove(0).key;
+    let budget = Some(Budget::of(COST, Window::Month));
+    bench.handle().change_key(key.id, KeySpec { budget: budget.clone(), ..key.spec.clone() }).await.unwrap();
+    for _ in 0..3 {
+        chat(&bench, None).await;
+    }
+
+    assert_eq!(bench.upstream.keys_tried(), ["a", "b", "b"]);
+    let status = bench.handle().key(key.id).unwrap().status;
+    assert_eq!(status.state, KeyState::OutOfBudget);
+    assert!(status.reason.unwrap().contains("a month is used up") && status.until.is_some());
+    bench.handle().flush().await;
+    let view = bench.handle().budgets(vec![(Scope::Key(key.id), budget.unwrap())]).await.unwrap().remove(0);
+    assert_eq!((view.tally.spent, view.tally.held), (COST, NanoUsd::ZERO));
+
+    let more = Some(Budget::of(NanoUsd(COST.0 + 1), Window::Month));
+    bench.handle().change_key(key.id, KeySpec { budget: more, ..key.spec.clone() }).await.unwrap();
+    chat(&bench, None).await;
+    assert_eq!(bench.upstream.keys_tried().pop().unwrap(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_refused_when_the_budget_of_every_key_is_used_up() {
+    let bench = Bench::new(&Script::new().on("a", Reply::chat("hello")), &[("a", "openai", 1)]).await;
+    let key = bench.handle().keys().remove(0).key;
+    let budget = Some(Budget::of(NanoUsd(1), Window::Total));
+    bench.handle().change_key(key.id, KeySpec { budget, ..key.spec.clone() }).await.unwrap();
+    chat(&bench, None).await;
+
+    let refused = chat(&bench, None).await;
+    assert_eq!((refused.status, header(&refused, "retry-after")), (503, ""));
+    assert!(refused.text().contains("the budget of every key"), "{}", refused.text());
 }
 
 /// Calls that come together never pass the limit, and nothing of them stays held.

@@ -10,7 +10,7 @@ use std::{
 
 use super::Turnstile;
 use crate::{
-    budget::{Budget, Claim, Period, Scope},
+    budget::{Budget, Claim, Scope},
     keys::Caps,
     time::Timestamp,
 };
@@ -39,9 +39,8 @@ impl Allowance {
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> Option<(Claim, Option<Timestamp>)> {
         let budget = self.budget.as_ref()?;
-        let span = budget.window.at(now, &budget.zone);
-        let period = Period { scope: self.scope, window: budget.window, start: span.start.as_millis() };
-        Some((Claim { period, limit: budget.limit }, span.end))
+        let (period, until) = budget.period(self.scope, now);
+        Some((Claim { period, limit: budget.limit }, until))
     }
 }
 

@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{ChangeError, Handle, monotonic};
 use crate::{
-    budget::{Budget, Period, Scope, Tally},
+    budget::{Budget, Scope, Tally, Unpriced},
     caller::{Allowance, ClientToken, GroupSpec, TokenGroup, TokenSpec},
     id::GroupId,
-    keys::Caps,
+    keys::{Caps, LiveKey},
     store::{Configuration, StoreError},
     time::Timestamp,
 };
@@ -53,23 +53,30 @@ impl Handle {
         self.0.site.store((!site.is_unlimited()).then_some(site));
     }
 
+    /// Tells keys what is spent of their budgets.
+    pub(super) async fn fill_purses(&self, keys: &[Arc<LiveKey>]) -> Result<(), StoreError> {
+        let (wall, now) = (self.now(), monotonic());
+        let budgeted = keys.iter().filter_map(|live| Some((live, live.key.spec.budget.as_ref()?)));
+        let budgeted: Vec<_> =
+            budgeted.map(|(live, budget)| (live, budget.period(Scope::Key(live.key.id), wall))).collect();
+        let tallies = self.0.store.tallies(budgeted.iter().map(|(_, (period, _))| *period).collect()).await?;
+        for ((live, (period, until)), tally) in budgeted.into_iter().zip(tallies) {
+            live.purse.know(period, tally.spent, until.map(|until| now + until.since(wall)));
+        }
+        Ok(())
+    }
+
     /// How much is used of `budgets` now, in their order.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn budgets(&self, budgets: Vec<(Scope, Budget)>) -> Result<Vec<BudgetView>, StoreError> {
         let now = self.now();
-        let spans: Vec<_> = budgets.iter().map(|(_, budget)| budget.window.at(now, &budget.zone)).collect();
-        let period = |((scope, budget), span): (&(Scope, Budget), &crate::budget::Span)| Period {
-            scope: *scope,
-            window: budget.window,
-            start: span.start.as_millis(),
-        };
-        let tallies = self.0.store.tallies(budgets.iter().zip(&spans).map(period).collect()).await?;
-        let views = budgets.into_iter().zip(spans).zip(tallies);
-        Ok(views
-            .map(|(((scope, budget), span), tally)| BudgetView { scope, budget, tally, resets_at: span.end })
-            .collect())
+        let periods: Vec<_> = budgets.iter().map(|(scope, budget)| budget.period(*scope, now)).collect();
+        let tallies = self.0.store.tallies(periods.iter().map(|(period, _)| *period).collect()).await?;
+        let views = budgets.into_iter().zip(periods).zip(tallies);
+        let view = |(((scope, budget), (_, resets_at)), tally)| BudgetView { scope, budget, tally, resets_at };
+        Ok(views.map(view).collect())
     }
 
     /// The budget of everything, if there is one.
@@ -176,6 +183,15 @@ pub(super) fn check(budget: Option<&Budget>) -> Result<(), ChangeError> {
         return Err(invalid("budget", "`max_output` is at least 1"));
     }
     Ok(())
+}
+
+/// Whether a key's budget can be kept. Which call a key serves is known too late for anything to be held.
+pub(super) fn check_key(budget: Option<&Budget>) -> Result<(), ChangeError> {
+    let Some(Budget { hard, max_output, unpriced, .. }) = budget else { return Ok(()) };
+    if *hard || max_output.is_some() || *unpriced != Unpriced::Refuse {
+        return Err(invalid("budget", "the budget of a key has a `limit`, a `window` and a `zone`"));
+    }
+    check(budget)
 }
 
 /// Whether a setting of ours has a value that it can have. Others are nobody's business here.

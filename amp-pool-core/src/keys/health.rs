@@ -30,6 +30,8 @@ pub enum KeyState {
     Disabled,
     /// One call finds out whether it is fit again.
     Probing,
+    /// What its operator allows to be spent on it is spent.
+    OutOfBudget,
 }
 
 impl KeyState {
@@ -42,6 +44,7 @@ impl KeyState {
             Self::OutOfCredit => "out_of_credit",
             Self::Disabled => "disabled",
             Self::Probing => "probing",
+            Self::OutOfBudget => "out_of_budget",
         }
     }
 }

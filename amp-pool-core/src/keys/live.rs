@@ -1,11 +1,17 @@
 //! A key in service: what was written of it, where it leads, and how fit it is.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
 
-use super::{Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Resource, Room, Standing};
+use super::{
+    Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Purse, Resource, Room, Standing,
+};
 use crate::{
+    budget::Window,
     format::Format,
     provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
     secret::Secret,
@@ -26,6 +32,8 @@ pub struct LiveKey {
     pub account: Account,
     /// Fitness of the way to its upstream, shared by all keys that take the same.
     pub link: Arc<Line>,
+    /// What is spent of its budget.
+    pub purse: Arc<Purse>,
     manners: Vec<Manner>,
 }
 
@@ -77,8 +85,8 @@ impl LiveKey {
         let manners =
             formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
-        let Standing { health, account, link } = standing;
-        Ok(Self { provider: provider.clone(), egress, health, account, link, manners, key })
+        let Standing { health, account, link, purse } = standing;
+        Ok(Self { provider: provider.clone(), egress, health, account, link, purse, manners, key })
     }
 
     /// How it is spoken to in `format`. `None`: it does not speak that.
@@ -118,7 +126,21 @@ impl LiveKey {
     /// What keeps it from being asked for `model` at `now`, if anything does: its own fitness, or its account's.
     #[must_use]
     pub fn hindrance(&self, model: &str, now: Instant) -> Option<Condition> {
-        self.health.hindrance(model, now).or_else(|| self.account.health.hindrance(model, now))
+        self.health
+            .hindrance(model, now)
+            .or_else(|| self.account.health.hindrance(model, now))
+            .or_else(|| self.out_of_budget(now))
+    }
+
+    /// Whether its budget is used up.
+    fn out_of_budget(&self, now: Instant) -> Option<Condition> {
+        let budget = self.key.spec.budget.as_ref()?;
+        let until = self.purse.is_empty(budget.limit, now)?;
+        let reason = match budget.window {
+            Window::Total => format!("its budget of {} USD is used up", budget.limit),
+            window => format!("its budget of {} USD a {} is used up", budget.limit, window.as_str()),
+        };
+        Some(Condition { state: KeyState::OutOfBudget, since: now, until: until.unwrap_or(now + FOR_EVER), reason })
     }
 
     /// How full it would be with one more call of about `input` tokens; `room` is that of the model.
@@ -145,7 +167,8 @@ impl LiveKey {
         models.extend(self.account.health.model_conditions(now));
         let models =
             models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
-        match self.health.condition(now).or_else(|| self.account.health.condition(now)) {
+        let condition = self.health.condition(now).or_else(|| self.account.health.condition(now));
+        match condition.or_else(|| self.out_of_budget(now)) {
             Some(Condition { state, until, reason, .. }) => {
                 KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
             }
@@ -153,6 +176,9 @@ impl LiveKey {
         }
     }
 }
+
+/// What never ends is said to end then: people see a date, and nobody waits for it.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// How a key speaks one format. Made once, because every request needs it.
 pub struct Manner {

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Health, Key, Line, Rooms};
+use super::{Health, Key, Line, Purse, Rooms};
 use crate::id::KeyId;
 
 /// What is known of a key and what it shares with others.
@@ -21,13 +21,20 @@ pub struct Standing {
     pub account: Account,
     /// Fitness of the way to its upstream.
     pub link: Arc<Line>,
+    /// What is spent of its budget.
+    pub purse: Arc<Purse>,
 }
 
 impl Standing {
     /// That of a key of which nothing is known and which shares nothing.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { health: Arc::default(), account: Account::new(now), link: Arc::new(Line::new(now)) }
+        Self {
+            health: Arc::default(),
+            account: Account::new(now),
+            link: Arc::new(Line::new(now)),
+            purse: Arc::default(),
+        }
     }
 }
 
@@ -57,6 +64,7 @@ struct Known {
     keys: HashMap<(KeyId, String), Arc<Health>>,
     accounts: HashMap<Upstream<Owner>, Account>,
     lines: HashMap<Upstream<Option<Box<str>>>, Arc<Line>>,
+    purses: HashMap<KeyId, Arc<Purse>>,
 }
 
 /// Something at a provider, and at its own base URL if it has one.
@@ -84,6 +92,7 @@ impl Standings {
             health: known.keys.entry(own()).or_default().clone(),
             account: known.accounts.entry(at(owner)).or_insert_with(|| Account::new(now)).clone(),
             link: known.lines.entry(line).or_insert_with(|| Arc::new(Line::new(now))).clone(),
+            purse: known.purses.entry(key.id).or_default().clone(),
         }
     }
 

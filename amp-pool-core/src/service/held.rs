@@ -100,11 +100,9 @@ impl Held {
             format!("{whose} does not cover this call: {left} of {limit} USD are left, it may cost {least} USD{anew}");
         let error = Error::out_of_budget(message).with_header("x-amp-budget-remaining", left);
         match until {
-            Some(until) => {
-                let wait = until.as_millis().saturating_sub(self.clock.now().as_millis());
-                let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-                error.with_retry_after(wait).with_header("x-amp-budget-reset", until.to_string())
-            }
+            Some(until) => error
+                .with_retry_after(until.since(self.clock.now()))
+                .with_header("x-amp-budget-reset", until.to_string()),
             None => error,
         }
     }

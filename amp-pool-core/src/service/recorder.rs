@@ -13,17 +13,18 @@ use http::HeaderMap;
 use super::{ambient, held::Held, place::Place, render};
 use crate::{
     Error,
+    budget::Scope,
     caller::Pass,
     classify::{Verdict, scrub},
     format::{Endpoint, Format, Losses},
     id::AttemptId,
-    keys::{Lesson, told},
+    keys::{Lesson, LiveKey, told},
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::PriceBook,
     route::By,
     store::{Attempt, Booking, Opened, Outcome, Record, RecordedChoice, RecordedLoss, Side},
-    time::Clock,
+    time::{Clock, Timestamp},
     usage::{Usage, UsageSource},
 };
 
@@ -221,7 +222,9 @@ impl Recorder {
     /// The attempt is over.
     pub(super) fn end_attempt(&mut self) {
         let Some(Running { sent, mut place }) = self.running.take() else { return };
-        let Some(Record { attempts, opened, .. }) = self.open.as_mut().map(|open| &mut *open.record) else { return };
+        let Some(Record { attempts, opened, booking, .. }) = self.open.as_mut().map(|open| &mut *open.record) else {
+            return;
+        };
         let Some(attempt) = attempts.last_mut() else { return };
         attempt.latency_ms = millis_since(sent);
         if attempt.usage_source != UsageSource::None {
@@ -239,6 +242,9 @@ impl Recorder {
                 attempt.cost = used_nothing(opened, attempt).then_some(NanoUsd::ZERO);
                 attempt.saved = (attempt.usage.cache_read == 0).then_some(NanoUsd::ZERO);
             }
+        }
+        if let Some(cost) = attempt.cost.filter(|cost| *cost > NanoUsd::ZERO) {
+            charge(&place.key, cost, opened.create_time, self.clock.now(), booking);
         }
     }
 
@@ -325,6 +331,14 @@ impl Recorder {
         open.record.latency_ms = millis_since(self.started);
         Some(open)
     }
+}
+
+/// Takes what an attempt did cost from the budget of its key, if that has one.
+fn charge(key: &LiveKey, cost: NanoUsd, admitted: Timestamp, now: Timestamp, booking: &mut Booking) {
+    let Some(budget) = &key.key.spec.budget else { return };
+    let (period, until) = budget.period(Scope::Key(key.key.id), admitted);
+    booking.add(period, cost);
+    key.purse.spend(period, cost, until.map(|until| ambient::now() + until.since(now)));
 }
 
 /// Whether it is sure that an attempt used nothing: it was refused, or the call is of a kind that is free.

@@ -71,6 +71,14 @@ pub struct Booking {
 }
 
 impl Booking {
+    /// Adds what an attempt did cost a budget in which nothing was held.
+    pub fn add(&mut self, period: Period, cost: NanoUsd) {
+        match self.charges.iter_mut().find(|charge| charge.period == period) {
+            Some(charge) => charge.cost = charge.cost.saturating_add(cost),
+            None => self.charges.push(Charge { period, cost }),
+        }
+    }
+
     /// Whether the record touches any budget.
     #[must_use]
     pub fn is_empty(&self) -> bool {

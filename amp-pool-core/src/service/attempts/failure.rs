@@ -12,7 +12,7 @@ use super::{Means, next};
 use crate::{
     Error,
     classify::{Signal, Verdict, scrub},
-    keys::{Complaint, Lesson, Line, LiveKey, Resource, refused_for},
+    keys::{Complaint, KeyState, Lesson, Line, LiveKey, Resource, refused_for},
     route::{Choice, Seat},
     service::{Routed, ambient, recorder::Recorder, render},
     store::Outcome,
@@ -193,6 +193,9 @@ impl Means {
 /// What a caller is told for whom nobody was asked.
 pub(crate) fn nobody(choice: &Choice) -> Error {
     let error = match choice {
+        Choice::Resting { why, .. } if why.state == KeyState::OutOfBudget => {
+            Error::no_key("the budget of every key for this model is used up")
+        }
         Choice::Resting { why, .. } => resting(&why.reason),
         Choice::Full { why, .. } => full(why.resource),
         _ => Error::no_key("no key of this pool can serve the call now"),
@@ -203,10 +206,15 @@ pub(crate) fn nobody(choice: &Choice) -> Error {
 /// With when somebody is ready again, where that is known.
 fn come_back(error: Error, choice: &Choice) -> Error {
     match choice {
-        Choice::Resting { wait, .. } | Choice::Full { wait: Some(wait), .. } => error.with_retry_after(*wait),
+        Choice::Resting { wait, .. } | Choice::Full { wait: Some(wait), .. } if *wait <= WORTH_WAITING => {
+            error.with_retry_after(*wait)
+        }
         _ => error,
     }
 }
+
+/// Nobody is told to come back later than a budget begins anew.
+const WORTH_WAITING: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 
 fn full(resource: Resource) -> Error {
     Error::rate_limited(format!("every key for this model has its fill of {} now", resource.as_str()))
