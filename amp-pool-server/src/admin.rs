@@ -5,8 +5,10 @@
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod balances;
+pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod explain;
+pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod providers;
 pub(crate) mod requests;

@@ -8,7 +8,7 @@ mod area;
 use std::{fmt::Write as _, net::IpAddr, sync::Arc};
 
 use amp_pool_core::{
-    caller::shown_token,
+    caller::{self, shown_token},
     format::{self, Endpoint, Format},
     handle::Handle,
     pool::Pool,
@@ -31,7 +31,8 @@ use tower::{Service as _, ServiceExt as _};
 use crate::{
     access::{self, Gate, Guard, Peer},
     admin::{
-        self, Problem, audit, auth, balances, config, explain, keys, providers, requests, statistics, tokens, users,
+        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, statistics,
+        tokens, users,
     },
     front::FrontBody,
     ui,
@@ -122,6 +123,13 @@ fn routes() -> Vec<Route> {
         delete(Operator, "/api/tokens/{id}",                    tokens::remove),
         post  (Operator, "/api/tokens/{id}/rotate",             tokens::rotate),
 
+        get   (Viewer,   "/api/groups",                         groups::list),
+        post  (Operator, "/api/groups",                         groups::add),
+        get   (Viewer,   "/api/groups/{id}",                    groups::show),
+        put   (Operator, "/api/groups/{id}",                    groups::change),
+        delete(Operator, "/api/groups/{id}",                    groups::remove),
+        get   (Viewer,   "/api/budgets",                        budgets::list),
+
         get   (Viewer,   "/api/routes",                         admin::routes::list),
         post  (Operator, "/api/routes",                         admin::routes::add),
         post  (Viewer,   "/api/routes/explain",                 explain::explain),
@@ -207,6 +215,7 @@ impl App {
                 not_set_up(&request).into_response().map(FrontBody::page)
             }
             Area::Gateway => {
+                request.extensions_mut().insert(caller::Peer(peer));
                 let Ok(answer) = self.pool.clone().call(request).await;
                 answer.map(FrontBody::pool)
             }

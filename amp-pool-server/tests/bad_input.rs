@@ -80,11 +80,16 @@ async fn a_wrong_field_of_a_token_or_a_route_is_named() {
         (json!({}), "name"),
         (json!({"name": "ci", "spent": "1"}), "spent"),
         (json!({"name": "ci", "expires_at": "tomorrow"}), "expires_at"),
-        (json!({"name": "ci", "budget": {"limit": "5.00", "window": "day"}}), "budget"),
-        (json!({"name": "ci", "ip_allow": ["10.0.0.0/8"]}), "ip_allow"),
+        (json!({"name": "ci", "budget": {"limit": "5.00", "window": "year"}}), "budget"),
+        (json!({"name": "ci", "budget": {"window": "day"}}), "budget"),
+        (json!({"name": "ci", "budget": {"limit": "-1"}}), "budget"),
+        (json!({"name": "ci", "budget": {"limit": "1", "zone": "Atlantis"}}), "budget"),
+        (json!({"name": "ci", "budget": {"limit": "1", "spent": "0"}}), "spent"),
+        (json!({"name": "ci", "ip_allow": ["10.0.0.0/40"]}), "ip_allow"),
+        (json!({"name": "ci", "group_id": 99}), "group_id"),
         (json!({"name": "ci", "strict_translation": null}), "strict_translation"),
         (json!({"name": "ci", "strict_translation": "yes"}), "strict_translation"),
-        (json!({"name": "ci", "limits": {"tpm": 1}}), "limits"),
+        (json!({"name": "ci", "limits": {"tpm": 0}}), "limits"),
     ] {
         check(&server, "/api/tokens", &body, field).await;
     }
@@ -104,7 +109,7 @@ async fn a_wrong_field_of_a_token_or_a_route_is_named() {
 }
 
 #[tokio::test]
-async fn nulls_and_defaults_of_what_is_not_there_yet_are_taken() {
+async fn nulls_and_defaults_are_taken() {
     let (server, _dir) = started().await;
     let limits = json!({"rpm": null, "tpm": null, "concurrency": null});
     let token = json!({"name": "ci", "limits": limits, "budget": null, "ip_allow": [], "strict_translation": false});

@@ -126,7 +126,7 @@ impl Handle {
         }
         let is_known = |id| self.0.configuration.load().groups.iter().any(|group| group.id == id);
         if spec.group.is_some_and(|group| !is_known(group)) {
-            return Err(invalid("group", "there is no such group"));
+            return Err(invalid("group_id", "there is no such group"));
         }
         check_limits(spec.limits)?;
         check(spec.budget.as_ref())

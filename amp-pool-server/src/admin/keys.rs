@@ -7,7 +7,8 @@ mod output;
 use std::collections::HashMap;
 
 use amp_pool_core::{
-    handle::{Handle, KeyView},
+    budget::Scope,
+    handle::{BudgetView, Handle, KeyView},
     id::KeyId,
     keys::KeySpec,
     prober::Figure,
@@ -20,6 +21,7 @@ use http::StatusCode;
 
 use super::{
     List, Problem,
+    budgets::BudgetOut,
     input::{Input, Params, Row},
 };
 use crate::access::Who;
@@ -113,6 +115,7 @@ struct Beside {
     /// What each did since midnight, UTC.
     today: HashMap<String, Totals>,
     balances: HashMap<KeyId, Figure>,
+    budgets: HashMap<KeyId, BudgetView>,
 }
 
 impl Beside {
@@ -120,11 +123,15 @@ impl Beside {
         let start = SystemClock.now().day();
         let today = handle.totals(TotalsFilter::span(start, start.plus_millis(DAY_MS)), GroupBy::Key).await?;
         let today = today.into_iter().map(|totals| (totals.group.clone(), totals)).collect();
-        Ok(Self { today, balances: handle.balances().await? })
+        let keys = handle.keys().into_iter().map(|view| view.key);
+        let budgets = keys.filter_map(|key| Some((Scope::Key(key.id), key.spec.budget.clone()?))).collect();
+        let budgets = handle.budgets(budgets).await?.into_iter().map(|view| (KeyId(view.scope.id()), view)).collect();
+        Ok(Self { today, balances: handle.balances().await?, budgets })
     }
 
     fn written(&self, view: &KeyView) -> KeyOut {
         let balance = self.balances.get(&view.key.id).cloned().unwrap_or_default();
-        KeyOut::new(view, self.today.get(&view.key.id.to_string()), balance)
+        let budget = self.budgets.get(&view.key.id).cloned().map(BudgetOut::from);
+        KeyOut::new(view, self.today.get(&view.key.id.to_string()), balance, budget)
     }
 }

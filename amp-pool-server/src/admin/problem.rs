@@ -49,11 +49,6 @@ impl Problem {
         problem
     }
 
-    /// `field` means something that this version does not do.
-    pub(crate) fn unsupported(field: &'static str) -> Self {
-        Self::field(field, format!("`{field}` is not supported yet"))
-    }
-
     pub(crate) fn unauthorized() -> Self {
         let message = "this needs a login, or the admin token as `Authorization: Bearer …`";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)

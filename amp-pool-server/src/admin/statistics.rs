@@ -190,7 +190,7 @@ fn count_keys(handle: &Handle) -> KeyCounts {
             // A probing key takes calls, one of them finds out whether it is well.
             KeyState::Ready | KeyState::Probing => counts.ready += 1,
             KeyState::Cooling => counts.cooling += 1,
-            KeyState::OutOfCredit => counts.out_of_credit += 1,
+            KeyState::OutOfCredit | KeyState::OutOfBudget => counts.out_of_credit += 1,
             KeyState::Disabled => counts.disabled += 1,
         }
     }

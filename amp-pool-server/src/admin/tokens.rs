@@ -1,9 +1,10 @@
 //! `/api/tokens`: client tokens. Their value is shown once, when it is made.
 
 use amp_pool_core::{
-    caller::{ClientToken, TokenSpec},
+    budget::{Budget, Scope},
+    caller::{ClientToken, IpNet, TokenSpec},
     handle::Handle,
-    id::TokenId,
+    id::{GroupId, TokenId},
     provider::ModelPattern,
     secret::Secret,
     time::Timestamp,
@@ -11,10 +12,10 @@ use amp_pool_core::{
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     List, Problem,
+    budgets::{self, BudgetOut},
     input::{Input, Row, given},
     keys::{Limits, name},
 };
@@ -34,10 +35,14 @@ pub(crate) struct TokenInput {
     strict_translation: Option<bool>,
     #[serde(deserialize_with = "given")]
     memo: Option<String>,
-    // Without effect yet: only their defaults are taken.
+    #[serde(deserialize_with = "given")]
+    ip_allow: Option<Vec<IpNet>>,
+    #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
-    budget: Option<Value>,
-    ip_allow: Option<Vec<String>>,
+    #[serde(deserialize_with = "given")]
+    budget: Option<Option<Budget>>,
+    #[serde(deserialize_with = "given")]
+    group_id: Option<Option<GroupId>>,
 }
 
 #[derive(Serialize)]
@@ -49,9 +54,10 @@ pub(crate) struct TokenOut {
     enabled: bool,
     expires_at: Option<Timestamp>,
     models: Vec<ModelPattern>,
-    ip_allow: [String; 0],
+    ip_allow: Vec<IpNet>,
     limits: Limits,
-    budget: Option<()>,
+    budget: Option<BudgetOut>,
+    group_id: Option<GroupId>,
     strict_translation: bool,
     memo: String,
     token_hint: String,
@@ -59,8 +65,8 @@ pub(crate) struct TokenOut {
     token: Option<String>,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<TokenOut>> {
-    Json(List::whole(handle.tokens().into_iter().map(TokenOut::from).collect()))
+pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<TokenOut>>, Problem> {
+    Ok(Json(List::whole(written(&handle, handle.tokens()).await?)))
 }
 
 pub(crate) async fn add(
@@ -68,12 +74,12 @@ pub(crate) async fn add(
     Input(mut input): Input<TokenInput>,
 ) -> Result<(StatusCode, Json<TokenOut>), Problem> {
     let name = input.name.take().ok_or_else(|| Problem::field("name", "`name` is missing"))?;
-    let made = handle.add_token(input.onto(TokenSpec::named(name))?).await?;
-    Ok((StatusCode::CREATED, Json(TokenOut::with_value(made))))
+    let (made, value) = handle.add_token(input.onto(TokenSpec::named(name))?).await?;
+    Ok((StatusCode::CREATED, Json(one(&handle, made).await?.with(&value))))
 }
 
 pub(crate) async fn show(State(handle): State<Handle>, Row(id): Row) -> Result<Json<TokenOut>, Problem> {
-    find(&handle, id).map(|token| Json(token.into()))
+    Ok(Json(one(&handle, find(&handle, id)?).await?))
 }
 
 pub(crate) async fn change(
@@ -82,11 +88,13 @@ pub(crate) async fn change(
     Input(input): Input<TokenInput>,
 ) -> Result<Json<TokenOut>, Problem> {
     let known = find(&handle, id)?;
-    Ok(Json(handle.change_token(known.id, input.onto(known.spec)?).await?.into()))
+    let changed = handle.change_token(known.id, input.onto(known.spec)?).await?;
+    Ok(Json(one(&handle, changed).await?))
 }
 
 pub(crate) async fn rotate(State(handle): State<Handle>, Row(id): Row) -> Result<Json<TokenOut>, Problem> {
-    Ok(Json(TokenOut::with_value(handle.rotate_token(TokenId(id)).await?)))
+    let (token, value) = handle.rotate_token(TokenId(id)).await?;
+    Ok(Json(one(&handle, token).await?.with(&value)))
 }
 
 pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result<StatusCode, Problem> {
@@ -98,56 +106,57 @@ fn find(handle: &Handle, id: i64) -> Result<ClientToken, Problem> {
     handle.tokens().into_iter().find(|token| token.id.0 == id).ok_or_else(Problem::not_found)
 }
 
+async fn one(handle: &Handle, token: ClientToken) -> Result<TokenOut, Problem> {
+    written(handle, vec![token]).await?.pop().ok_or_else(Problem::not_found)
+}
+
+async fn written(handle: &Handle, tokens: Vec<ClientToken>) -> Result<Vec<TokenOut>, Problem> {
+    let budget_of = |token: &ClientToken| Some((Scope::Token(token.id), token.spec.budget.clone()?));
+    let budgets = budgets::beside(handle, &tokens, budget_of).await?;
+    Ok(tokens.into_iter().zip(budgets).map(|(token, budget)| TokenOut::new(token, budget)).collect())
+}
+
 impl TokenInput {
     /// What was written, over what was there.
     fn onto(self, mut spec: TokenSpec) -> Result<TokenSpec, Problem> {
-        self.refuse_what_has_no_effect()?;
         spec.name = name(self.name.unwrap_or(spec.name))?;
         spec.enabled = self.enabled.unwrap_or(spec.enabled);
         spec.expires_at = self.expires_at.unwrap_or(spec.expires_at);
         spec.models = self.models.unwrap_or(spec.models);
         spec.strict_translation = self.strict_translation.unwrap_or(spec.strict_translation);
+        spec.ip_allow = self.ip_allow.unwrap_or(spec.ip_allow);
+        spec.limits = self.limits.map_or(Ok(spec.limits), Limits::caps)?;
+        spec.budget = self.budget.unwrap_or(spec.budget);
+        spec.group = self.group_id.unwrap_or(spec.group);
         spec.memo = self.memo.unwrap_or(spec.memo);
         Ok(spec)
-    }
-
-    /// A limit that is stored and not enforced would be a lie.
-    fn refuse_what_has_no_effect(&self) -> Result<(), Problem> {
-        let fields = [
-            ("limits", self.limits.as_ref().is_some_and(|limits| !limits.is_empty())),
-            ("budget", self.budget.is_some()),
-            ("ip_allow", self.ip_allow.as_ref().is_some_and(|list| !list.is_empty())),
-        ];
-        match fields.into_iter().find(|(_, written)| *written) {
-            Some((field, _)) => Err(Problem::unsupported(field)),
-            None => Ok(()),
-        }
     }
 }
 
 impl TokenOut {
-    fn with_value((token, value): (ClientToken, Secret)) -> Self {
-        Self { token: Some(value.expose().to_owned()), ..token.into() }
-    }
-}
-
-impl From<ClientToken> for TokenOut {
-    fn from(token: ClientToken) -> Self {
+    fn new(token: ClientToken, budget: Option<BudgetOut>) -> Self {
+        let ClientToken { id, create_time, update_time, hint, spec, .. } = token;
         Self {
-            id: token.id,
-            create_time: token.create_time,
-            update_time: token.update_time,
-            name: token.spec.name,
-            enabled: token.spec.enabled,
-            expires_at: token.spec.expires_at,
-            models: token.spec.models,
-            ip_allow: [],
-            limits: Limits::default(),
-            budget: None,
-            strict_translation: token.spec.strict_translation,
-            memo: token.spec.memo,
-            token_hint: token.hint,
+            id,
+            create_time,
+            update_time,
+            name: spec.name,
+            enabled: spec.enabled,
+            expires_at: spec.expires_at,
+            models: spec.models,
+            ip_allow: spec.ip_allow,
+            limits: spec.limits.into(),
+            budget,
+            group_id: spec.group,
+            strict_translation: spec.strict_translation,
+            memo: spec.memo,
+            token_hint: hint,
             token: None,
         }
+    }
+
+    /// With its value, which is shown this once.
+    fn with(self, value: &Secret) -> Self {
+        Self { token: Some(value.expose().to_owned()), ..self }
     }
 }

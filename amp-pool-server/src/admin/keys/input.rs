@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use amp_pool_core::{
     balance::{Amount, BalanceSpec, Decimal, ProbeChoice},
+    budget::Budget,
     format::Format,
     keys::{Caps, Egress, KeySpec, PriceFactor, PriceFactorError, ProxyUrl, ProxyUrlError},
     money::NanoUsd,
@@ -60,6 +61,8 @@ pub(crate) struct KeyInput {
     #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
     #[serde(deserialize_with = "given")]
+    budget: Option<Option<Budget>>,
+    #[serde(deserialize_with = "given")]
     headers: Option<BTreeMap<String, String>>,
     #[serde(deserialize_with = "given")]
     account: Option<Option<String>>,
@@ -91,17 +94,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rpm.is_none() && self.tpm.is_none() && self.concurrency.is_none()
-    }
-}
-
-impl Limits {
-    /// What a key is allowed.
-    fn caps(self) -> Result<Caps, Problem> {
+    /// What is allowed.
+    pub(crate) fn caps(self) -> Result<Caps, Problem> {
         let caps = Caps { rpm: self.rpm, tpm: self.tpm, concurrency: self.concurrency };
         if [caps.rpm, caps.tpm, caps.concurrency].contains(&Some(0)) {
-            return Err(Problem::field("limits", "a limit is at least 1; to stop a key switch it off"));
+            return Err(Problem::field("limits", "a limit is at least 1; to stop what it is for, switch that off"));
         }
         Ok(caps)
     }
@@ -143,7 +140,7 @@ impl KeyInput {
             models: self.models.unwrap_or(spec.models),
             models_denied: self.models_denied.unwrap_or(spec.models_denied),
             limits: self.limits.map_or(Ok(spec.limits), Limits::caps)?,
-            budget: spec.budget,
+            budget: self.budget.unwrap_or(spec.budget),
             account: self.account.map_or(spec.account, |account| account.filter(|account| !account.is_empty())),
             total_balance: self.total_balance.unwrap_or(spec.total_balance),
             balance: BalanceSpec {

@@ -17,6 +17,7 @@ use amp_pool_core::{
 use serde::Serialize;
 
 use super::Limits;
+use crate::admin::budgets::BudgetOut;
 
 /// Stands in for a header's value. Written back, it keeps the value that is stored.
 pub(super) const MASK: &str = "…";
@@ -40,6 +41,7 @@ pub(crate) struct KeyOut {
     models: Vec<ModelPattern>,
     models_denied: Vec<ModelPattern>,
     limits: Limits,
+    budget: Option<BudgetOut>,
     headers: BTreeMap<String, &'static str>,
     account: Option<String>,
     total_balance: Option<NanoUsd>,
@@ -74,7 +76,7 @@ struct TodayOut {
 }
 
 impl KeyOut {
-    pub(super) fn new(view: &KeyView, today: Option<&Totals>, balance: Figure) -> Self {
+    pub(super) fn new(view: &KeyView, today: Option<&Totals>, balance: Figure, budget: Option<BudgetOut>) -> Self {
         let key = &*view.key;
         let spec = key.spec.clone();
         Self {
@@ -95,6 +97,7 @@ impl KeyOut {
             models: spec.models,
             models_denied: spec.models_denied,
             limits: spec.limits.into(),
+            budget,
             headers: spec.egress.headers.keys().map(|name| (name.to_string(), MASK)).collect(),
             account: spec.account,
             total_balance: spec.total_balance,
