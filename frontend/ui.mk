@@ -3,7 +3,7 @@
 UI_FRESH := node frontend/tools/fresh.mjs
 UI_INSTALL := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: ui ui-if-possible check-ui test-ui
+.PHONY: ui ui-if-possible check-ui test-ui test-e2e
 
 # Builds and packs the UI into amp-pool-server/ui, unless that was made from the very same sources.
 ui:
@@ -24,3 +24,8 @@ check-ui:
 # Types, lints and logic of the UI.
 test-ui:
 	@cd frontend && $(UI_INSTALL) && npm run --silent check && npm run --silent lint && npm run --silent test
+
+# Journeys in a browser through the real server; their pictures stay in frontend/.e2e.
+test-e2e:
+	@browser=$$(.ci/browser) && cargo build --locked --quiet --package amp-pool-server && cd frontend && $(UI_INSTALL) && \
+	  CHROMIUM="$$browser" AMP_POOL_SERVER=$(abspath $(CARGO_TARGET_DIR)/debug/amp-pool-server) npm run --silent e2e

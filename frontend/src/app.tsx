@@ -47,6 +47,20 @@ function House({ session, signOut }: { session: Extract<Session, { state: "in" }
   );
 }
 
+interface OutProps {
+  session: Extract<Session, { state: "out" }>;
+  onEnter: (session: Session) => void;
+  onLost: () => void;
+}
+
+/** Before there is an admin, a person may make one or hold the admin token. */
+function Out({ session, ...doors }: OutProps) {
+  const [byToken, setByToken] = useState(false);
+  const { setup, passwords, lost = false } = session;
+  if (setup && !byToken) return <Setup {...doors} onToken={() => setByToken(true)} />;
+  return <SignIn {...doors} passwords={passwords && !setup} lost={lost} />;
+}
+
 /** Whose turn it is, and the ways to change that. */
 function useSession() {
   const [session, setSession] = useState<Session>({ state: "asking" });
@@ -71,7 +85,7 @@ function Turn() {
     case "in":
       return <House session={session} signOut={signOut} />;
     case "out":
-      return session.setup ? <Setup {...doors} /> : <SignIn {...doors} passwords={session.passwords} lost={session.lost ?? false} />;
+      return <Out session={session} {...doors} />;
   }
 }
 

@@ -28,7 +28,7 @@ function Broken({ error, reset }: ErrorComponentProps) {
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Broken });
 const at = () => root;
 
-const overview = createRoute({ getParentRoute: at, path: "/", component: Overview });
+const overview = createRoute({ getParentRoute: at, path: "/", validateSearch: searches.overview, component: Overview });
 
 const keys = createRoute({
   getParentRoute: at,

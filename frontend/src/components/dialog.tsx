@@ -2,7 +2,7 @@
 
 import CloseOutlined from "@ant-design/icons/CloseOutlined";
 import { Button, ConfigProvider } from "antd";
-import { type MouseEvent, type ReactNode, useEffect, useId, useRef } from "react";
+import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useText } from "../text";
 import "./dialog.css";
 
@@ -23,7 +23,8 @@ export function Dialog({ title, onClose, children, note, footer, size = "medium"
   const id = useId();
   const ref = useRef<HTMLDialogElement>(null);
 
-  useEffect(() => {
+  // In the layout, so that it is closed while it is still there: only then does the focus go back to where it was.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog && !dialog.open) dialog.showModal();
     // The browser would choose the button that closes.

@@ -30,6 +30,7 @@ export const spans = ["1h", "24h", "7d", "30d", "90d"] as const;
 export type Span = (typeof spans)[number];
 
 export const searches = {
+  overview: reads({ wall: oneOf("on") }),
   keys: reads({
     q: text,
     state: oneOf("ready", "cooling", "out_of_credit", "disabled", "probing", "trouble"),

@@ -14,9 +14,11 @@ import { words as both } from "./text";
 interface Props {
   onEnter: (session: Session) => void;
   onLost: () => void;
+  /** Who holds the admin token comes in by that. */
+  onToken: () => void;
 }
 
-export function Setup({ onEnter, onLost }: Props) {
+export function Setup({ onEnter, onLost, onToken }: Props) {
   const words = useWords(both);
   const told = useTroubleText();
   const [code, setCode] = useState(() => codeOf(window.location.hash));
@@ -68,6 +70,9 @@ export function Setup({ onEnter, onLost }: Props) {
         {problem && <Alert type="error" showIcon title={problem} role="alert" />}
         <Button type="primary" size="large" htmlType="submit" loading={busy}>
           {words.create}
+        </Button>
+        <Button type="link" onClick={onToken}>
+          {words.withToken}
         </Button>
       </form>
     </Frame>

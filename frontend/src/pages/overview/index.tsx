@@ -1,5 +1,8 @@
 // The page an operator opens first: can the pool answer, what did today cost, which key needs attention.
 
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button } from "antd";
+import { useCallback, useEffect } from "react";
 import { Page, Panel, Waiting } from "../../components/page";
 import { BarList } from "../../components/spark";
 import { Trouble } from "../../components/trouble";
@@ -65,8 +68,28 @@ function Numbers({ sums, start, at }: { sums: OverviewSums; start: number; at: n
   );
 }
 
+/** The page alone and large, for a screen on a wall; Escape or the button brings the rest back. */
+function useWall() {
+  const navigate = useNavigate();
+  const { wall } = useSearch({ from: "/" });
+  const set = useCallback((on: boolean) => void navigate({ to: "/", search: on ? { wall: "on" } : {} }), [navigate]);
+  useEffect(() => {
+    if (!wall) return;
+    document.documentElement.dataset.wall = "";
+    const onKey = ({ key }: KeyboardEvent) => key === "Escape" && set(false);
+    window.addEventListener("keydown", onKey);
+    return () => {
+      delete document.documentElement.dataset.wall;
+      window.removeEventListener("keydown", onKey);
+    };
+  }, [wall, set]);
+  return { wall: wall !== undefined, set };
+}
+
 export function Overview() {
   const { text } = useText();
+  const words = useWords(both);
+  const { wall, set } = useWall();
   // Fixed while the page is open, so that the question stays the same; a day later it is opened anew.
   const start = midnight(useOpened());
   const query = { from: new Date(start).toISOString() };
@@ -78,7 +101,7 @@ export function Overview() {
     </span>
   );
   return (
-    <Page title={text.pages.overview} note={note}>
+    <Page title={text.pages.overview} note={note} actions={<Button type="text" onClick={() => set(!wall)}>{wall ? text.common.close : words.wall}</Button>}>
       {error && <Trouble error={error} at={dataUpdatedAt} again={() => void refetch()} />}
       {data ? <Numbers sums={data} start={start} at={dataUpdatedAt} /> : !error && <Waiting />}
     </Page>
