@@ -1,7 +1,9 @@
 # The web UI, for the Makefile at the top to include. Only these targets need Node; cargo never does.
 
 UI_FRESH := node frontend/tools/fresh.mjs
-UI_INSTALL := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+# Does nothing when it was installed from the list as it is now; the mark comes last, so that a broken run leaves none.
+UI_INSTALL := { sha256sum package-lock.json | cmp --silent - node_modules/made-from || \
+  { npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && sha256sum package-lock.json >node_modules/made-from; }; }
 
 .PHONY: ui ui-if-possible check-ui test-ui test-e2e
 

@@ -21,7 +21,7 @@ const PROMPTS = ["Hello there", "Summarise this in three points: " + "lorem ipsu
 export async function seed(house, calls = 40) {
   const api = admin(house.url);
   for (const [name, provider, api_key, more] of KEYS) {
-    await api("POST", "/api/keys", { name, provider, api_key: `${api_key}-0123456789abcdef`, base_url: house.upstream, .../** @type {object} */ (more) });
+    await api("POST", "/api/keys", { name, provider, api_key: `${api_key}-0123456789abcdef`, base_url: house.upstream, formats: [provider === "openai" ? "chat" : "messages"], .../** @type {object} */ (more) });
   }
   await api("POST", "/api/routes", {
     model: "fast",

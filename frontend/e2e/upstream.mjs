@@ -97,6 +97,7 @@ const pause = (/** @type {number} */ ms) => new Promise((done) => setTimeout(don
 /** @param {Request} request @param {Response} response */
 async function answer(request, response, served = 0) {
   const asked = await bodyOf(request);
+  if (request.method === "POST" && !/\/(chat\/completions|messages)$/.test(request.url ?? "")) return json(response, 404, complaint("not_found", "No such path."));
   const credential = credentialOf(request);
   const mood = MOODS.find((mood) => credential.startsWith(`sk-${mood}`)) ?? "dead";
   const refuses = mood === "flaky" ? served % 3 === 0 : mood in REFUSALS;

@@ -2,11 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { manifest } from "./pack.mjs";
+import { checkFirstLoad, manifest } from "./pack.mjs";
 import { packed } from "./sources.mjs";
 
 const dist = process.argv[2];
 if (!dist) throw new Error("usage: node tools/check.mjs FOLDER");
+
+checkFirstLoad(dist);
 
 const line = (/** @type {{path: string, sha256: string}} */ file) => `${file.path} ${file.sha256}`;
 const built = manifest(dist);

@@ -20,12 +20,12 @@ export function useOpened(): number {
 }
 
 /** How long ago it was. */
-export function Ago({ at }: { at: string | number }) {
+export function Ago({ at, tell = (age) => age }: { at: string | number; tell?: (age: string) => string }) {
   const { format } = useText();
   const then = typeof at === "number" ? at : Date.parse(at);
   return (
     <time dateTime={new Date(then).toISOString()} title={format.moment(then)}>
-      {format.ago(then, useNow())}
+      {tell(format.ago(then, useNow()))}
     </time>
   );
 }

@@ -4,7 +4,7 @@ import type { Mood } from "../components/state";
 import type { Key, KeyCounts } from "./types";
 
 /** A state as people tell it: who has stopped the key makes a difference. */
-export type KeyWord = "ready" | "cooling" | "out_of_credit" | "rejected" | "paused" | "probing";
+export type KeyWord = "ready" | "cooling" | "out_of_credit" | "out_of_budget" | "rejected" | "paused" | "probing";
 
 type Stated = Pick<Key, "enabled" | "status">;
 
@@ -18,6 +18,7 @@ export function wordOf({ enabled, status: { state } }: Stated): KeyWord {
 const MOODS: Record<string, [rank: number, mood: Mood]> = {
   rejected: [0, "bad"],
   out_of_credit: [1, "bad"],
+  out_of_budget: [1, "bad"],
   cooling: [2, "warn"],
   probing: [3, "warn"],
   ready: [4, "good"],

@@ -76,7 +76,7 @@ export interface TokenRow extends Sums {
   name: string | null;
 }
 
-export type KeyState = "ready" | "cooling" | "out_of_credit" | "disabled" | "probing";
+export type KeyState = "ready" | "cooling" | "out_of_credit" | "out_of_budget" | "disabled" | "probing";
 
 export interface KeyStatus {
   state: KeyState;
@@ -110,6 +110,7 @@ export interface Key {
   limits: Limits;
   headers: Record<string, string>;
   account: string | null;
+  budget?: Budget | null;
   total_balance: string | null;
   price_factor: string;
   tags: string[];
@@ -170,11 +171,22 @@ export interface Balance {
   missing_values: string[];
 }
 
-export interface Budget {
+export interface BudgetRules {
   limit: string;
   window: "day" | "week" | "month" | "total";
+  /** Whose midnight windows begin at. */
+  zone?: string;
+  /** Whether what is spent can never be more than the limit. */
+  hard?: boolean;
+  max_output?: number | null;
+  unpriced?: unknown;
+}
+
+/** A budget with what is used of it. */
+export interface Budget extends BudgetRules {
   spent?: string;
   held?: string;
+  remaining?: string;
   resets_at?: string | null;
 }
 

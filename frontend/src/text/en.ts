@@ -122,6 +122,7 @@ export const en = {
     ready: "Ready",
     cooling: "Cooling",
     out_of_credit: "Out of credit",
+    out_of_budget: "Out of budget",
     disabled: "Disabled",
     rejected: "Rejected",
     paused: "Paused",

@@ -122,6 +122,7 @@ export const zh: Text = {
     ready: "可用",
     cooling: "冷却中",
     out_of_credit: "余额不足",
+    out_of_budget: "预算用尽",
     disabled: "已停用",
     rejected: "被拒绝",
     paused: "已暂停",

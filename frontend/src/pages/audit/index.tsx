@@ -11,6 +11,8 @@ import { Moment } from "../../components/when";
 import { type ApiError, send } from "../../services/http";
 import type { List } from "../../services/types";
 import { useText, useWords } from "../../text";
+import "./audit.css";
+import { told } from "./detail";
 import { words as both } from "./text";
 
 interface Entry {
@@ -48,10 +50,10 @@ function useColumns(): Column<Entry>[] {
   const words = useWords(both);
   return [
     { id: "time", title: text.common.time, head: true, cell: ({ create_time }) => <Moment at={create_time} /> },
-    { id: "who", title: words.who, by: ({ actor }) => actor, cell: ({ actor }) => <strong className="inert">{actor}</strong> },
-    { id: "did", title: words.did, by: ({ action }) => action, cell: ({ action }) => <span className="inert">{action}</span> },
+    { id: "who", title: words.who, by: ({ actor }) => actor, cell: ({ actor }) => <strong className="audit-word">{actor}</strong> },
+    { id: "did", title: words.did, by: ({ action }) => action, cell: ({ action }) => <span className="audit-word">{action}</span> },
     { id: "what", title: words.what, cell: ({ object }) => <span className="inert">{object}</span> },
-    { id: "detail", title: words.detail, wide: true, cell: ({ detail }) => detail != null && <code className="code inert">{JSON.stringify(detail)}</code> },
+    { id: "detail", title: words.detail, wide: true, cell: ({ detail }) => <span className="small soft inert">{told(detail)}</span> },
     { id: "from", title: words.from, wide: true, cell: ({ address }) => <span className="number soft">{address}</span> },
     { id: "outcome", title: words.outcome, by: ({ http_status_code }) => http_status_code, cell: ({ http_status_code }) => <Outcome status={http_status_code} /> },
   ];

@@ -7,7 +7,7 @@ import { Dialog } from "../../components/dialog";
 import { Field } from "../../components/field";
 import type { Key } from "../../services/types";
 import { useText, useWords } from "../../text";
-import { useKeyChanges } from "./changes";
+import { type Action, useKeyChanges } from "./changes";
 import { listOf } from "./form-values";
 import { TestMany } from "./test-many";
 import { words as both } from "./text";
@@ -38,13 +38,13 @@ function TagDialog({ count, onTag, onClose }: { count: number; onTag: (tags: str
 export function BulkBar({ keys, onClear }: Props) {
   const { text, format } = useText();
   const words = useWords(both);
-  const { toMany, deeds } = useKeyChanges();
+  const { toMany } = useKeyChanges();
   const [open, setOpen] = useState<"tag" | "delete" | "test">();
   const [done, setDone] = useState<number>();
 
-  async function run(deed: (key: Key) => Promise<unknown>) {
+  async function run(action: Action, tags?: string[]) {
     setDone(0);
-    await toMany(keys, deed, setDone);
+    await toMany(keys, action, setDone, tags);
     setDone(undefined);
   }
 
@@ -56,20 +56,20 @@ export function BulkBar({ keys, onClear }: Props) {
         {busy ? words.progress(format.whole(done), format.whole(keys.length)) : text.common.selected(format.whole(keys.length))}
       </strong>
       <Button disabled={busy} onClick={() => setOpen("test")}>{words.testAll}</Button>
-      <Button disabled={busy} onClick={() => void run(deeds.resume)}>{words.resume}</Button>
-      <Button disabled={busy} onClick={() => void run(deeds.pause)}>{words.pause}</Button>
-      <Button disabled={busy} onClick={() => void run(deeds.reset)}>{words.reset}</Button>
+      <Button disabled={busy} onClick={() => void run("enable")}>{words.resume}</Button>
+      <Button disabled={busy} onClick={() => void run("disable")}>{words.pause}</Button>
+      <Button disabled={busy} onClick={() => void run("reset")}>{words.reset}</Button>
       <Button disabled={busy} onClick={() => setOpen("tag")}>{words.addTags}</Button>
       <Button disabled={busy} danger onClick={() => setOpen("delete")}>{words.remove}</Button>
       <Button type="text" onClick={onClear}>{text.common.clear}</Button>
-      {open === "tag" && <TagDialog count={keys.length} onTag={(tags) => void run(deeds.tag(tags))} onClose={close} />}
+      {open === "tag" && <TagDialog count={keys.length} onTag={(tags) => void run("tag", tags)} onClose={close} />}
       {open === "test" && <TestMany keys={keys} onClose={close} />}
       {open === "delete" && (
         <Confirm
           title={words.removeMany(format.whole(keys.length))}
           action={words.remove}
           typed={String(keys.length)}
-          onConfirm={() => run(deeds.remove).then(onClear)}
+          onConfirm={() => run("delete").then(onClear)}
           onClose={close}
         >
           {words.removeText}

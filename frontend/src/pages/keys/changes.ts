@@ -1,7 +1,7 @@
 // What can be done to keys, one or many.
 
 import { complain, tell } from "../../components/toast";
-import { useTroubleText } from "../../components/trouble";
+import { isAbsent, useTroubleText } from "../../components/trouble";
 import { ApiError, send } from "../../services/http";
 import { useRefresh } from "../../services/query";
 import type { Key } from "../../services/types";
@@ -15,6 +15,37 @@ const remove = (id: number) => send<void>(`/api/keys/${id}`, { method: "DELETE" 
 
 /** How many keys are changed at a time. */
 const SIDE_BY_SIDE = 6;
+
+/** What can be done to many. */
+export type Action = "enable" | "disable" | "reset" | "tag" | "delete";
+
+interface Bulk {
+  done: number;
+  failed: { id: number; message: string }[];
+}
+
+/** One question for all of them; gives why some were refused. */
+async function together(keys: readonly Key[], action: Action, tags: string[]): Promise<unknown[]> {
+  const body = { action, ids: keys.map(({ id }) => id), ...(action === "tag" && { tags }) };
+  const { failed } = await send<Bulk>("/api/keys/bulk", { method: "POST", body });
+  return failed.map(({ message }) => message);
+}
+
+const one =
+  (action: Action, tags: string[]) =>
+  (key: Key): Promise<unknown> => {
+    switch (action) {
+      case "enable":
+      case "disable":
+        return change(key.id, { enabled: action === "enable" });
+      case "reset":
+        return reset(key.id);
+      case "tag":
+        return change(key.id, { tags: [...new Set([...key.tags, ...tags])] });
+      case "delete":
+        return remove(key.id).catch(ignoreMissing);
+    }
+  };
 
 /** Does `deed`, refreshes what shows keys, and tells how it went. */
 export function useKeyChanges() {
@@ -41,12 +72,15 @@ export function useKeyChanges() {
       () => void setEnabled(key, !enabled),
     );
 
-  /** Does the same to many, some at a time; one that is refused does not stop the rest. */
-  async function toMany(keys: readonly Key[], deed: (key: Key) => Promise<unknown>, onProgress?: (done: number) => void) {
-    const failures = await inTurn(keys, SIDE_BY_SIDE, deed, onProgress);
+  /** Does the same to many at once, or one after the other where the server can not; who is refused stops nobody. */
+  async function toMany(keys: readonly Key[], action: Action, onProgress?: (done: number) => void, tags: string[] = []) {
+    const failures = await together(keys, action, tags).catch((error: unknown) => {
+      if (!isAbsent(error)) return keys.map(() => error);
+      return inTurn(keys, SIDE_BY_SIDE, one(action, tags), onProgress).then((failed) => failed.map(({ error }) => error));
+    });
     await fresh();
     const [first] = failures;
-    if (first) complain(words.bulkFailed(format.whole(failures.length), told(first.error)));
+    if (first) complain(words.bulkFailed(format.whole(failures.length), typeof first === "string" ? first : told(first)));
     else tell(words.bulkDone(format.whole(keys.length)));
   }
 
@@ -59,13 +93,6 @@ export function useKeyChanges() {
       await fresh();
     },
     toMany,
-    deeds: {
-      pause: (key: Key) => change(key.id, { enabled: false }),
-      resume: (key: Key) => change(key.id, { enabled: true }),
-      reset: (key: Key) => reset(key.id),
-      remove: (key: Key) => remove(key.id).catch(ignoreMissing),
-      tag: (tags: string[]) => (key: Key) => change(key.id, { tags: [...new Set([...key.tags, ...tags])] }),
-    },
   };
 }
 

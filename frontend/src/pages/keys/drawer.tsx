@@ -15,6 +15,7 @@ import { useRead } from "../../services/query";
 import type { Call, Key, KeyHealth, List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { CallLine } from "../../components/call-line";
+import { BudgetBar } from "../tokens/budget-bar";
 import { BalancePanel } from "./balance-panel";
 import { useKeyChanges } from "./changes";
 import { Days } from "./days";
@@ -31,6 +32,7 @@ function why(word: KeyWord, words: Words): string {
     paused: words.whyPaused,
     cooling: words.whyCooling,
     out_of_credit: words.whyCredit,
+    out_of_budget: words.whyBudget,
     rejected: words.whyRejected,
     probing: words.whyProbing,
   };
@@ -156,6 +158,7 @@ export function KeyDrawer({ entry, keys, onClose }: Props) {
         <Fact name={`${text.common.tokens}, ${text.common.today}`}>{format.whole(today.tokens)}</Fact>
         <Fact name={`${text.common.cost}, ${text.common.today}`}>{format.usd(today.cost)}</Fact>
       </Facts>
+      {entry.budget && <BudgetBar budget={entry.budget} />}
       <Days id={entry.id} />
       <h3>{words.drawer.balance}</h3>
       <BalancePanel entry={entry} />

@@ -1,5 +1,6 @@
 // A key as the form holds it, and as the server wants it. Pure.
 
+import { rulesOf } from "../../services/budget";
 import type { Key } from "../../services/types";
 
 export interface KeyValues {
@@ -20,12 +21,14 @@ export interface KeyValues {
   ua: string;
   total_balance: string;
   price_factor: string;
+  budget: string;
+  window: string;
   account: string;
 }
 
 export const blank: KeyValues = {
   name: "", provider: "openai", api_key: "", base_url: "", tags: "", memo: "", priority: "0", weight: "1", models: "", models_denied: "",
-  rpm: "", tpm: "", concurrency: "", proxy_ip: "", ua: "", total_balance: "", price_factor: "1", account: "",
+  rpm: "", tpm: "", concurrency: "", proxy_ip: "", ua: "", total_balance: "", price_factor: "1", budget: "", window: "month", account: "",
 };
 
 const shown = (value: string | number | null) => (value === null ? "" : String(value));
@@ -50,6 +53,8 @@ export function valuesOf(key: Key): KeyValues {
     ua: key.ua,
     total_balance: shown(key.total_balance),
     price_factor: key.price_factor,
+    budget: key.budget?.limit ?? "",
+    window: key.budget?.window ?? "month",
     account: shown(key.account),
   };
 }
@@ -82,12 +87,15 @@ export function bodyOf(values: KeyValues): Record<string, unknown> {
     ua: values.ua.trim(),
     total_balance: values.total_balance.trim() || null,
     price_factor: values.price_factor.trim() || "1",
+    budget: values.budget.trim() ? { limit: values.budget.trim().replace(/^\$/, ""), window: values.window } : null,
     account: values.account.trim() || null,
   };
 }
 
 /** Only what was changed is sent, so that nobody's other change is undone. */
-export function changed(before: KeyValues, after: KeyValues): Record<string, unknown> {
+export function changed(before: KeyValues, after: KeyValues, key?: Key): Record<string, unknown> {
   const [old, now] = [bodyOf(before), bodyOf(after)];
-  return Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name])));
+  const found = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name])));
+  // What this form does not show of a budget stays.
+  return found["budget"] ? { ...found, budget: { ...rulesOf(key?.budget), ...(found["budget"] as object) } } : found;
 }

@@ -10,8 +10,9 @@ import { ApiError, send } from "../../services/http";
 import { useRead, useRefresh } from "../../services/query";
 import type { Key, List, Provider } from "../../services/types";
 import { useText, useWords } from "../../text";
-import { blank, bodyOf, changed, type KeyValues, valuesOf } from "./form-values";
+import { blank, changed, type KeyValues, valuesOf } from "./form-values";
 import { guess } from "./import/parse";
+import { words as tokenWords } from "../tokens/text";
 import { words as both } from "./text";
 
 interface FieldProps {
@@ -69,6 +70,7 @@ function Basics({ isNew, providers, ...fields }: FieldProps & { isNew: boolean; 
 
 function More(fields: FieldProps) {
   const { form } = useWords(both);
+  const { windows } = useWords(tokenWords);
   return (
     <>
       <details open>
@@ -100,6 +102,12 @@ function More(fields: FieldProps) {
           <Line {...fields} name="total_balance" label={form.totalBalance} hint={form.totalBalanceHint} />
           <Line {...fields} name="price_factor" label={form.priceFactor} hint={form.priceFactorHint} />
         </div>
+        <div className="form-row">
+          <Line {...fields} name="budget" label={form.budget} hint={form.budgetHint} />
+          <Field label={form.window}>
+            <Select value={fields.values.window} onChange={(window) => fields.onChange("window", window)} options={Object.entries(windows).map(([value, label]) => ({ value, label }))} />
+          </Field>
+        </div>
       </details>
     </>
   );
@@ -115,8 +123,8 @@ function useSaving(entry: Key | undefined, onSaved: (key: Key) => void) {
     setBusy(true);
     try {
       const key = entry
-        ? await send<Key>(`/api/keys/${entry.id}`, { method: "PUT", body: changed(before, values) })
-        : await send<Key>("/api/keys", { method: "POST", body: bodyOf(values) });
+        ? await send<Key>(`/api/keys/${entry.id}`, { method: "PUT", body: changed(before, values, entry) })
+        : await send<Key>("/api/keys", { method: "POST", body: { ...changed(blank, values), name: values.name.trim(), provider: values.provider } });
       void refresh("/api/keys", "/api/statistics");
       onSaved(key);
     } catch (error) {

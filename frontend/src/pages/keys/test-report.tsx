@@ -7,36 +7,34 @@ import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
 interface Step {
-  name?: string;
-  step?: string;
-  ok?: boolean;
-  ms?: number | null;
-  latency_ms?: number | null;
-  message?: string | null;
+  name: string;
+  ok: boolean;
+  ms: number | null;
+  message: string | null;
 }
 
-/** The answer of `POST /api/keys/{id}/test`, as far as it is read. */
+/** The answer of `POST /api/keys/{id}/test`. */
 export interface TestResult {
-  ok?: boolean;
-  verdict?: string | null;
-  message?: string | null;
-  error_message?: string | null;
-  explanation?: string | null;
-  http_status_code?: number | null;
-  latency_ms?: number | null;
-  model?: string | null;
-  steps?: Step[];
+  ok: boolean;
+  verdict: string;
+  /** What that means, in words. */
+  explanation: string;
+  /** The upstream's own words. */
+  message: string | null;
+  http_status_code: number | null;
+  latency_ms: number;
+  model: string | null;
+  models: string[];
+  steps: Step[];
 }
-
-const isGood = ({ ok, verdict }: TestResult) => ok ?? verdict === "answer";
 
 function StepLine({ entry }: { entry: Step }) {
   const { format } = useText();
-  const ms = entry.ms ?? entry.latency_ms;
+  const { testPanel } = useWords(both);
   return (
     <li>
-      <span aria-hidden>{entry.ok === false ? "✗" : "✓"}</span> {entry.name ?? entry.step}
-      {ms != null && <span className="soft number"> {format.span(ms)}</span>}
+      <span aria-hidden>{entry.ok ? "✓" : "✗"}</span> {testPanel.steps[entry.name] ?? entry.name}
+      {entry.ms !== null && <span className="soft number"> {format.span(entry.ms)}</span>}
       {entry.message && <div className="soft small inert">{entry.message}</div>}
     </li>
   );
@@ -46,26 +44,23 @@ export function TestReport({ result }: { result: TestResult }) {
   const { text, format } = useText();
   const { testPanel } = useWords(both);
   const told = useVerdictText();
-  const good = isGood(result);
-  const said = result.explanation ?? result.message ?? result.error_message;
+  const { ok: good } = result;
   const facts = [
-    result.verdict && !good && told(result.verdict),
+    !good && told(result.verdict),
     result.http_status_code && `${text.common.answered} ${result.http_status_code}`,
     result.model,
-    result.latency_ms != null && testPanel.took(format.span(result.latency_ms)),
+    testPanel.took(format.span(result.latency_ms)),
   ].filter(Boolean);
   return (
     <div>
       <State mood={good ? "good" : "bad"}>{good ? testPanel.good : testPanel.bad}</State>
       {facts.length > 0 && <div className="small">{facts.join(" · ")}</div>}
-      {said && <div className="soft small inert">{messageIn(said)}</div>}
-      {result.steps && (
-        <ol className="test-steps">
-          {result.steps.map((step, at) => (
-            <StepLine key={`${step.name ?? step.step}-${at}`} entry={step} />
-          ))}
-        </ol>
-      )}
+      {result.message && <div className="soft small inert">{messageIn(result.message)}</div>}
+      <ol className="test-steps">
+        {result.steps.map((step) => (
+          <StepLine key={step.name} entry={step} />
+        ))}
+      </ol>
     </div>
   );
 }

@@ -1,33 +1,77 @@
 // The models that are known, with their prices and where those come from.
 
+import { Link } from "@tanstack/react-router";
+import { Button } from "antd";
 import { useState } from "react";
+import { useAccess } from "../../access/session";
 import { SearchField } from "../../components/filters";
 import { Panel } from "../../components/page";
+import { Tag } from "../../components/state";
 import { type Column, DataTable } from "../../components/table";
-import { useRead } from "../../services/query";
+import { complain, tell } from "../../components/toast";
+import { useTroubleText } from "../../components/trouble";
+import { Ago } from "../../components/when";
+import { send } from "../../services/http";
+import { useChange, useRead } from "../../services/query";
 import type { List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
+/** In USD per million tokens. */
 interface Price {
-  input: string | null;
-  output: string | null;
-  cache_read?: string | null;
-  source_url?: string | null;
-  source?: string | null;
-  version?: string | null;
+  input: string;
+  cache_read: string;
+  output: string;
+  /** Which row of which list it is. */
+  version: string;
 }
 
 interface Model {
-  id?: string | number;
   model: string;
+  /** Nobody's: a route of ours. */
   provider: string | null;
+  keys: number[];
   price: Price | null;
-  keys?: number[];
+  /** When an upstream last listed it. */
+  listed_at: string | null;
+}
+
+/** Where a price comes from, and whether an upstream was heard to serve the model. */
+function Source({ version, listedAt }: { version: string | undefined; listedAt: string | null }) {
+  const words = useWords(both);
+  return (
+    <span className="soft small inert">
+      {version} {listedAt && <Ago at={listedAt} tell={words.listed} />}
+    </span>
+  );
+}
+
+interface Refreshed {
+  key_id: number;
+  ok: boolean;
+}
+
+const PATIENCE_MS = 120_000;
+
+/** Asks every upstream what it serves. */
+function useAskModels(told: (error: unknown) => string) {
+  const { format } = useText();
+  const words = useWords(both);
+  return useChange(async () => {
+    try {
+      const { items } = await send<List<Refreshed>>("/api/models/refresh", { method: "POST", body: {}, patienceMs: PATIENCE_MS });
+      tell(words.refreshed(format.whole(items.filter(({ ok }) => ok).length), format.whole(items.length)));
+    } catch (error) {
+      complain(told(error));
+    }
+  }, "/api/models");
 }
 
 export function Prices() {
   const { format } = useText();
+  const { mayChange } = useAccess();
+  const told = useTroubleText();
+  const ask = useAskModels(told);
   const words = useWords(both);
   const [q, setQ] = useState("");
   const { data } = useRead<List<Model>>("/api/models");
@@ -38,17 +82,27 @@ export function Prices() {
   const { priceColumns: titles } = words;
   const amount = (value: string | null | undefined) => (value == null ? <span className="soft">{words.unknownPrice}</span> : format.usd(value));
   const columns: Column<Model>[] = [
-    { id: "model", title: titles.model, head: true, by: ({ model }) => model, cell: ({ model }) => <span className="inert">{model}</span> },
-    { id: "provider", title: titles.provider, by: ({ provider }) => provider, cell: ({ provider }) => provider },
-    { id: "input", title: titles.input, number: true, by: ({ price }) => (price?.input == null ? null : Number(price.input)), cell: ({ price }) => amount(price?.input) },
+    { id: "model", title: titles.model, head: true, by: ({ model }) => model, cell: ({ model }) => <Link to="/models" search={{ explain: model }} className="inert">{model}</Link> },
+    { id: "provider", title: titles.provider, by: ({ provider }) => provider, cell: ({ provider }) => provider ?? <Tag>{words.route}</Tag> },
+    { id: "keys", title: titles.keys, number: true, by: ({ keys }) => keys.length, cell: ({ keys }) => format.whole(keys.length) },
+    { id: "input", title: titles.input, number: true, by: ({ price }) => (price ? Number(price.input) : null), cell: ({ price }) => amount(price?.input) },
     { id: "cache", title: titles.cacheRead, number: true, cell: ({ price }) => amount(price?.cache_read) },
-    { id: "output", title: titles.output, number: true, by: ({ price }) => (price?.output == null ? null : Number(price.output)), cell: ({ price }) => amount(price?.output) },
-    { id: "keys", title: titles.keys, number: true, by: ({ keys }) => keys?.length ?? null, cell: ({ keys }) => keys && format.whole(keys.length) },
-    { id: "source", title: titles.source, wide: true, cell: ({ price }) => <span className="soft small inert">{price?.source ?? price?.version}</span> },
+    { id: "output", title: titles.output, number: true, by: ({ price }) => (price ? Number(price.output) : null), cell: ({ price }) => amount(price?.output) },
+    { id: "source", title: titles.source, wide: true, cell: ({ price, listed_at }) => <Source version={price?.version} listedAt={listed_at} /> },
   ];
   return (
-    <Panel flush title={words.prices} note={words.pricesNote} actions={<SearchField value={q} placeholder={words.priceSearch} onChange={setQ} />}>
-      <DataTable label={words.prices} columns={columns} rows={shown} id={({ id, model, provider }) => String(id ?? `${provider}/${model}`)} nameOf={({ model }) => model} />
+    <Panel
+      flush
+      title={words.prices}
+      note={words.pricesNote}
+      actions={
+        <>
+          <SearchField value={q} placeholder={words.priceSearch} onChange={setQ} />
+          {mayChange && <Button loading={ask.isPending} onClick={() => ask.mutate(undefined)}>{words.refresh}</Button>}
+        </>
+      }
+    >
+      <DataTable label={words.prices} columns={columns} rows={shown} id={({ model, provider }) => `${provider}/${model}`} initial={{ id: "keys", direction: "down" }} nameOf={({ model }) => model} />
     </Panel>
   );
 }

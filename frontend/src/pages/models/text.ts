@@ -79,6 +79,10 @@ export const en = {
   unknownPrice: "unknown",
   served: (count: string) => `${count} keys`,
   priceSearch: "Model or provider",
+  route: "route",
+  refresh: "Ask the upstreams",
+  refreshed: (good: string, all: string) => `${good} of ${all} keys told what they serve.`,
+  listed: (age: string) => `· listed ${age}`,
   used: "used in the last 30 days",
 };
 
@@ -161,6 +165,10 @@ export const zh: typeof en = {
   unknownPrice: "未知",
   served: (count) => `${count} 个密钥`,
   priceSearch: "模型或服务商",
+  route: "路由",
+  refresh: "询问上游",
+  refreshed: (good, all) => `${all} 个密钥中 ${good} 个说明了它们提供的模型。`,
+  listed: (age) => `· ${age}列出`,
   used: "最近 30 天使用过",
 };
 

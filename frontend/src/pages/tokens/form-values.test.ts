@@ -16,3 +16,11 @@ test("a window without a budget is no change", () => {
   expect(changed(blank, { ...blank, window: "day" })).toEqual({});
   expect(changed(blank, { ...blank, name: "ci" })).toEqual({ name: "ci" });
 });
+
+test("what the form does not show of a budget stays", () => {
+  const budget = { limit: "1", window: "day", zone: "Asia/Shanghai", max_output: 9, spent: "0.5", resets_at: null } as const;
+  const before = { ...blank, budget: "1", window: "day" };
+  expect(changed(before, { ...before, budget: "2" }, { budget } as never)).toEqual({
+    budget: { limit: "2", window: "day", zone: "Asia/Shanghai", max_output: 9, hard: false },
+  });
+});

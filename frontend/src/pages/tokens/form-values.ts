@@ -1,5 +1,6 @@
 // A token as the form holds it, and as the server wants it. Pure.
 
+import { rulesOf } from "../../services/budget";
 import type { ClientToken } from "../../services/types";
 import { listOf } from "../keys/form-values";
 
@@ -14,11 +15,12 @@ export interface TokenValues {
   concurrency: string;
   ips: string;
   strict: boolean;
+  hard: boolean;
   memo: string;
 }
 
 export const blank: TokenValues = {
-  name: "", expires: "", models: "", budget: "", window: "month", rpm: "", tpm: "", concurrency: "", ips: "", strict: false, memo: "",
+  name: "", expires: "", models: "", budget: "", window: "month", rpm: "", tpm: "", concurrency: "", ips: "", strict: false, hard: false, memo: "",
 };
 
 /** A moment as the browser's own field for one holds it, in the reader's zone. */
@@ -42,6 +44,7 @@ export function valuesOf(token: ClientToken): TokenValues {
     concurrency: shown(token.limits.concurrency),
     ips: token.ip_allow.join("\n"),
     strict: token.strict_translation,
+    hard: token.budget?.hard ?? false,
     memo: token.memo,
   };
 }
@@ -54,7 +57,7 @@ export function bodyOf(values: TokenValues): Record<string, unknown> {
     name: values.name.trim(),
     expires_at: values.expires ? new Date(values.expires).toISOString() : null,
     models: listOf(values.models),
-    budget: budget ? { limit: budget, window: values.window } : null,
+    budget: budget ? { limit: budget, window: values.window, ...(values.hard && { hard: true }) } : null,
     limits: { rpm: numberOf(values.rpm), tpm: numberOf(values.tpm), concurrency: numberOf(values.concurrency) },
     ip_allow: listOf(values.ips),
     strict_translation: values.strict,
@@ -63,7 +66,12 @@ export function bodyOf(values: TokenValues): Record<string, unknown> {
 }
 
 /** Only what was changed. For a new token that is all that differs from the default. */
-export function changed(before: TokenValues, after: TokenValues): Record<string, unknown> {
+export function changed(before: TokenValues, after: TokenValues, token?: ClientToken): Record<string, unknown> {
   const [old, now] = [bodyOf(before), bodyOf(after)];
-  return Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name])));
+  const found = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name])));
+  if (!found["budget"]) return found;
+  // What this form does not show of a budget stays; days are those of the reader, unless somebody chose others.
+  const rules = rulesOf(token?.budget);
+  const zone = rules.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { ...found, budget: { ...rules, zone, hard: after.hard, ...(found["budget"] as object) } };
 }

@@ -13,7 +13,7 @@ import { useText, useWords } from "../../text";
 import { blank, changed, type TokenValues, valuesOf } from "./form-values";
 import { words as both } from "./text";
 
-type TextName = Exclude<keyof TokenValues, "strict">;
+type TextName = Exclude<keyof TokenValues, "strict" | "hard">;
 
 interface FieldProps {
   values: TokenValues;
@@ -43,7 +43,7 @@ function Line({ values, set, problem, name, as = name, label, hint, rows, type =
 function Fields(fields: FieldProps) {
   const { form, windows } = useWords(both);
   const { values, set } = fields;
-  const strict = useId();
+  const [strict, hard] = [useId(), useId()];
   return (
     <>
       <Line {...fields} name="name" label={form.name} hint={form.nameHint} />
@@ -53,6 +53,14 @@ function Fields(fields: FieldProps) {
           <Select value={values.window} onChange={(window) => set({ window })} options={Object.entries(windows).map(([value, label]) => ({ value, label }))} />
         </Field>
       </div>
+      {values.budget.trim() && (
+        <div className="switch-row">
+          <Switch id={hard} checked={values.hard} aria-label={form.hard} onChange={(hard) => set({ hard })} />
+          <label htmlFor={hard}>
+            {form.hard} <span className="soft small">{form.hardHint}</span>
+          </label>
+        </div>
+      )}
       <Line {...fields} name="expires" as="expires_at" type="datetime-local" label={form.expires} hint={form.expiresHint} />
       <Line {...fields} name="models" label={form.models} hint={form.modelsHint} rows={3} />
       <details>
@@ -94,7 +102,7 @@ export function TokenForm({ token, onSaved, onClose }: Props) {
     event.preventDefault();
     setBusy(true);
     try {
-      const body = changed(before, values);
+      const body = changed(before, values, token);
       const saved = token
         ? await send<ClientToken>(`/api/tokens/${token.id}`, { method: "PUT", body })
         : await send<ClientToken>("/api/tokens", { method: "POST", body });

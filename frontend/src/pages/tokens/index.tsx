@@ -13,6 +13,7 @@ import { type Column, DataTable } from "../../components/table";
 import { complain, tell } from "../../components/toast";
 import { Trouble, useTroubleText } from "../../components/trouble";
 import { Ahead, useOpened } from "../../components/when";
+import { rulesOf } from "../../services/budget";
 import { send } from "../../services/http";
 import { useRead, useRefresh } from "../../services/query";
 import type { ClientToken, List, Table, TokenRow } from "../../services/types";
@@ -74,7 +75,7 @@ function Actions({ token, onDeed }: { token: ClientToken; onDeed: (deed: Deed) =
   return (
     <div className="bar row-actions">
       {budget && raised && standing(budget).spent > 0.7 && (
-        <Button size="small" onClick={() => void put({ budget: { limit: raised, window: budget.window } }, words.raised(format.usd(raised)))}>
+        <Button size="small" onClick={() => void put({ budget: { ...rulesOf(budget), limit: raised } }, words.raised(format.usd(raised)))}>
           {words.raise}
         </Button>
       )}

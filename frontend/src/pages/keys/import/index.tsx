@@ -1,7 +1,7 @@
 // Many keys at once: paste, look at what was understood, add, and keep the report.
 
 import { Button, Input, Progress } from "antd";
-import { type ChangeEvent, useDeferredValue, useMemo, useState } from "react";
+import { type ChangeEvent, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { Dialog } from "../../../components/dialog";
 import { csv, download } from "../../../components/download";
 import { Field, Select } from "../../../components/field";
@@ -13,7 +13,7 @@ import type { List, Provider } from "../../../services/types";
 import { useText, useWords } from "../../../text";
 import { listOf } from "../form-values";
 import { words as both } from "../text";
-import { counts, type Entry, forgetImport, type Job, pauseImport, startImport, useJob } from "./job";
+import { alreadyHere, counts, type Entry, forgetImport, type Job, pauseImport, startImport, useJob } from "./job";
 import { type Line, masked, parseKeys } from "./parse";
 
 const MOST_ROWS = 300;
@@ -60,14 +60,31 @@ function Rows({ rows }: { rows: readonly Row[] }) {
   );
 }
 
-function Preview({ lines }: { lines: readonly Line[] }) {
+const QUIET_MS = 500;
+const NOBODY: ReadonlyMap<number, number | undefined> = new Map();
+
+/** Which of the lines the pool has already, asked when the typing has stopped. `lines` have to keep their identity. */
+function useAlreadyHere(lines: readonly Line[]) {
+  const [found, setFound] = useState({ lines, here: NOBODY });
+  useEffect(() => {
+    if (lines.length === 0) return;
+    const timer = setTimeout(() => void alreadyHere(lines).then((here) => setFound({ lines, here })), QUIET_MS);
+    return () => clearTimeout(timer);
+  }, [lines]);
+  return found.lines === lines ? found.here : NOBODY;
+}
+
+function Preview({ lines, here }: { lines: readonly Line[]; here: ReadonlySet<Line> }) {
   const { import: words } = useWords(both);
-  const rows = lines.map(({ line, name, api_key, provider, guessed, verdict }) => ({
-    line,
-    key: [name, masked(api_key ?? "")].filter(Boolean).join(" · "),
-    provider: `${provider}${guessed ? ` (${words.guessed})` : ""}`,
-    verdict,
-  }));
+  const rows = lines.map((read) => {
+    const { line, name, api_key, provider, guessed, verdict } = read;
+    return {
+      line,
+      key: [name, masked(api_key ?? "")].filter(Boolean).join(" · "),
+      provider: `${provider}${guessed ? ` (${words.guessed})` : ""}`,
+      verdict: here.has(read) ? "duplicate" : verdict,
+    };
+  });
   return <Rows rows={rows} />;
 }
 
@@ -82,7 +99,9 @@ function Paste({ onClose }: { onClose: () => void }) {
   const [tags, setTags] = useState("");
   const read = useDeferredValue(pasted);
   const lines = useMemo(() => parseKeys(read, new Set(providers.map(({ id }) => id)), usual), [read, providers, usual]);
-  const fresh = lines.filter(({ verdict }) => verdict === "new");
+  const wellFormed = useMemo(() => lines.filter(({ verdict }) => verdict === "new"), [lines]);
+  const here = useAlreadyHere(wellFormed);
+  const fresh = wellFormed.filter((_, at) => !here.has(at));
 
   const choose = (event: ChangeEvent<HTMLInputElement>) => void event.target.files?.[0]?.text().then(setPasted);
   const start = () => void startImport(fresh, listOf(tags), () => void refresh("/api/keys", "/api/statistics"));
@@ -114,7 +133,7 @@ function Paste({ onClose }: { onClose: () => void }) {
           <Input value={tags} onChange={(event) => setTags(event.target.value)} />
         </Field>
       </div>
-      {lines.length > 0 && <Preview lines={lines} />}
+      {lines.length > 0 && <Preview lines={lines} here={new Set(wellFormed.filter((_, at) => here.has(at)))} />}
     </Dialog>
   );
 }

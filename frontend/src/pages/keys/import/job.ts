@@ -26,7 +26,8 @@ export interface Job {
   ended: boolean;
 }
 
-const SIDE_BY_SIDE = 4;
+/** So many go in one question: few enough to see it move. */
+const AT_ONCE = 25;
 
 let job: Job | undefined;
 let release: (() => void) | undefined;
@@ -47,9 +48,10 @@ export const useJob = () => useSyncExternalStore(subscribe, () => job);
 
 const nameOf = (line: Line) => line.name ?? `${line.provider} ${masked(line.api_key ?? "")}`;
 
-async function add(line: Line, tags: string[]): Promise<Partial<Entry>> {
+/** A line as the server takes it. */
+function keyOf(line: Line, tags: string[]) {
   const { api_key, provider, proxy_ip, base_url } = line;
-  const body = {
+  return {
     name: nameOf(line),
     api_key,
     provider,
@@ -57,11 +59,46 @@ async function add(line: Line, tags: string[]): Promise<Partial<Entry>> {
     ...(proxy_ip && { proxy_ip }),
     ...(base_url && { base_url }),
   };
+}
+
+interface Report {
+  lines: { outcome: "added" | "duplicate" | "invalid"; key_id: number | null; field: string | null; message: string | null }[];
+}
+
+const PATH = "/api/keys/import";
+
+/** What becomes of `lines`, in their order; with `dry` only what would. */
+async function together(lines: readonly Line[], tags: string[], dry: boolean): Promise<Partial<Entry>[]> {
+  const report = await send<Report>(PATH, { method: "POST", query: { dry_run: dry || undefined }, body: lines.map((line) => keyOf(line, tags)) });
+  return report.lines.map(({ outcome, key_id, field, message }) => ({
+    outcome: outcome === "invalid" ? "failed" : outcome,
+    ...(key_id !== null && { id: key_id }),
+    ...(outcome === "invalid" && { why: new ApiError("refused", PATH, 400, { message: message ?? "", ...(field && { field }) }) }),
+  }));
+}
+
+async function one(line: Line, tags: string[]): Promise<Partial<Entry>> {
   try {
-    return { outcome: "added", id: (await send<Key>("/api/keys", { method: "POST", body })).id };
+    return { outcome: "added", id: (await send<Key>("/api/keys", { method: "POST", body: keyOf(line, tags) })).id };
   } catch (why) {
     return why instanceof ApiError && why.status === 409 ? { outcome: "duplicate" } : { outcome: "failed", why };
   }
+}
+
+/** Some at once; one by one where the server can not. */
+async function add(lines: readonly Line[], tags: string[]): Promise<Partial<Entry>[]> {
+  try {
+    return await together(lines, tags, false);
+  } catch (error) {
+    if (error instanceof ApiError && error.trouble === "missing") return Promise.all(lines.map((line) => one(line, tags)));
+    return lines.map(() => ({ outcome: "failed", why: error }));
+  }
+}
+
+/** Which of `lines` are in the pool already, by their place, with the key that has the credential. */
+export async function alreadyHere(lines: readonly Line[]): Promise<ReadonlyMap<number, number | undefined>> {
+  const found = await together(lines, [], true).catch(() => []);
+  return new Map(found.flatMap(({ outcome, id }, at) => (outcome === "duplicate" ? [[at, id] as const] : [])));
 }
 
 /** Adds `lines`, some at a time; `onEnd` hears when all have had their turn. */
@@ -74,12 +111,13 @@ export async function startImport(lines: readonly Line[], tags: string[], onEnd:
     outcome: "waiting",
   }));
   put({ entries, paused: false, ended: false });
-  const settle = (at: number, found: Partial<Entry>) =>
-    job && put({ ...job, entries: job.entries.map((entry, index) => (index === at ? { ...entry, ...found } : entry)) });
+  const settle = (start: number, found: readonly Partial<Entry>[]) =>
+    job && put({ ...job, entries: job.entries.map((entry, at) => ({ ...entry, ...found[at - start] })) });
+  const starts = Array.from({ length: Math.ceil(lines.length / AT_ONCE) }, (_, at) => at * AT_ONCE);
   await inTurn(
-    lines.map((line, at) => ({ line, at })),
-    SIDE_BY_SIDE,
-    async ({ line, at }) => settle(at, await add(line, tags)),
+    starts,
+    1,
+    async (start) => settle(start, await add(lines.slice(start, start + AT_ONCE), tags)),
     undefined,
     () => (job?.paused ? new Promise<void>((done) => (release = chain(release, done))) : Promise.resolve()),
   );
