@@ -108,7 +108,7 @@ test("from the first start to a key that fails, and why", async ({ page }) => {
       await expect(page.getByText("Name or password is wrong.")).toBeVisible();
       await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
       await page.getByRole("button", { name: "Sign in" }).click();
-      await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
+      await expect(page.getByRole("heading", { name: "Audit log" })).toBeVisible();
     });
   } finally {
     await house.close();

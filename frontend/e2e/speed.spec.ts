@@ -50,6 +50,7 @@ const row = (id: number) => ({
 });
 
 test(`${ROWS} rows scroll with little work a frame, and only those in sight are there`, async ({ page, lived }) => {
+  test.setTimeout(120_000);
   await page.route("**/api/requests/live*", (route) => route.fulfill({ status: 404, json: {} }));
   await page.route(/\/api\/requests\?/, (route) => {
     const from = Number(new URL(route.request().url()).searchParams.get("cursor") ?? ROWS);
@@ -62,7 +63,7 @@ test(`${ROWS} rows scroll with little work a frame, and only those in sight are 
   await expect(async () => {
     await bottom();
     expect(await page.getByRole("table").first().getAttribute("aria-rowcount")).toBe(String(ROWS + 1));
-  }).toPass({ timeout: 40_000 });
+  }).toPass({ timeout: 90_000 });
   await room.evaluate((element) => element.scrollTo({ top: 0 }));
 
   const worked = await clockOf(page);

@@ -16,6 +16,7 @@ import type { Key, List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { BulkBar } from "./bulk";
 import { KeyDrawer } from "./drawer";
+import { ExportSecrets } from "./export-secrets";
 import { fits, type KeyFilter } from "./filter";
 import { KeyForm } from "./form";
 import { ImportKeys } from "./import";
@@ -98,12 +99,13 @@ function Listed({ keys }: { keys: readonly Key[] }) {
 export function Keys() {
   const { text, format } = useText();
   const words = useWords(both);
-  const { mayChange } = useAccess();
-  const [adding, setAdding] = useState<"one" | "many">();
+  const { mayChange, mayManage, byToken } = useAccess();
+  const [adding, setAdding] = useState<"one" | "many" | "secrets">();
   const { data, error, dataUpdatedAt, refetch } = useRead<List<Key>>("/api/keys", { every: EVERY_MS });
   const close = () => setAdding(undefined);
   const actions = (
     <>
+      {mayManage && !byToken && data && data.items.length > 0 && <Button type="text" onClick={() => setAdding("secrets")}>{words.exportSecrets.open}</Button>}
       <Button onClick={() => setAdding("many")}>{words.paste}</Button>
       <Button type="primary" onClick={() => setAdding("one")}>{words.add}</Button>
     </>
@@ -119,6 +121,7 @@ export function Keys() {
         </Panel>
       )}
       {adding === "one" && <KeyForm onClose={close} />}
+      {adding === "secrets" && <ExportSecrets onClose={close} />}
       {adding === "many" && <ImportKeys onClose={close} />}
     </Page>
   );

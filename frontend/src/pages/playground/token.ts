@@ -30,6 +30,11 @@ export async function tokenFor(username: string): Promise<string> {
   return made.value;
 }
 
+/** Calls with a token that was just shown, instead of making one. */
+export const callWith = (value: string) => {
+  made = { value, ends: Number.POSITIVE_INFINITY };
+};
+
 /** Forgets the token, as when the server no longer knows it. */
 export const forgetToken = () => {
   made = undefined;

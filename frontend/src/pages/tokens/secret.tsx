@@ -1,5 +1,6 @@
 // The one time that a token is shown, and how to put it to use.
 
+import { useNavigate } from "@tanstack/react-router";
 import { Alert, Button } from "antd";
 import { useState } from "react";
 import { Code, Copy } from "../../components/copy";
@@ -8,6 +9,7 @@ import { Chips } from "../../components/filters";
 import { useRead } from "../../services/query";
 import type { ClientToken, List, ModelRow, Route, Table } from "../../services/types";
 import { useText, useWords } from "../../text";
+import { callWith } from "../playground/token";
 import { snippets } from "./snippets";
 import { words as both } from "./text";
 
@@ -32,12 +34,20 @@ export function Snippets({ token }: { token: string }) {
 }
 
 export function Secret({ token, onClose }: { token: ClientToken; onClose: () => void }) {
-  const { shown } = useWords(both);
+  const { shown, tryIt } = useWords(both);
+  const navigate = useNavigate();
   const value = token.token ?? "";
+  const begin = () => {
+    callWith(value);
+    void navigate({ to: "/playground" });
+  };
   const footer = (
-    <Button type="primary" onClick={onClose}>
-      {shown.done}
-    </Button>
+    <>
+      <Button onClick={begin}>{tryIt}</Button>
+      <Button type="primary" onClick={onClose}>
+        {shown.done}
+      </Button>
+    </>
   );
   return (
     <Dialog title={shown.title(token.name)} onClose={onClose} footer={footer}>
