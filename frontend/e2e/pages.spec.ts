@@ -8,6 +8,7 @@ const PAGES = [
   ["key", "/keys?open=5"],
   ["tokens", "/tokens"],
   ["models", "/models?explain=fast"],
+  ["rules", "/rules"],
   ["requests", "/requests"],
   ["statistics", "/statistics?span=24h&show=requests"],
   ["playground", "/playground"],

@@ -72,6 +72,12 @@ const playground = createRoute({
   component: lazyRouteComponent(() => import("./pages/playground"), "Playground"),
 });
 
+const rules = createRoute({
+  getParentRoute: at,
+  path: "/rules",
+  component: lazyRouteComponent(() => import("./pages/rules"), "Rules"),
+});
+
 const alerts = createRoute({
   getParentRoute: at,
   path: "/alerts",
@@ -91,7 +97,7 @@ const audit = createRoute({
 });
 
 const routeTree = root.addChildren([
-  overview, keys, tokens, models, requests, statistics, playground, alerts, settings, audit,
+  overview, keys, tokens, models, rules, requests, statistics, playground, alerts, settings, audit,
 ]);
 
 export const makeRouter = () =>

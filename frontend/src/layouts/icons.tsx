@@ -8,6 +8,7 @@ import DashboardOutlined from "@ant-design/icons/DashboardOutlined";
 import ExperimentOutlined from "@ant-design/icons/ExperimentOutlined";
 import KeyOutlined from "@ant-design/icons/KeyOutlined";
 import PartitionOutlined from "@ant-design/icons/PartitionOutlined";
+import SafetyOutlined from "@ant-design/icons/SafetyOutlined";
 import SettingOutlined from "@ant-design/icons/SettingOutlined";
 import UnorderedListOutlined from "@ant-design/icons/UnorderedListOutlined";
 import type { PageId } from "./nav";
@@ -17,6 +18,7 @@ export const icons: Record<PageId, typeof KeyOutlined> = {
   keys: KeyOutlined,
   tokens: ApiOutlined,
   models: PartitionOutlined,
+  rules: SafetyOutlined,
   requests: UnorderedListOutlined,
   statistics: BarChartOutlined,
   playground: ExperimentOutlined,

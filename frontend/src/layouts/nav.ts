@@ -24,6 +24,7 @@ export const groups: Group[] = [
       { id: "keys", path: "/keys", letter: "k" },
       { id: "tokens", path: "/tokens", letter: "t" },
       { id: "models", path: "/models", letter: "m" },
+      { id: "rules", path: "/rules", letter: "u" },
     ],
   },
   {

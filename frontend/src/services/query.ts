@@ -16,22 +16,26 @@ export const makeClient = () =>
     },
   });
 
-interface Reading {
+interface Reading<T> {
   query?: Query | undefined;
   /** Asks again so often, in milliseconds, while the page is looked at. */
   every?: number;
   enabled?: boolean;
+  /** Whether an answer is the last word, so that nothing is asked again. */
+  isFinal?: (answer: T) => boolean;
   /** Shows the last answer while another one is on its way. */
   keep?: boolean;
 }
 
 /** What `GET path` answers. Other questions below the same path are kept apart by `query`. */
-export function useRead<T>(path: string, { query, every, enabled = true, keep = false }: Reading = {}) {
+export function useRead<T>(path: string, { query, every, isFinal, enabled = true, keep = false }: Reading<T> = {}) {
   return useQuery<T, ApiError>({
     queryKey: [path, query ?? {}],
     queryFn: ({ signal }) => send<T>(path, { query: query ?? {}, signal }),
     enabled,
-    ...(every !== undefined && { refetchInterval: every }),
+    ...(every !== undefined && {
+      refetchInterval: ({ state: { data } }) => (isFinal && data !== undefined && isFinal(data as T) ? false : every),
+    }),
     ...(keep && { placeholderData: keepPreviousData }),
   });
 }

@@ -201,11 +201,22 @@ export interface ClientToken {
   ip_allow: string[];
   limits: Limits;
   budget: Budget | null;
+  /** The group whose limits and budget hold too. */
+  group_id?: number | null;
   strict_translation: boolean;
   memo: string;
   token_hint: string;
   /** There only in the answer that made it. */
   token?: string;
+}
+
+/** Client tokens that share limits and a budget. */
+export interface TokenGroup {
+  id: number;
+  name: string;
+  limits: Limits;
+  budget: Budget | null;
+  memo: string;
 }
 
 export interface Candidate {

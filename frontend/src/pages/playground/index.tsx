@@ -33,7 +33,7 @@ function Books({ call }: { call: string }) {
   const { format } = useText();
   const words = useWords(both);
   const keys = useRead<List<Key>>("/api/keys").data?.items;
-  const { data } = useRead<CallDetail>(`/api/requests/${encodeURIComponent(call)}`, { every: AGAIN_MS });
+  const { data } = useRead<CallDetail>(`/api/requests/${encodeURIComponent(call)}`, { every: AGAIN_MS, isFinal: ({ outcome }) => outcome !== null });
   const link = (
     <Link to="/requests" search={{ open: call }}>
       {words.details}

@@ -120,7 +120,7 @@ function Found({ call, ...names }: Names & { call: CallDetail }) {
 
 export function Detail({ id, onClose, ...names }: Names & { id: string; onClose: () => void }) {
   const { detail } = useWords(both);
-  const { data, error } = useRead<CallDetail>(`/api/requests/${encodeURIComponent(id)}`, { every: EVERY_MS });
+  const { data, error } = useRead<CallDetail>(`/api/requests/${encodeURIComponent(id)}`, { every: EVERY_MS, isFinal: ({ outcome }) => outcome !== null });
   const note = (
     <span className="bar">
       {data && <CallBadge call={data} />}

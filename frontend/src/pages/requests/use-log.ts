@@ -3,17 +3,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { type ApiError, type Query, send } from "../../services/http";
-import { listen } from "../../services/sse";
+import { follow } from "../../services/follow";
 import type { Call, List } from "../../services/types";
 import { fits, type LogSearch, merged } from "./filter";
 
 const PAGE = 200;
 const FIRST_PAGE = 100;
-/** Without a stream the newest rows are asked for so often, in milliseconds. */
-const POLL_MS = 3_000;
 /** New rows are shown so often and no more, in milliseconds: a busy pool would draw all the time. */
 const SHOW_MS = 400;
-const AGAIN_MS = 5_000;
 
 /** Rows of the past, the newest first. */
 export function usePast(question: Query) {
@@ -33,39 +30,6 @@ export function usePast(question: Query) {
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   return { ...found, more };
 }
-
-/** Hears of calls as they begin and end, by the server's stream, or by asking where it has none. */
-async function follow(question: Query, signal: AbortSignal, hear: (calls: Call[]) => void) {
-  const { from: _, to: _to, ...query } = question;
-  try {
-    for await (const { data } of listen("/api/requests/live", { query, signal })) hear(callsIn(data));
-  } catch {
-    // Asked for below.
-  }
-  while (!signal.aborted) {
-    await pause(POLL_MS, signal);
-    await send<List<Call>>("/api/requests", { query: { ...question, limit: FIRST_PAGE }, signal }).then(
-      ({ items }) => hear(items),
-      () => pause(AGAIN_MS, signal),
-    );
-  }
-}
-
-/** A stream may tell other things than calls. */
-function callsIn(data: string): Call[] {
-  try {
-    const told = JSON.parse(data) as Call;
-    return typeof told.id === "number" && told.create_time ? [told] : [];
-  } catch {
-    return [];
-  }
-}
-
-const pause = (ms: number, signal: AbortSignal) =>
-  new Promise<void>((done) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
-  });
 
 interface Heard {
   /** The question they belong to. */

@@ -16,11 +16,12 @@ export interface TokenValues {
   ips: string;
   strict: boolean;
   hard: boolean;
+  group: string;
   memo: string;
 }
 
 export const blank: TokenValues = {
-  name: "", expires: "", models: "", budget: "", window: "month", rpm: "", tpm: "", concurrency: "", ips: "", strict: false, hard: false, memo: "",
+  name: "", expires: "", models: "", budget: "", window: "month", rpm: "", tpm: "", concurrency: "", ips: "", strict: false, hard: false, group: "", memo: "",
 };
 
 /** A moment as the browser's own field for one holds it, in the reader's zone. */
@@ -45,6 +46,7 @@ export function valuesOf(token: ClientToken): TokenValues {
     ips: token.ip_allow.join("\n"),
     strict: token.strict_translation,
     hard: token.budget?.hard ?? false,
+    group: token.group_id ? String(token.group_id) : "",
     memo: token.memo,
   };
 }
@@ -60,6 +62,7 @@ export function bodyOf(values: TokenValues): Record<string, unknown> {
     budget: budget ? { limit: budget, window: values.window, ...(values.hard && { hard: true }) } : null,
     limits: { rpm: numberOf(values.rpm), tpm: numberOf(values.tpm), concurrency: numberOf(values.concurrency) },
     ip_allow: listOf(values.ips),
+    group_id: values.group ? Number(values.group) : null,
     strict_translation: values.strict,
     memo: values.memo,
   };

@@ -7,8 +7,8 @@ import { Field, Select } from "../../components/field";
 import { tell } from "../../components/toast";
 import { useTroubleText } from "../../components/trouble";
 import { ApiError, send } from "../../services/http";
-import { useRefresh } from "../../services/query";
-import type { ClientToken } from "../../services/types";
+import { useRead, useRefresh } from "../../services/query";
+import type { ClientToken, List, TokenGroup } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { blank, changed, type TokenValues, valuesOf } from "./form-values";
 import { words as both } from "./text";
@@ -44,6 +44,8 @@ function Fields(fields: FieldProps) {
   const { form, windows } = useWords(both);
   const { values, set } = fields;
   const [strict, hard] = [useId(), useId()];
+  // An older server has no groups.
+  const groups = useRead<List<TokenGroup>>("/api/groups").data?.items ?? [];
   return (
     <>
       <Line {...fields} name="name" label={form.name} hint={form.nameHint} />
@@ -70,6 +72,11 @@ function Fields(fields: FieldProps) {
           <Line {...fields} name="tpm" label={form.tpm} />
           <Line {...fields} name="concurrency" label={form.concurrency} />
         </div>
+        {groups.length > 0 && (
+          <Field label={form.group} problem={fields.problem("group_id")}>
+            <Select value={values.group} onChange={(group) => set({ group })} options={[{ value: "", label: form.noGroup }, ...groups.map(({ id, name }) => ({ value: String(id), label: name }))]} />
+          </Field>
+        )}
         <Line {...fields} name="ips" as="ip_allow" label={form.ips} hint={form.ipsHint} rows={2} />
         <div className="switch-row">
           <Switch id={strict} checked={values.strict} aria-label={form.strict} onChange={(strict) => set({ strict })} />

@@ -21,6 +21,7 @@ import { useText, useWords } from "../../text";
 import { plus, standing } from "./budget";
 import { BudgetBar } from "./budget-bar";
 import { TokenForm } from "./form";
+import { Groups } from "./groups";
 import { Connect, Secret } from "./secret";
 import { words as both } from "./text";
 import "./tokens.css";
@@ -223,6 +224,7 @@ export function Tokens() {
           <Empty title={words.emptyTitle} action={add}>{words.emptyText}</Empty>
         </Panel>
       )}
+      {data && <Groups tokens={data.items} />}
       {open && <Opened open={open} setOpen={setOpen} />}
     </Page>
   );
