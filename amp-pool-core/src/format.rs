@@ -159,6 +159,7 @@ pub mod canonical;
 pub mod capability;
 
 mod beginning;
+mod body;
 mod chat;
 #[cfg(test)]
 #[path = "../tests/checker/mod.rs"]
@@ -184,6 +185,7 @@ mod sse;
 mod tail;
 mod tokens;
 mod transcode;
+mod tree;
 
 pub use beginning::Beginning;
 pub use failure::Failure;

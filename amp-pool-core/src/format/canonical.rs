@@ -22,6 +22,7 @@ pub(in crate::format) mod arbitrary;
 pub use collected::{Block, Collected};
 pub use event::{BlockKind, Delta, Event, Finish, FinishReason, Spent, Started};
 pub use grammar::{Grammar, Violation};
+pub(in crate::format) use json::compact;
 pub use json::{Arguments, Json};
 pub use part::{
     Audio, CacheMark, Call, Citation, Document, HostedPart, Image, Input, Part, Phase, SearchResult, Source, Text,

@@ -10,6 +10,10 @@ use super::Format;
 /// The longest report in one header, in bytes.
 const HEADER_MAX: usize = 1_000;
 
+/// How many losses are told one by one. A body of a million names that nobody knows is told in as many words as anybody
+/// reads, and costs no more.
+const MOST: usize = 500;
+
 /// Something that could not be carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
@@ -114,13 +118,15 @@ pub struct Losses {
     client: Format,
     is_strict: bool,
     all: Vec<Loss>,
+    /// Whether there were more than are told one by one.
+    has_more: bool,
 }
 
 impl Losses {
     /// Nothing lost yet of a body in the format of `client`.
     #[must_use]
     pub fn new(client: Format) -> Self {
-        Self { client, is_strict: false, all: Vec::new() }
+        Self { client, is_strict: false, all: Vec::new(), has_more: false }
     }
 
     /// The same, for a route where nothing may be lost.
@@ -194,6 +200,10 @@ impl Losses {
     }
 
     fn note(&mut self, loss: Loss) {
+        if self.all.len() >= MOST {
+            self.has_more = true;
+            return;
+        }
         let is_known = self.all.iter().any(|known| known.kind == loss.kind && known.field == loss.field);
         if !is_known {
             self.all.push(loss);
@@ -206,8 +216,11 @@ impl Losses {
         let mut header = String::new();
         for (at, text) in told.iter().enumerate() {
             if header.len() + text.len() > HEADER_MAX {
-                let rest = told.len() - at;
-                let more = if header.is_empty() { format!("{rest} fields") } else { format!(", and {rest} more") };
+                let (rest, least) = (told.len() - at, if self.has_more { ", at least" } else { "" });
+                let more = match header.is_empty() {
+                    true => format!("{rest} fields{least}"),
+                    false => format!(", and {rest} more{least}"),
+                };
                 return Some(header + &more);
             }
             header.push_str(if at == 0 { "" } else { ", " });
@@ -381,6 +394,17 @@ mod tests {
         assert!(header.starts_with("field_000, field_001, "));
         assert!(header.ends_with("more"), "{header}");
         assert_eq!(losses.adjusted_header(), None);
+    }
+
+    #[test]
+    fn a_million_names_cost_no_more_than_anybody_reads() {
+        let mut losses = Losses::new(Format::Chat);
+        for n in 0..1_000_000 {
+            losses.dropped(format!("field_{n}"), "").unwrap();
+        }
+
+        assert_eq!(losses.all().len(), MOST);
+        assert!(losses.dropped_header().unwrap().ends_with(" more, at least"));
     }
 
     #[test]

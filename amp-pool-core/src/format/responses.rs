@@ -1,8 +1,6 @@
 //! OpenAI Responses.
 
 mod annotation;
-mod body;
-mod fields;
 pub(super) mod meter;
 pub(super) mod read_answer;
 pub(super) mod read_request;

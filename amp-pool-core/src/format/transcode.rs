@@ -46,7 +46,7 @@ pub use way_back::{WayBack, Whole};
 
 pub(in crate::format) use codec::{ReadEvents, WriteEvents};
 pub(in crate::format) use {
-    frame::{comment, frame},
+    frame::{comment, frame, frame_of},
     media::{data_url, image_type},
     seal::Ids,
     tools::thinks,

@@ -46,7 +46,7 @@ const CALLS: [(&str, &str); 4] = [
 
 /// What stands in a variable at a place, by file and expression. A new one has to be added here, or the page can not be
 /// made.
-const VARIABLES: [(&str, &str, &[&str]); 12] = [
+const VARIABLES: [(&str, &str, &[&str]); 14] = [
     ("transcode/translation.rs", "name", &["\"…\""]),
     ("transcode/openai.rs", "field", &["Field::Effort", "Field::Thinking", "Field::Temperature", "Field::TopP"]),
     ("transcode/tools.rs", "field", &["Field::Tools", "Field::WebSearch"]),
@@ -65,12 +65,14 @@ const VARIABLES: [(&str, &str, &[&str]); 12] = [
         ],
     ),
     ("messages/read_request.rs", "name", &["\"…\""]),
-    ("messages/read_request/parts.rs", "path", &["\"messages[…].content[…].source\""]),
-    ("messages/read_request/parts.rs", "block.path(\"type\")", &["\"messages[…].content[…].type\""]),
+    ("messages/read_request/parts.rs", "source.path()", &["\"messages[…].content[…].source\""]),
+    ("messages/read_request/parts.rs", "block.path_of(\"type\")", &["\"messages[…].content[…].type\""]),
     ("responses/read_request.rs", "name", &["\"…\""]),
     ("responses/read_request/content.rs", "path", &["\"input[…].content[…].type\""]),
-    ("responses/read_request/items.rs", "path", &["\"input[…].type\""]),
-    ("chat/read_request.rs", "at.to_owned()", &["\"n\""]),
+    ("responses/read_request/items.rs", "item.path()", &["\"input[…].type\""]),
+    ("responses/read_request.rs", "member.path()", &["\"….…\""]),
+    ("chat/read_request/messages.rs", "message.path_of(\"audio\")", &["\"….audio\""]),
+    ("chat/read_request/parts.rs", "file.path_of(\"file_id\")", &["\"….file.file_id\""]),
 ];
 
 /// All of them, in the order of the files.

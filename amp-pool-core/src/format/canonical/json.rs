@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use memchr::{memchr, memchr2};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
@@ -34,6 +35,11 @@ impl Json {
         serde_json::from_str(text).map(Self)
     }
 
+    /// Takes a text that is known to be one JSON value, without space around it.
+    pub(in crate::format) fn of_valid(text: &str) -> Self {
+        Self(RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
     /// Writes a value. `null` should it be one that JSON can not hold.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
@@ -49,17 +55,7 @@ impl Json {
     /// The text without the space between its tokens. Order, numbers and escapes stay.
     #[must_use]
     pub fn compact(&self) -> String {
-        let (mut in_string, mut escaped) = (false, false);
-        let kept = self.get().chars().filter(|&c| {
-            if in_string {
-                in_string = escaped || c != '"';
-                escaped = !escaped && c == '\\';
-                return true;
-            }
-            in_string = c == '"';
-            !matches!(c, ' ' | '\t' | '\n' | '\r')
-        });
-        kept.collect()
+        compact(self.get())
     }
 
     /// The same value in its [`compact`](Self::compact) text.
@@ -91,6 +87,33 @@ impl Json {
     pub fn is_object(&self) -> bool {
         self.get().starts_with('{')
     }
+}
+
+/// JSON without the space between its tokens.
+pub(in crate::format) fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while !rest.is_empty() {
+        let (tokens, after) = rest.split_at(memchr(b'"', rest.as_bytes()).unwrap_or(rest.len()));
+        tokens.split([' ', '\t', '\n', '\r']).for_each(|piece| out.push_str(piece));
+        let (string, after) = after.split_at(string_length(after));
+        out.push_str(string);
+        rest = after;
+    }
+    out
+}
+
+/// How long the string is that begins here, with both its quotes.
+fn string_length(text: &str) -> usize {
+    let mut at = 1;
+    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if text.as_bytes().get(at) == Some(&b'"') {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
 }
 
 impl From<&RawValue> for Json {
@@ -179,8 +202,13 @@ impl Arguments {
     /// ```
     #[must_use]
     pub fn of(text: &str) -> Self {
+        Self::object(text).map_or(Self::Broken, |object| Self::Object(object.into()))
+    }
+
+    /// The object that a call's arguments are. `None`: they are none.
+    pub(in crate::format) fn object(text: &str) -> Option<&RawValue> {
         let text = if text.trim_ascii().is_empty() { "{}" } else { text };
-        Json::parse(text).ok().filter(Json::is_object).map_or(Self::Broken, Self::Object)
+        serde_json::from_str::<&RawValue>(text).ok().filter(|json| json.get().starts_with('{'))
     }
 }
 

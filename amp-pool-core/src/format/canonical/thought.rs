@@ -3,6 +3,8 @@
 //! A proof (a signature, encrypted reasoning) is valid only where it was made: at one provider, in one account. So it
 //! carries its issuer, and whoever sends it checks that it goes home.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
@@ -23,7 +25,14 @@ impl Thought {
     /// The text in one piece, for formats that do not divide it.
     #[must_use]
     pub fn text(&self) -> String {
-        self.paragraphs.join("\n\n")
+        self.words().into_owned()
+    }
+
+    pub(in crate::format) fn words(&self) -> Cow<'_, str> {
+        match &*self.paragraphs {
+            [one] => Cow::Borrowed(one),
+            paragraphs => paragraphs.join("\n\n").into(),
+        }
     }
 }
 

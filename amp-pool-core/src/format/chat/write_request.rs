@@ -4,11 +4,10 @@
 //! their media behind the last of them, one leading system message, the name of the output limit, how thinking is switched
 //! and carried, where `strict` stands.
 
-use serde::Serialize;
-
 use crate::format::{
     Field, Losses, Reject,
-    canonical::{Json, Member, Request, ServiceTier, Structured},
+    body::Body,
+    canonical::{Json, Request, ServiceTier, Structured},
     capability::{Dialect, chat_limit_name},
     transcode::{Translation, WayBack, openai, schema},
 };
@@ -31,7 +30,7 @@ pub(in crate::format) fn write_request(
     losses: &mut Losses,
     _back: &mut WayBack,
 ) -> Result<Vec<u8>, Reject> {
-    let mut writer = Writer { request, translation, losses, body: Body::default() };
+    let mut writer = Writer { request, translation, losses, body: Body::with_capacity(openai::size(request)) };
     writer.body.add("model", &translation.model);
     writer.conversation()?;
     writer.limits()?;
@@ -40,7 +39,7 @@ pub(in crate::format) fn write_request(
     writer.stream();
     writer.identity()?;
     writer.others()?;
-    Ok(Json::object(writer.body.0).get().as_bytes().to_vec())
+    Ok(writer.body.into_bytes())
 }
 
 /// What the parts of a body are written with.
@@ -49,26 +48,6 @@ struct Writer<'a> {
     translation: &'a Translation,
     losses: &'a mut Losses,
     body: Body,
-}
-
-/// The members of an object, in the order in which they are written.
-#[derive(Default)]
-struct Body(Vec<Member>);
-
-impl Body {
-    fn add(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        self.0.push((name.to_owned(), Json::of(&value)));
-    }
-
-    fn add_some(&mut self, name: &str, value: Option<&(impl Serialize + ?Sized)>) {
-        if let Some(value) = value {
-            self.add(name, value);
-        }
-    }
-
-    fn json(self) -> Json {
-        Json::object(self.0)
-    }
 }
 
 /// Whether this is OpenAI's own endpoint, or one that takes all that it takes. Nobody else has custom tools, and nobody
@@ -112,7 +91,7 @@ impl Writer<'_> {
     fn shape(&mut self) -> Result<(), Reject> {
         if let Some(structured) = &self.request.structured {
             let shape = self.structured(structured)?;
-            self.body.add("response_format", &shape);
+            self.body.add_object("response_format", &shape);
         }
         match &self.request.verbosity {
             Some(verbosity) if is_openai(self.dialect()) => self.body.add("verbosity", verbosity),
@@ -126,7 +105,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn structured(&mut self, structured: &Structured) -> Result<Json, Reject> {
+    fn structured(&mut self, structured: &Structured) -> Result<Body, Reject> {
         let is_native = self.translation.model_row().is_none_or(|row| row.structured);
         let mut shape = Body::default();
         match structured {
@@ -135,14 +114,14 @@ impl Writer<'_> {
                 let mut inner = Body::default();
                 inner.add("name", name.as_deref().unwrap_or("response"));
                 inner.add_some("description", description.as_ref());
-                inner.add("schema", schema);
+                inner.add_json("schema", schema);
                 inner.add_some("strict", self.guarantee(*strict, name.is_none(), schema)?.as_ref());
                 shape.add("type", "json_schema");
-                shape.add("json_schema", &inner.json());
+                shape.add_object("json_schema", &inner);
             }
             _ => return Err(self.losses.reject(Field::Structured, "this upstream can not be held to a shape")),
         }
-        Ok(shape.json())
+        Ok(shape)
     }
 
     /// Whether the shape is guaranteed. A schema without a name is of a format that always guarantees it; here that takes
@@ -166,7 +145,7 @@ impl Writer<'_> {
             let mut options = Body::default();
             // Without it nobody would know what the answer cost.
             options.add("include_usage", &true);
-            self.body.add("stream_options", &options.json());
+            self.body.add_object("stream_options", &options);
         }
     }
 

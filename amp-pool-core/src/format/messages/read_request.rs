@@ -3,15 +3,14 @@
 //! The top of the body. Turns and their blocks are in `turns`, tools and the choice among them in `tools`. What only
 //! Anthropic can do for a client is refused when the answer would be wrong without it, and else left in `extra`.
 
-mod object;
 mod parts;
 mod tools;
 mod turns;
 
-use self::object::Object;
 use crate::format::{
     Losses, Reject,
-    canonical::{Effort, Json, Request, ServiceTier, Structured, Text, Thinking},
+    canonical::{CacheMark, Effort, Request, ServiceTier, Structured, Text, Thinking},
+    tree::{Object, Tree},
 };
 
 /// The first system block of Claude Code may be this and the version of it. It is a note to Anthropic's books and not to
@@ -23,41 +22,40 @@ const BILLING: &str = "x-anthropic-billing-header:";
 /// # Errors
 /// [`Reject`] when it is no request of this format, or holds what no translation can carry.
 pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Result<Request, Reject> {
-    let json = std::str::from_utf8(body).ok().and_then(|text| Json::parse(text).ok());
-    let json = json.ok_or_else(|| Reject::body("the body is no JSON"))?;
-    let mut body = Object::of(&json, "")?;
-    refuse(&mut body)?;
+    let tree = Tree::of_body(body)?;
+    let body = tree.root().object()?;
+    refuse(body)?;
     let mut request = Request {
         model: body.text("model")?.unwrap_or_default(),
-        instructions: system(&mut body)?,
-        turns: turns::read(&body.need("messages")?, losses)?,
-        tools: tools::read(&mut body)?,
+        instructions: system(body)?,
+        turns: turns::read(body.need("messages")?, losses)?,
+        tools: tools::read(body)?,
         max_output: body.count("max_tokens")?,
-        stop: stop(&mut body, losses)?,
-        stream: body.value("stream", "a boolean")?.unwrap_or_default(),
+        stop: stop(body, losses)?,
+        stream: body.flag("stream")?.unwrap_or_default(),
         include_usage: true,
-        user: metadata(&mut body, losses)?,
+        user: metadata(body, losses)?,
         service_tier: body.text("service_tier")?.map(service_tier),
         ..Request::default()
     };
-    request.sampling.temperature = body.value("temperature", "a number")?;
-    request.sampling.top_p = body.value("top_p", "a number")?;
+    request.sampling.temperature = body.number("temperature")?;
+    request.sampling.top_p = body.number("top_p")?;
     request.sampling.top_k = body.count("top_k")?;
-    request.cache.automatic = body.mark()?;
-    tools::choice(&mut body, &mut request)?;
-    thinking(&mut body, &mut request)?;
-    output(&mut body, &mut request, losses)?;
+    request.cache.automatic = mark(body)?;
+    tools::choice(body, &mut request)?;
+    thinking(body, &mut request)?;
+    output(body, &mut request, losses)?;
     if request.max_output == Some(0) {
         return Err(Reject::unsupported("max_tokens", "a call without output can not be translated"));
     }
-    request.extra = body.rest();
+    request.extra = body.members();
     Ok(request)
 }
 
 /// Refuses what lives at Anthropic and nowhere else.
-fn refuse(body: &mut Object) -> Result<(), Reject> {
+fn refuse(body: Object<'_>) -> Result<(), Reject> {
     for name in ["mcp_servers", "container"] {
-        if body.take(name).is_some_and(|value| value.compact() != "[]") {
+        if body.take(name).is_some_and(|value| !value.is_list() || value.children().next().is_some()) {
             return Err(Reject::unsupported(name, format!("`{name}` can not be translated")));
         }
     }
@@ -71,17 +69,17 @@ fn refuse(body: &mut Object) -> Result<(), Reject> {
     Ok(())
 }
 
-fn system(body: &mut Object) -> Result<Vec<Text>, Reject> {
+fn system(body: Object<'_>) -> Result<Vec<Text>, Reject> {
     let Some(system) = body.take("system") else { return Ok(Vec::new()) };
-    let mut texts = parts::texts(&system, "system")?;
+    let mut texts = parts::texts(system)?;
     if texts.first().is_some_and(|text| text.text.starts_with(BILLING)) {
         texts.remove(0);
     }
     Ok(texts)
 }
 
-fn stop(body: &mut Object, losses: &mut Losses) -> Result<Vec<String>, Reject> {
-    let mut stops: Vec<String> = body.value("stop_sequences", "a list of strings")?.unwrap_or_default();
+fn stop(body: Object<'_>, losses: &mut Losses) -> Result<Vec<String>, Reject> {
+    let mut stops = body.texts("stop_sequences")?;
     let count = stops.len();
     stops.retain(|stop| !stop.trim().is_empty());
     if stops.len() < count {
@@ -90,11 +88,11 @@ fn stop(body: &mut Object, losses: &mut Losses) -> Result<Vec<String>, Reject> {
     Ok(stops)
 }
 
-fn metadata(body: &mut Object, losses: &mut Losses) -> Result<Option<String>, Reject> {
-    let Some(mut metadata) = body.object("metadata")? else { return Ok(None) };
+fn metadata(body: Object<'_>, losses: &mut Losses) -> Result<Option<String>, Reject> {
+    let Some(metadata) = body.object("metadata")? else { return Ok(None) };
     let user = metadata.text("user_id")?;
-    for (name, _) in metadata.rest() {
-        losses.dropped(format!("metadata.{name}"), "")?;
+    for member in metadata.rest() {
+        losses.dropped(format!("metadata.{}", member.name()), "")?;
     }
     Ok(user)
 }
@@ -107,10 +105,17 @@ fn service_tier(tier: String) -> ServiceTier {
     }
 }
 
-fn thinking(body: &mut Object, request: &mut Request) -> Result<(), Reject> {
-    let Some(mut thinking) = body.object("thinking")? else { return Ok(()) };
-    request.reasoning.is_hidden = thinking.text("display")?.is_some_and(|display| display == "omitted");
-    request.reasoning.thinking = Some(match &*thinking.need_text("type")? {
+/// Takes the mark of what is worth caching.
+fn mark(object: Object<'_>) -> Result<Option<CacheMark>, Reject> {
+    let Some(mark) = object.object("cache_control")? else { return Ok(None) };
+    let is_long = mark.word("ttl")?.is_some_and(|ttl| ttl == "1h");
+    Ok(Some(if is_long { CacheMark::Hour } else { CacheMark::Short }))
+}
+
+fn thinking(body: Object<'_>, request: &mut Request) -> Result<(), Reject> {
+    let Some(thinking) = body.object("thinking")? else { return Ok(()) };
+    request.reasoning.is_hidden = thinking.word("display")?.is_some_and(|display| display == "omitted");
+    request.reasoning.thinking = Some(match &*thinking.need_word("type")? {
         "disabled" => Thinking::Disabled,
         "adaptive" => Thinking::Adaptive,
         "enabled" => Thinking::Budget(thinking.count("budget_tokens")?.unwrap_or(1_024)),
@@ -119,23 +124,23 @@ fn thinking(body: &mut Object, request: &mut Request) -> Result<(), Reject> {
     Ok(())
 }
 
-fn output(body: &mut Object, request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
-    let Some(mut output) = body.object("output_config")? else { return Ok(()) };
-    if let Some(effort) = output.text("effort")? {
+fn output(body: Object<'_>, request: &mut Request, losses: &mut Losses) -> Result<(), Reject> {
+    let Some(output) = body.object("output_config")? else { return Ok(()) };
+    if let Some(effort) = output.word("effort")? {
         let known = Effort::of(&effort);
         let unknown = || Reject::field("output_config.effort", format!("unknown effort `{effort}`"));
         request.reasoning.effort = Some(known.ok_or_else(unknown)?);
     }
-    if let Some(mut format) = output.object("format")? {
-        let kind = format.need_text("type")?;
+    if let Some(format) = output.object("format")? {
+        let kind = format.need_word("type")?;
         if kind != "json_schema" {
             return Err(Reject::field("output_config.format.type", format!("unknown format `{kind}`")));
         }
-        let schema = format.need("schema")?;
+        let schema = format.need("schema")?.json();
         request.structured = Some(Structured::Schema { name: None, description: None, schema, strict: None });
     }
-    for (name, _) in output.rest() {
-        losses.dropped(format!("output_config.{name}"), "")?;
+    for member in output.rest() {
+        losses.dropped(format!("output_config.{}", member.name()), "")?;
     }
     Ok(())
 }

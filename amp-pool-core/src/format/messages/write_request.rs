@@ -23,7 +23,7 @@ use self::{
 use crate::format::{
     Field, Losses, Place, Reject,
     canonical::{Request, Sampling, ServiceTier},
-    transcode::{Translation, WayBack},
+    transcode::{Translation, WayBack, openai},
 };
 
 /// The limit of output where nobody told us how much the model writes: every model can do so much.
@@ -104,8 +104,10 @@ pub(in crate::format) fn write_request(
     };
     shape.apply(&mut body, back);
     marks::settle(&mut body, request, translation, losses)?;
+    let mut out = Vec::with_capacity(openai::size(request));
     // Strings, numbers and JSON under fixed names: writing them to memory has no way to fail.
-    Ok(serde_json::to_vec(&body).unwrap_or_default())
+    let _never_fails = serde_json::to_writer(&mut out, &body);
+    Ok(out)
 }
 
 /// Says what Messages has no place for.

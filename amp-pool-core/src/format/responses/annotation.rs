@@ -21,11 +21,11 @@ struct Annotation<'a> {
 }
 
 /// Reads an annotation. `None` when it names nothing that could be shown.
-pub(super) fn read(json: &Json) -> Option<Citation> {
-    if !json.is_object() {
+pub(super) fn read(json: &str) -> Option<Citation> {
+    if !json.starts_with('{') {
         return None;
     }
-    let annotation: Annotation<'_> = serde_json::from_str(json.get()).ok()?;
+    let annotation: Annotation<'_> = serde_json::from_str(json).ok()?;
     let text = |text: Loose<Text<'_>>| text.0.map(|text| text.0.into_owned()).filter(|text| !text.is_empty());
     let (url, title) = (text(annotation.url), text(annotation.title).or(text(annotation.filename)));
     let span = annotation.start_index.0.zip(annotation.end_index.0).filter(|(start, end)| start <= end);

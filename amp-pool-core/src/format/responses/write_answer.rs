@@ -13,5 +13,5 @@ use crate::format::{
 pub(in crate::format) fn write_answer(answer: &Collected, back: &WayBack) -> Vec<u8> {
     let (mut writer, mut stream) = (Writer::new(back), Vec::new());
     answer.events().iter().for_each(|event| writer.write(event, &mut stream));
-    writer.response().get().as_bytes().to_vec()
+    writer.response().into_bytes()
 }

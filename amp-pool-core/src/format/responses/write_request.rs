@@ -9,9 +9,9 @@ mod items;
 mod tests;
 mod tools;
 
-use super::body::Body;
 use crate::format::{
     Field, Losses, Reject,
+    body::Body,
     canonical::{Effort, Reasoning, Request, ServiceTier, Structured, Thinking},
     capability::Thinks,
     transcode::{Translation, WayBack, openai, thinks},
@@ -33,18 +33,18 @@ pub(in crate::format) fn write_request(
     losses: &mut Losses,
     _back: &mut WayBack,
 ) -> Result<Vec<u8>, Reject> {
-    let mut body = Body::default();
+    let mut body = Body::with_capacity(openai::size(request));
     body.add("model", &request.model);
     items::write(request, translation, losses, &mut body)?;
     tools::write(request, translation, losses, &mut body)?;
     limits(request, translation, losses, &mut body)?;
-    body.add_object("text", shape(request, losses)?);
-    body.add_object("reasoning", reasoning(request, translation, losses)?);
+    body.add_filled("text", &shape(request, losses)?);
+    body.add_filled("reasoning", &reasoning(request, translation, losses)?);
     include(request, translation, &mut body);
     identity(request, translation, losses, &mut body)?;
     store(request, losses, &mut body)?;
     body.add("stream", &request.stream);
-    Ok(body.json().get().as_bytes().to_vec())
+    Ok(body.into_bytes())
 }
 
 /// The limit of output, and how tokens are picked.
@@ -75,7 +75,7 @@ fn shape(request: &Request, losses: &mut Losses) -> Result<Body, Reject> {
     let mut text = Body::default();
     match &request.structured {
         None => {}
-        Some(Structured::Object) => text.add_object("format", Body::of("json_object")),
+        Some(Structured::Object) => text.add_object("format", &Body::of("json_object")),
         Some(Structured::Schema { name, description, schema, strict }) => {
             // A schema without a name is of a format that guarantees every schema it takes.
             let asked = strict.or(name.is_none().then_some(true));
@@ -86,9 +86,9 @@ fn shape(request: &Request, losses: &mut Losses) -> Result<Body, Reject> {
             let mut format = Body::of("json_schema");
             format.add("name", name.as_deref().unwrap_or(SCHEMA_NAME));
             format.add_some("description", description.as_ref());
-            format.add("schema", schema);
+            format.add_json("schema", schema);
             format.add("strict", &is_strict);
-            text.add_object("format", format);
+            text.add_object("format", &format);
         }
     }
     text.add_some("verbosity", request.verbosity.as_ref());

@@ -18,9 +18,9 @@ use self::{
     lines::{Lines, Piece},
     response::State,
 };
-use super::body::Body;
 use crate::format::{
     Problem,
+    body::Body,
     canonical::{BlockKind, Call, Delta, Event, Finish, FinishReason, Input, Json, Spent},
     problem::OpenAiError,
     transcode::{WayBack, WriteEvents, comment},
@@ -70,19 +70,19 @@ impl Writer {
     }
 
     /// The answer as it stands.
-    pub(super) fn response(&self) -> Json {
+    pub(super) fn response(&self) -> Body {
         self.object(self.end.unwrap_or(State::InProgress))
     }
 
-    fn object(&self, state: State<'_>) -> Json {
+    fn object(&self, state: State<'_>) -> Body {
         let whole = self.items.iter().filter(|item| item.status != Status::InProgress);
-        response::object(&self.back, state, &whole.map(Item::json).collect::<Vec<_>>(), self.spent.as_ref())
+        response::object(&self.back, state, whole.map(Item::body), self.spent.as_ref())
     }
 
     fn whole(&mut self, kind: &str, state: State<'_>, out: &mut Vec<u8>) {
         let mut line = Body::default();
-        line.add("response", &self.object(state));
-        self.lines.write(kind, line, out);
+        line.add_object("response", &self.object(state));
+        self.lines.write(kind, &line, out);
     }
 
     fn start(&mut self, kind: &BlockKind, out: &mut Vec<u8>) {
@@ -115,23 +115,16 @@ impl Writer {
     fn item_event(&mut self, kind: &str, at: usize, out: &mut Vec<u8>) {
         let mut line = Body::default();
         line.add("output_index", &at);
-        line.add("item", &self.items[at].json());
-        self.lines.write(kind, line, out);
+        line.add_object("item", &self.items[at].body());
+        self.lines.write(kind, &line, out);
     }
 
     /// Writes an event of a part of an item.
-    fn inside(
-        &mut self,
-        kind: &str,
-        at: usize,
-        (name, index): (&str, usize),
-        (said, what): (&str, &Json),
-        out: &mut Vec<u8>,
-    ) {
+    fn inside(&mut self, kind: &str, at: usize, (name, index): (&str, usize), said: &Body, out: &mut Vec<u8>) {
         let mut line = self.lines.of_item(&self.items[at], at);
         line.add(name, &index);
-        line.add(said, what);
-        self.lines.write(kind, line, out);
+        line.join(said);
+        self.lines.write(kind, &line, out);
     }
 
     /// The message takes no more parts; it ends when those it has are over.
@@ -208,7 +201,7 @@ impl Writer {
         let (kind, member, whole) = done(call);
         let mut line = self.lines.of_item(&self.items[at], at);
         line.add(member, &whole);
-        self.lines.write(kind, line, out);
+        self.lines.write(kind, &line, out);
         self.settle(at, out);
     }
 
@@ -291,7 +284,7 @@ impl WriteEvents for Writer {
         self.spent = None;
         let mut line = Body::default();
         line.add("error", &OpenAiError::of(problem));
-        self.lines.write("error", line, out);
+        self.lines.write("error", &line, out);
         self.whole("response.failed", State::Failed(problem), out);
     }
 
@@ -299,7 +292,7 @@ impl WriteEvents for Writer {
         comment(out, "ka");
         // Nothing may stand before the event that begins the answer.
         if silence >= LONG_SILENCE && self.lines.has_begun() {
-            self.lines.write("keepalive", Body::default(), out);
+            self.lines.write("keepalive", &Body::default(), out);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! An id is changed in the same way at the call and at its result, whenever it comes again, and never so that two become
 //! one. An id that is legal stays.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use sha2::{Digest, Sha256};
 
@@ -20,14 +20,20 @@ const MARK: &str = "ampx_";
 pub(super) fn fit(request: &mut Request, translation: &Translation) {
     for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match part {
-            Part::Call(call) => call.id = fitted(&call.id, translation),
-            Part::Result(result) => result.call = fitted(&result.call, translation),
+            Part::Call(call) => change(&mut call.id, translation),
+            Part::Result(result) => change(&mut result.call, translation),
             _ => {}
         }
     }
 }
 
-fn fitted(id: &str, translation: &Translation) -> String {
+fn change(id: &mut String, translation: &Translation) {
+    if let Cow::Owned(sent) = fitted(id, translation) {
+        *id = sent;
+    }
+}
+
+fn fitted<'i>(id: &'i str, translation: &Translation) -> Cow<'i, str> {
     match translation.dialect.tool_id_rule {
         IdRule::NineAlphanumerics if translation.upstream == Format::Chat => nine(id),
         _ => words(id, max(translation.upstream)),
@@ -36,7 +42,7 @@ fn fitted(id: &str, translation: &Translation) -> String {
 
 /// The form in which a client of this format sees an upstream's id. It comes back as it was shown.
 pub(super) fn shown(id: &str, client: Format) -> String {
-    words(id, max(client))
+    words(id, max(client)).into_owned()
 }
 
 fn max(upstream: Format) -> usize {
@@ -48,11 +54,11 @@ fn max(upstream: Format) -> usize {
     }
 }
 
-fn words(id: &str, max: usize) -> String {
+fn words(id: &str, max: usize) -> Cow<'_, str> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
     let is_legal = id.bytes().all(|byte| is_plain(&byte) || byte == b'_') && !id.is_empty();
     if is_legal && id.len() <= max && !id.starts_with(MARK) {
-        return id.to_owned();
+        return Cow::Borrowed(id);
     }
     let mut sent = MARK.to_owned();
     for byte in id.bytes() {
@@ -67,15 +73,15 @@ fn words(id: &str, max: usize) -> String {
         sent.truncate(20);
         sent = format!("{sent}_{}", hex(&Sha256::digest(id.as_bytes())[..9]));
     }
-    sent
+    Cow::Owned(sent)
 }
 
 /// Mistral takes exactly nine letters or digits.
-fn nine(id: &str) -> String {
+fn nine(id: &str) -> Cow<'_, str> {
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return id.to_owned();
+        return Cow::Borrowed(id);
     }
-    hex(&Sha256::digest(id.as_bytes())[..5])[..9].to_owned()
+    Cow::Owned(hex(&Sha256::digest(id.as_bytes())[..5])[..9].to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,14 @@ use serde::Serialize;
 
 /// Writes one event. Clients of Messages and Responses go by the name, so theirs always have one.
 pub(in crate::format) fn frame(out: &mut Vec<u8>, name: Option<&str>, data: &impl Serialize) {
+    frame_of(out, name, |out| {
+        // Shapes of ours under fixed names: writing them to memory has no way to fail.
+        let _never_fails = serde_json::to_writer(out, data);
+    });
+}
+
+/// Writes one event with the JSON that `write` writes.
+pub(in crate::format) fn frame_of(out: &mut Vec<u8>, name: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) {
     if let Some(name) = name {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(name.as_bytes());
@@ -11,8 +19,7 @@ pub(in crate::format) fn frame(out: &mut Vec<u8>, name: Option<&str>, data: &imp
     }
     out.extend_from_slice(b"data: ");
     let from = out.len();
-    // Shapes of ours under fixed names: writing them to memory has no way to fail.
-    let _never_fails = serde_json::to_writer(&mut *out, data);
+    write(out);
     // JSON that is carried as it came may have line ends between its tokens, which would end the event.
     out[from..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     out.extend_from_slice(b"\n\n");

@@ -2,7 +2,7 @@
 //!
 //! The same name is always changed in the same way, whatever other tools there are: names stand in the cached prefix.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use sha2::{Digest, Sha256};
 
@@ -15,16 +15,14 @@ pub(in crate::format) struct Names {
 
 impl Names {
     /// The name that is sent for a tool: itself if it is legal, at most `max` long and in no namespace.
-    pub(super) fn sent(&mut self, namespace: Option<&str>, name: &str, max: usize) -> String {
-        let full = match namespace {
-            Some(namespace) => format!("{namespace}__{name}"),
-            None => name.to_owned(),
-        };
-        let sent = fitted(&full, max);
-        if namespace.is_some() || sent != name {
-            self.known.insert(sent.clone(), (namespace.map(String::from), name.to_owned()));
+    pub(super) fn sent<'n>(&mut self, namespace: Option<&str>, name: &'n str, max: usize) -> Cow<'n, str> {
+        if namespace.is_none() && is_fit(name, max) {
+            return Cow::Borrowed(name);
         }
-        sent
+        let full = namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}__{name}"));
+        let sent = fitted(full, max);
+        self.known.insert(sent.clone(), (namespace.map(String::from), name.to_owned()));
+        Cow::Owned(sent)
     }
 
     /// The client's namespace and name of a tool that the upstream calls `sent`.
@@ -34,14 +32,21 @@ impl Names {
 }
 
 /// Only letters, digits, `_` and `-`, and not longer than `max`. What was changed ends in a hash of what it was.
-fn fitted(full: &str, max: usize) -> String {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !full.is_empty() && full.len() <= max && full.chars().all(is_legal) {
-        return full.to_owned();
+fn fitted(full: String, max: usize) -> String {
+    if is_fit(&full, max) {
+        return full;
     }
     let legal: String = full.chars().map(|c| if is_legal(c) { c } else { '_' }).collect();
     let kept = &legal[..legal.len().min(max.saturating_sub(9))];
     format!("{kept}_{}", hex(&Sha256::digest(full.as_bytes())[..4]))
+}
+
+fn is_fit(full: &str, max: usize) -> bool {
+    !full.is_empty() && full.len() <= max && full.chars().all(is_legal)
+}
+
+fn is_legal(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 /// Bytes as lower-case digits.

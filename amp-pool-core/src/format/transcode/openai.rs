@@ -67,6 +67,13 @@ pub(in crate::format) fn strict(asked: Option<bool>, schema: &Json) -> bool {
     asked == Some(true) && schema::is_strict(schema)
 }
 
+/// About how many bytes a request is written with, so that the body need not grow.
+pub(in crate::format) fn size(request: &Request) -> usize {
+    // The echo of a Responses client repeats its tools; the escapes of texts are about as many as they were.
+    let tokens = usize::try_from(super::count::tokens(request)).unwrap_or(0);
+    1_024 + tokens.saturating_mul(4).min(64 << 20)
+}
+
 /// The end user in at most 64 characters.
 fn user(user: &str) -> String {
     if user.len() <= USER_MAX { user.to_owned() } else { hex(&Sha256::digest(user.as_bytes())) }

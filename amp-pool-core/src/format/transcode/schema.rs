@@ -1,12 +1,20 @@
 //! Schemas, whole and in order.
 
-use crate::format::canonical::{Json, Member};
+use std::{borrow::Cow, collections::HashSet};
+
+use crate::format::{
+    canonical::{FunctionTool, Json, Member},
+    tree::{Tree, Value},
+};
 
 /// A schema of arguments that every provider takes: an object that says so and has `properties`. All else stays.
-pub(in crate::format) fn of_arguments(schema: Option<&Json>, without_id: bool) -> Json {
-    let mut members = schema.and_then(Json::members).unwrap_or_default();
+pub(in crate::format) fn of_arguments(schema: Option<Json>, without_id: bool) -> Json {
+    if let Some(schema) = schema.as_ref().filter(|schema| is_whole(schema, without_id)) {
+        return schema.clone();
+    }
+    let mut members = schema.as_ref().and_then(Json::members).unwrap_or_default();
     if without_id {
-        members.retain(|(name, _)| name != "$schema" && name != "$id");
+        members.retain(|(name, _)| !is_id(name));
     }
     if !has(&members, "type") {
         members.insert(0, ("type".into(), Json::of(&"object")));
@@ -17,21 +25,40 @@ pub(in crate::format) fn of_arguments(schema: Option<&Json>, without_id: bool) -
     Json::object(members)
 }
 
+/// Whether there is nothing to add to a schema, and nothing to take out.
+fn is_whole(schema: &Json, without_id: bool) -> bool {
+    let Some(tree) = Tree::parse(schema.get()) else { return false };
+    let root = tree.root();
+    let has_id = || without_id && root.children().any(|member| is_id(&member.name()));
+    // The same schema is written in the same bytes, however the client spaces it.
+    root.member("type").is_some() && root.member("properties").is_some() && root.is_tight() && !has_id()
+}
+
+fn is_id(name: &str) -> bool {
+    matches!(name, "$schema" | "$id")
+}
+
+/// The schema of a tool, or that of one that takes nothing.
+pub(in crate::format) fn whole(tool: &FunctionTool) -> Cow<'_, Json> {
+    tool.schema.as_ref().map_or_else(|| Cow::Owned(of_arguments(None, false)), Cow::Borrowed)
+}
+
 /// Whether a schema is within what OpenAI takes as strict: every object is closed and requires all its properties.
 pub(in crate::format) fn is_strict(schema: &Json) -> bool {
-    let Some(members) = schema.members() else {
-        let items: Option<Vec<Json>> = serde_json::from_str(schema.get()).ok();
-        return items.is_none_or(|items| items.iter().all(is_strict));
-    };
-    let value = |name: &str| members.iter().find(|(member, _)| member == name).map(|(_, value)| value);
-    let properties = value("properties").and_then(Json::members);
-    let is_closed = value("additionalProperties").is_some_and(|closed| closed.get() == "false");
-    let required: Vec<String> =
-        value("required").and_then(|names| serde_json::from_str(names.get()).ok()).unwrap_or_default();
-    let is_whole = properties.as_ref().is_none_or(|properties| {
-        is_closed && properties.iter().all(|(name, schema)| required.contains(name) && is_strict(schema))
+    Tree::parse(schema.get()).is_some_and(|tree| !tree.is_too_deep() && is_closed(tree.root()))
+}
+
+fn is_closed(schema: Value<'_>) -> bool {
+    if !schema.is_object() {
+        return schema.children().all(is_closed);
+    }
+    let is_whole = schema.member("properties").filter(|properties| properties.is_object()).is_none_or(|properties| {
+        let required = schema.member("required").and_then(Value::parse::<Vec<String>>).unwrap_or_default();
+        let required: HashSet<&str> = required.iter().map(String::as_str).collect();
+        let is_open = schema.member("additionalProperties").is_none_or(|more| more.raw() != "false");
+        !is_open && properties.children().all(|property| required.contains(&*property.name()) && is_closed(property))
     });
-    is_whole && members.iter().filter(|(name, _)| holds_schemas(name)).all(|(_, schemas)| all_strict(schemas))
+    is_whole && schema.children().filter(|member| holds_schemas(&member.name())).all(all_closed)
 }
 
 fn holds_schemas(name: &str) -> bool {
@@ -39,13 +66,9 @@ fn holds_schemas(name: &str) -> bool {
 }
 
 /// `$defs` is an object of schemas and no schema itself.
-fn all_strict(schemas: &Json) -> bool {
-    match schemas.members() {
-        Some(members) if !has(&members, "type") && !has(&members, "$ref") => {
-            members.iter().all(|(_, schema)| is_strict(schema))
-        }
-        _ => is_strict(schemas),
-    }
+fn all_closed(schemas: Value<'_>) -> bool {
+    let is_schema = !schemas.is_object() || schemas.member("type").is_some() || schemas.member("$ref").is_some();
+    if is_schema { is_closed(schemas) } else { schemas.children().all(is_closed) }
 }
 
 fn has(members: &[Member], name: &str) -> bool {
@@ -60,7 +83,7 @@ mod tests {
     fn arguments_are_an_object_with_properties_and_all_else_stays() {
         let check = |schema: Option<&str>, expected: &str| {
             let schema = schema.map(|schema| Json::parse(schema).unwrap());
-            assert_eq!(of_arguments(schema.as_ref(), true).get(), expected);
+            assert_eq!(of_arguments(schema, true).get(), expected);
         };
         let empty = r#"{"type":"object","properties":{}}"#;
         check(None, empty);

@@ -111,7 +111,7 @@ fn hidden_reasoning_is_proved_and_not_shown() {
 fn a_call_is_shown_as_the_client_knows_it() {
     let mut back = way_back(Format::Responses, Format::Chat);
     let sent = back.names.sent(Some("fs"), "apply patch", 64);
-    back.customs.insert(sent.clone());
+    back.customs.insert(sent.to_string());
     let deltas = vec![Delta::Input("{\"input\":\"a\\n".into()), Delta::Input("b\"}".into())];
     let answer = Collected::of(passed(&back, block(BlockKind::function("functions.f:0", sent), deltas)));
 

@@ -4,6 +4,8 @@
 //! that has them, hosted tools only where they run, and a choice is forced only on a model that can be forced. Schemas
 //! are objects and whole. How a tool is written, and its strictness, is each format's own.
 
+use std::{borrow::Cow, collections::HashMap};
+
 use super::{Translation, WayBack, schema};
 use crate::format::{
     Field, Format, Losses, Reject,
@@ -123,7 +125,7 @@ fn customs(
     for tool in &mut request.tools {
         if let Tool::Custom(custom) = tool {
             losses.adjusted(Field::Tools, "custom tools are sent as functions")?;
-            let name = sent(back, custom.namespace.as_deref(), &custom.name, translation);
+            let name = sent(back, custom.namespace.as_deref(), &custom.name, translation).into_owned();
             back.customs.insert(name);
             *tool = Tool::Function(as_function(custom));
         }
@@ -169,7 +171,9 @@ fn calls(request: &mut Request) -> impl Iterator<Item = &mut crate::format::cano
 /// Gives tools, choice and calls the names that are sent.
 fn names(request: &mut Request, translation: &Translation, back: &mut WayBack) {
     let rename = |back: &mut WayBack, namespace: &mut Option<String>, name: &mut String| {
-        *name = sent(back, namespace.take().as_deref(), name, translation);
+        if let Cow::Owned(changed) = sent(back, namespace.take().as_deref(), name, translation) {
+            *name = changed;
+        }
     };
     for tool in &mut request.tools {
         match tool {
@@ -187,7 +191,7 @@ fn names(request: &mut Request, translation: &Translation, back: &mut WayBack) {
     calls(request).for_each(|call| rename(back, &mut call.namespace, &mut call.name));
 }
 
-fn sent(back: &mut WayBack, namespace: Option<&str>, name: &str, translation: &Translation) -> String {
+fn sent<'n>(back: &mut WayBack, namespace: Option<&str>, name: &'n str, translation: &Translation) -> Cow<'n, str> {
     let max = match translation.upstream {
         Format::Chat | Format::Messages => translation.dialect.tool_name_max,
         Format::Responses => 128,
@@ -197,25 +201,25 @@ fn sent(back: &mut WayBack, namespace: Option<&str>, name: &str, translation: &T
 
 /// The same tool twice is one; two tools of one name are none.
 fn unique(tools: &mut Vec<Tool>, losses: &Losses) -> Result<(), Reject> {
-    let mut kept: Vec<Tool> = Vec::with_capacity(tools.len());
-    for tool in std::mem::take(tools) {
-        match kept.iter().find(|other| other.name().is_some() && other.name() == tool.name()) {
-            Some(other) if *other == tool => {}
-            Some(other) => {
-                let name = other.name().unwrap_or_default();
-                return Err(losses.reject(Field::Tools, format!("two tools have the name `{name}`")));
-            }
-            None => kept.push(tool),
+    let mut first: HashMap<&str, &Tool> = HashMap::with_capacity(tools.len());
+    let mut is_again = Vec::with_capacity(tools.len());
+    for tool in &*tools {
+        let before = tool.name().and_then(|name| first.insert(name, tool));
+        if before.is_some_and(|before| before != tool) {
+            let name = tool.name().unwrap_or_default();
+            return Err(losses.reject(Field::Tools, format!("two tools have the name `{name}`")));
         }
+        is_again.push(before.is_some());
     }
-    *tools = kept;
+    let mut is_again = is_again.into_iter();
+    tools.retain(|_| is_again.next() != Some(true));
     Ok(())
 }
 
 fn schemas(tools: &mut [Tool], translation: &Translation) {
     for tool in tools {
         if let Tool::Function(tool) = tool {
-            tool.schema = Some(schema::of_arguments(tool.schema.as_ref(), translation.dialect.schema_without_id));
+            tool.schema = Some(schema::of_arguments(tool.schema.take(), translation.dialect.schema_without_id));
             tool.description = tool.description.take().filter(|text| !text.trim().is_empty());
         }
     }

@@ -4,7 +4,7 @@
 //! one result for each of them, in their order, and nothing else; there are no other results; nothing is blank and
 //! nothing is empty. Adjacent turns of one role stay apart: only Messages wants them merged.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
@@ -28,28 +28,31 @@ pub(super) fn settle(request: &mut Request, losses: &mut Losses) -> Result<(), R
         return Err(losses.reject(Field::Turns, "the last message is empty"));
     }
     name_calls(&mut request.turns);
-    let mut pairing = Pairing::of(&mut request.turns);
+    let owners = owners(&request.turns, losses)?;
+    let mut results = Results::take(&mut request.turns, owners);
     let mut turns = Vec::with_capacity(request.turns.len() + 1);
-    for (at, turn) in std::mem::take(&mut request.turns).into_iter().enumerate() {
-        let results = pairing.results_of(at, &turn, losses)?;
+    for turn in std::mem::take(&mut request.turns) {
+        let results = results.of(&turn);
         turns.push(turn);
         turns.extend((!results.is_empty()).then(|| Turn::new(Role::User, results)));
     }
     turns.retain(|turn| !turn.parts.is_empty());
     request.turns = turns;
-    pairing.report(losses)
+    results.report(losses)
 }
 
 /// Drops texts that are blank. Providers refuse them; a mark that stood at one moves to what stands before it.
 fn drop_blanks(turns: &mut [Turn]) {
     for at in 0..turns.len() {
+        if !turns[at].parts.iter_mut().any(|part| blank_inside(part)) {
+            continue;
+        }
         for part in std::mem::take(&mut turns[at].parts) {
             match part {
                 Part::Text(text) if is_blank(&text.text) => {
                     text.cache.into_iter().for_each(|mark| mark_before(&mut turns[..=at], mark));
                 }
                 Part::Refusal(text) if is_blank(&text) => {}
-                Part::Result(result) => turns[at].parts.push(Part::Result(without_blanks(result))),
                 part => turns[at].parts.push(part),
             }
         }
@@ -60,9 +63,17 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-fn without_blanks(mut result: ToolResult) -> ToolResult {
-    result.content.retain(|part| !matches!(part, Part::Text(text) if is_blank(&text.text)));
-    result
+/// Whether a part is blank. Of a result what is blank is dropped at once: no mark moves out of it.
+fn blank_inside(part: &mut Part) -> bool {
+    match part {
+        Part::Text(text) => is_blank(&text.text),
+        Part::Refusal(text) => is_blank(text),
+        Part::Result(result) => {
+            result.content.retain(|part| !matches!(part, Part::Text(text) if is_blank(&text.text)));
+            false
+        }
+        _ => false,
+    }
 }
 
 fn mark_before(turns: &mut [Turn], mark: CacheMark) {
@@ -86,73 +97,79 @@ fn name_calls(turns: &mut [Turn]) {
     }
 }
 
+/// Finds the call of each result, in the order of the results: the nearest one before it that has its id.
+fn owners(turns: &[Turn], losses: &Losses) -> Result<Vec<Option<usize>>, Reject> {
+    let (mut owners, mut calls) = (Vec::new(), 0);
+    let mut called: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (turn_at, turn) in turns.iter().enumerate() {
+        for part in &turn.parts {
+            match part {
+                Part::Result(result) => owners.push(called.get(&*result.call).map(|(_, call)| *call)),
+                Part::Call(call) => {
+                    let before = called.insert(&call.id, (turn_at, calls));
+                    if before.is_some_and(|(before, _)| before == turn_at) {
+                        let why = format!("two calls of one turn have the id `{}`", call.id);
+                        return Err(losses.reject(Field::Calls, why));
+                    }
+                    calls += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(owners)
+}
+
 /// Results on their way to their calls.
-struct Pairing {
-    /// Results by the turn they stood in. Each has a call before it.
-    loose: Vec<(usize, ToolResult)>,
-    /// Ids of calls by the turn they stand in.
-    called: Vec<(usize, String)>,
+struct Results {
+    /// By the number of the call.
+    by_call: HashMap<usize, ToolResult>,
+    /// The number of the next call.
+    next: usize,
     has_filled: bool,
     has_doubles: bool,
     has_orphans: bool,
 }
 
-impl Pairing {
-    /// Takes the results out of their turns. One whose call is nowhere before it becomes text.
-    fn of(turns: &mut [Turn]) -> Self {
-        let (loose, called) = (Vec::new(), Vec::new());
-        let mut pairing = Self { loose, called, has_filled: false, has_doubles: false, has_orphans: false };
-        for (at, turn) in turns.iter_mut().enumerate() {
+impl Results {
+    /// Takes the results out of their turns, the last one of each call. One whose call is nowhere before it becomes text.
+    fn take(turns: &mut [Turn], owners: Vec<Option<usize>>) -> Self {
+        let by_call = HashMap::with_capacity(owners.len());
+        let mut results = Self { by_call, next: 0, has_filled: false, has_doubles: false, has_orphans: false };
+        let mut owners = owners.into_iter();
+        for turn in turns {
+            if !turn.parts.iter().any(|part| matches!(part, Part::Result(_))) {
+                continue;
+            }
             for part in std::mem::take(&mut turn.parts) {
                 match part {
-                    Part::Result(result) if pairing.is_called(&result.call) => pairing.loose.push((at, result)),
-                    Part::Result(result) => {
-                        pairing.has_orphans = true;
-                        turn.parts.extend(as_text(result));
-                    }
-                    part => {
-                        if let Part::Call(call) = &part {
-                            pairing.called.push((at, call.id.clone()));
+                    Part::Result(result) => match owners.next().flatten() {
+                        Some(call) => results.has_doubles |= results.by_call.insert(call, result).is_some(),
+                        None => {
+                            results.has_orphans = true;
+                            turn.parts.extend(as_text(result));
                         }
-                        turn.parts.push(part);
-                    }
+                    },
+                    part => turn.parts.push(part),
                 }
             }
         }
-        pairing
+        results
     }
 
-    fn is_called(&self, id: &str) -> bool {
-        self.called.iter().any(|(_, called)| called == id)
+    /// The results of the calls in the next turn.
+    fn of(&mut self, turn: &Turn) -> Vec<Part> {
+        let calls = turn.parts.iter().filter_map(|part| match part {
+            Part::Call(call) => Some(call),
+            _ => None,
+        });
+        calls.map(|call| Part::Result(self.of_call(call))).collect()
     }
 
-    /// The results of the calls in `turn`, which stands at `at`.
-    fn results_of(&mut self, at: usize, turn: &Turn, losses: &Losses) -> Result<Vec<Part>, Reject> {
-        let mut seen = HashSet::new();
-        let mut results = Vec::new();
-        for part in &turn.parts {
-            if let Part::Call(call) = part {
-                if !seen.insert(&call.id) {
-                    return Err(losses.reject(Field::Calls, format!("two calls of one turn have the id `{}`", call.id)));
-                }
-                results.push(Part::Result(self.result_of(at, call)));
-            }
-        }
-        Ok(results)
-    }
-
-    /// The last result behind the call. An id that is used again belongs to the nearest call before its result.
-    fn result_of(&mut self, at: usize, call: &Call) -> ToolResult {
-        let again =
-            self.called.iter().find(|(place, id)| *place > at && *id == call.id).map_or(usize::MAX, |(at, _)| *at);
-        let is_its = |place: usize, result: &ToolResult| result.call == call.id && (at..again).contains(&place);
-        let mut found = self.loose.extract_if(.., |(place, result)| is_its(*place, result));
-        let mut last = found.next();
-        for another in found {
-            self.has_doubles = true;
-            last = Some(another);
-        }
-        last.map(|(_, result)| result).unwrap_or_else(|| {
+    fn of_call(&mut self, call: &Call) -> ToolResult {
+        let found = self.by_call.remove(&self.next);
+        self.next += 1;
+        found.unwrap_or_else(|| {
             self.has_filled = true;
             let content = vec![Part::Text(Text::new(NO_RESULT))];
             ToolResult { call: call.id.clone(), content, is_error: true, cache: None }
@@ -283,6 +300,15 @@ mod tests {
         };
         check(&["u:hi", "a:yes", "u: "], "messages");
         check(&["u:hi", "a:a!|a!", "u:a=1"], "messages[].tool_calls");
+    }
+
+    #[test]
+    fn a_long_conversation_is_settled_in_one_walk() {
+        let rounds = 30_000;
+        let words: Vec<String> = (0..rounds).flat_map(|n| [format!("a:{n}!"), format!("u:{n}=r")]).collect();
+        let words: Vec<&str> = std::iter::once("u:hi").chain(words.iter().map(String::as_str)).collect();
+
+        assert_eq!(settled(&words).unwrap().0.len(), 1 + 2 * rounds);
     }
 
     #[test]

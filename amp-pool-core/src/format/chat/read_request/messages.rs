@@ -1,16 +1,18 @@
 //! The messages of a Chat request.
 
-use super::{object, parts, read as value_of, take};
+use std::borrow::Cow;
+
+use super::parts;
 use crate::format::{
     Losses, Reject,
-    canonical::{Call, Input, Json, Member, Part, Proof, ProofKind, Role, Thought, ThoughtKind, ToolResult, Turn},
+    canonical::{Call, Input, Part, Proof, ProofKind, Role, Thought, ThoughtKind, ToolResult, Turn},
+    tree::{Object, Value},
 };
 
 /// Reads `messages`, a turn for each.
-pub(super) fn read(messages: &Json, losses: &mut Losses) -> Result<Vec<Turn>, Reject> {
-    let messages: Vec<Json> = value_of("messages", messages)?;
+pub(super) fn read(messages: Value<'_>, losses: &mut Losses) -> Result<Vec<Turn>, Reject> {
     let mut reader = Messages { legacy: Legacy::default(), losses };
-    messages.iter().enumerate().map(|(at, message)| reader.turn(&format!("messages[{at}]"), message)).collect()
+    messages.objects()?.map(|message| reader.turn(message?)).collect()
 }
 
 struct Messages<'a> {
@@ -41,66 +43,55 @@ impl Legacy {
 }
 
 impl Messages<'_> {
-    fn turn(&mut self, at: &str, message: &Json) -> Result<Turn, Reject> {
-        let mut members = object(at, message)?;
-        let role = take(&mut members, "role").and_then(|role| role.as_text()).unwrap_or_default();
-        let content = take(&mut members, "content");
-        let content = content.map(|content| parts::content(&format!("{at}.content"), &content, self.losses));
+    fn turn(&mut self, message: Object<'_>) -> Result<Turn, Reject> {
+        let role = message.word("role")?.unwrap_or_default();
+        let content = message.take("content").map(|content| parts::content(content, self.losses));
         let content = content.transpose()?.unwrap_or_default();
         let (role, parts) = match &*role {
-            "system" => (Role::System, self.only_text(at, content)?),
-            "developer" => (Role::Developer, self.only_text(at, content)?),
+            "system" => (Role::System, only_text(message, content)?),
+            "developer" => (Role::Developer, only_text(message, content)?),
             "user" => (Role::User, content),
-            "assistant" => (Role::Assistant, self.assistant(at, content, &mut members)?),
-            "tool" => (Role::User, vec![result(required(at, "tool_call_id", &mut members)?, content)]),
-            "function" => {
-                let name = required(at, "name", &mut members)?;
-                (Role::User, vec![result(self.legacy.answered(&name), content)])
+            "assistant" => (Role::Assistant, self.assistant(message, content)?),
+            "tool" => (Role::User, vec![result(message.need_text("tool_call_id")?, content)]),
+            "function" => (Role::User, vec![result(self.legacy.answered(&message.need_word("name")?), content)]),
+            _ => {
+                let why = format!("`{role}` is no role that is known here");
+                return Err(Reject::field(message.path_of("role"), why));
             }
-            _ => return Err(Reject::field(format!("{at}.role"), format!("`{role}` is no role that is known here"))),
         };
-        for (name, _) in members {
-            self.losses.dropped(format!("messages[].{name}"), "")?;
+        for member in message.rest() {
+            self.losses.dropped(format!("messages[].{}", member.name()), "")?;
         }
         Ok(Turn::new(role, parts))
     }
 
-    fn only_text(&self, at: &str, content: Vec<Part>) -> Result<Vec<Part>, Reject> {
-        if content.iter().all(|part| matches!(part, Part::Text(_))) {
-            return Ok(content);
-        }
-        Err(Reject::field(format!("{at}.content"), "this message can only hold text"))
-    }
-
     /// The thought first, then what was said, then the calls.
-    fn assistant(&mut self, at: &str, content: Vec<Part>, members: &mut Vec<Member>) -> Result<Vec<Part>, Reject> {
-        if take(members, "audio").is_some() {
-            return Err(Reject::unsupported(format!("{at}.audio"), "spoken answers can not be carried"));
+    fn assistant(&mut self, message: Object<'_>, mut content: Vec<Part>) -> Result<Vec<Part>, Reject> {
+        if message.take("audio").is_some() {
+            return Err(Reject::unsupported(message.path_of("audio"), "spoken answers can not be carried"));
         }
         // What was said of the sources is no part of what the model is told again.
-        take(members, "annotations");
-        let mut parts: Vec<Part> = thought(at, members)?.into_iter().map(Part::Thought).collect();
-        parts.extend(content);
-        if let Some(refusal) = take(members, "refusal") {
-            parts.push(Part::Refusal(value_of(&format!("{at}.refusal"), &refusal)?));
+        message.take("annotations");
+        if let Some(thought) = thought(message)? {
+            content.insert(0, Part::Thought(thought));
         }
-        let calls = take(members, "tool_calls").map(|calls| value_of::<Vec<Json>>(&format!("{at}.tool_calls"), &calls));
-        for (index, json) in calls.transpose()?.unwrap_or_default().iter().enumerate() {
-            parts.push(Part::Call(call(&format!("{at}.tool_calls[{index}]"), json)?));
+        content.extend(message.text("refusal")?.map(Part::Refusal));
+        for call in message.objects("tool_calls")? {
+            content.push(Part::Call(read_call(call?)?));
         }
-        if let Some(function) = take(members, "function_call") {
-            let at = format!("{at}.function_call");
-            let (name, input) = function_of(&at, &function)?;
-            parts.push(Part::Call(made(self.legacy.call(&name), name, input)));
+        if let Some(function) = message.object("function_call")? {
+            let (name, input) = function_of(function)?;
+            content.push(Part::Call(made(self.legacy.call(&name), name, input)));
         }
-        Ok(parts)
+        Ok(content)
     }
 }
 
-fn required(at: &str, name: &str, members: &mut Vec<Member>) -> Result<String, Reject> {
-    let at = format!("{at}.{name}");
-    let value = take(members, name).ok_or_else(|| Reject::field(at.clone(), format!("`{at}` is missing")))?;
-    value_of(&at, &value)
+fn only_text(message: Object<'_>, content: Vec<Part>) -> Result<Vec<Part>, Reject> {
+    if content.iter().all(|part| matches!(part, Part::Text(_))) {
+        return Ok(content);
+    }
+    Err(Reject::field(message.path_of("content"), "this message can only hold text"))
 }
 
 fn result(call: String, content: Vec<Part>) -> Part {
@@ -108,32 +99,24 @@ fn result(call: String, content: Vec<Part>) -> Part {
 }
 
 /// The reasoning of a message, under whichever names it came back.
-fn thought(at: &str, members: &mut Vec<Member>) -> Result<Option<Thought>, Reject> {
-    let mut text = |name: &str| -> Result<Option<String>, Reject> {
-        take(members, name).map(|text| value_of(&format!("{at}.{name}"), &text)).transpose()
-    };
-    let (content, reasoning) = (text("reasoning_content")?, text("reasoning")?);
+fn thought(message: Object<'_>) -> Result<Option<Thought>, Reject> {
+    let (content, reasoning) = (message.text("reasoning_content")?, message.text("reasoning")?);
     let said = content.or(reasoning).filter(|text| !text.is_empty());
-    let details = take(members, "reasoning_details").map(|details| details.get().to_owned());
+    let details = message.take("reasoning_details").map(|details| details.raw().to_owned());
     let proof = details.map(|data| Proof { kind: ProofKind::Details, data, issuer: None });
     let is_there = said.is_some() || proof.is_some();
     let thought = Thought { paragraphs: said.into_iter().collect(), kind: ThoughtKind::Raw, proof };
     Ok(is_there.then_some(thought))
 }
 
-fn call(at: &str, call: &Json) -> Result<Call, Reject> {
-    let mut members = object(at, call)?;
-    let id = take(&mut members, "id").and_then(|id| id.as_text()).unwrap_or_default();
-    if let Some(custom) = take(&mut members, "custom") {
-        let mut custom = object(at, &custom)?;
-        let input = Input::Text(required(&format!("{at}.custom"), "input", &mut custom)?);
-        return Ok(made(id, required(&format!("{at}.custom"), "name", &mut custom)?, input));
+fn read_call(call: Object<'_>) -> Result<Call, Reject> {
+    let id = call.take("id").and_then(Value::as_text).map(Cow::into_owned).unwrap_or_default();
+    if let Some(custom) = call.object("custom")? {
+        let input = Input::Text(custom.need_text("input")?);
+        return Ok(made(id, custom.need_text("name")?, input));
     }
-    let place = format!("{at}.function");
-    let function = take(&mut members, "function");
-    let function = function.ok_or_else(|| Reject::field(place.clone(), format!("`{place}` is missing")))?;
-    let (name, input) = function_of(&place, &function)?;
-    Ok(Call { proof: signature(&mut members), ..made(id, name, input) })
+    let (name, input) = function_of(call.need("function")?.object()?)?;
+    Ok(Call { proof: signature(call), ..made(id, name, input) })
 }
 
 fn made(id: String, name: String, input: Input) -> Call {
@@ -141,17 +124,15 @@ fn made(id: String, name: String, input: Input) -> Call {
 }
 
 /// Name and arguments. Arguments are a text; some clients write the object itself, which is taken as it stands.
-fn function_of(at: &str, function: &Json) -> Result<(String, Input), Reject> {
-    let mut members = object(at, function)?;
-    let name = required(at, "name", &mut members)?;
-    let arguments = take(&mut members, "arguments");
-    let text = arguments.map(|json| json.as_text().unwrap_or_else(|| json.get().to_owned()));
-    Ok((name, Input::Json(text.unwrap_or_default())))
+fn function_of(function: Object<'_>) -> Result<(String, Input), Reject> {
+    let name = function.need_text("name")?;
+    let text =
+        function.take("arguments").map(|arguments| arguments.as_text().unwrap_or(Cow::Borrowed(arguments.raw())));
+    Ok((name, Input::Json(text.map(Cow::into_owned).unwrap_or_default())))
 }
 
 /// What Gemini wants back with a call.
-fn signature(members: &mut Vec<Member>) -> Option<Proof> {
-    let mut google = take(&mut take(members, "extra_content")?.members()?, "google")?.members()?;
-    let data = take(&mut google, "thought_signature")?.as_text()?;
+fn signature(call: Object<'_>) -> Option<Proof> {
+    let data = call.take("extra_content")?.member("google")?.member("thought_signature")?.as_text()?.into_owned();
     Some(Proof { kind: ProofKind::CallSignature, data, issuer: None })
 }

@@ -1,95 +1,72 @@
 //! The parts of a Chat message's content.
 
-use super::{object, read, take};
 use crate::format::{
     Losses, Reject,
-    canonical::{Audio, CacheMark, Document, Image, Json, Member, Part, Source, Text},
+    canonical::{Audio, CacheMark, Document, Image, Part, Source, Text},
+    tree::{Object, Value},
 };
 
-/// Reads `content`: a text, or a list of parts. `at` is its path.
-pub(super) fn content(at: &str, content: &Json, losses: &mut Losses) -> Result<Vec<Part>, Reject> {
+/// Reads `content`: a text, or a list of parts.
+pub(super) fn content(content: Value<'_>, losses: &mut Losses) -> Result<Vec<Part>, Reject> {
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text).into()]);
     }
-    let parts: Vec<Json> = read(at, content)?;
-    parts.iter().enumerate().map(|(index, json)| part(&format!("{at}[{index}]"), json, losses)).collect()
+    content.objects()?.map(|object| part(object?, losses)).collect()
 }
 
-fn part(at: &str, part: &Json, losses: &mut Losses) -> Result<Part, Reject> {
-    let mut members = object(at, part)?;
-    let kind = take(&mut members, "type").and_then(|kind| kind.as_text()).unwrap_or_default();
-    let cache = mark(&mut members);
-    let value = take(&mut members, &kind);
-    let value = value.ok_or_else(|| match &*kind {
-        "text" | "refusal" | "image_url" | "input_audio" | "file" => {
-            Reject::field(format!("{at}.{kind}"), format!("`{at}.{kind}` is missing"))
+fn part(part: Object<'_>, losses: &mut Losses) -> Result<Part, Reject> {
+    let kind = part.take("type").and_then(Value::as_text).unwrap_or_default();
+    let cache = mark(part);
+    let read = match &*kind {
+        "text" => Part::Text(Text { cache, ..Text::new(part.need_text(&kind)?) }),
+        "refusal" => Part::Refusal(part.need_text(&kind)?),
+        "image_url" => Part::Image(Image { cache, ..image(part.need(&kind)?)? }),
+        "input_audio" => Part::Audio(audio(part.need(&kind)?.object()?)?),
+        "file" => Part::Document(Document { cache, ..file(part.need(&kind)?.object()?)? }),
+        kind => {
+            return Err(Reject::field(part.path_of("type"), format!("`{kind}` is no part that is known here")));
         }
-        kind => unknown(at, kind),
-    })?;
-    for (name, _) in members {
-        losses.dropped(format!("messages[].content[].{name}"), "")?;
+    };
+    for member in part.rest() {
+        losses.dropped(format!("messages[].content[].{}", member.name()), "")?;
     }
-    Ok(match &*kind {
-        "text" => Part::Text(Text { cache, ..Text::new(read::<String>(at, &value)?) }),
-        "refusal" => Part::Refusal(read(at, &value)?),
-        "image_url" => Part::Image(Image { cache, ..image(at, &value)? }),
-        "input_audio" => Part::Audio(audio(at, &value)?),
-        "file" => Part::Document(Document { cache, ..file(at, &value)? }),
-        kind => return Err(unknown(at, kind)),
-    })
-}
-
-fn unknown(at: &str, kind: &str) -> Reject {
-    Reject::field(format!("{at}.type"), format!("`{kind}` is no part that is known here"))
+    Ok(read)
 }
 
 /// Takes the mark of what is worth caching: OpenAI's own, or the one of servers that took it over from Messages.
-fn mark(members: &mut Vec<Member>) -> Option<CacheMark> {
-    let own = take(members, "prompt_cache_breakpoint").map(|_| CacheMark::Short);
-    own.or(take(members, "cache_control").and_then(|mark| cache_mark(&mark)))
+fn mark(part: Object<'_>) -> Option<CacheMark> {
+    let own = part.take("prompt_cache_breakpoint").map(|_| CacheMark::Short);
+    own.or(part.take("cache_control").and_then(cache_mark))
 }
 
 /// Reads a `cache_control`.
-pub(super) fn cache_mark(mark: &Json) -> Option<CacheMark> {
-    let mut members = mark.members()?;
-    let is_hour = take(&mut members, "ttl").and_then(|ttl| ttl.as_text()).as_deref() == Some("1h");
-    Some(if is_hour { CacheMark::Hour } else { CacheMark::Short })
+pub(super) fn cache_mark(mark: Value<'_>) -> Option<CacheMark> {
+    let is_hour = mark.member("ttl").is_some_and(|ttl| ttl.says("1h"));
+    mark.is_object().then_some(if is_hour { CacheMark::Hour } else { CacheMark::Short })
 }
 
 /// An image. Some clients write its address without the object around it.
-fn image(at: &str, value: &Json) -> Result<Image, Reject> {
+fn image(value: Value<'_>) -> Result<Image, Reject> {
     if let Some(address) = value.as_text() {
         return Ok(Image { source: Source::of_address(&address), detail: None, cache: None });
     }
-    let mut members = object(at, value)?;
-    let address = text(at, "image_url.url", take(&mut members, "url"))?;
-    let detail = take(&mut members, "detail").map(|detail| read(at, &detail)).transpose()?;
-    Ok(Image { source: Source::of_address(&address), detail, cache: None })
+    let image = value.object()?;
+    let source = Source::of_address(&image.need_word("url")?);
+    Ok(Image { source, detail: image.text("detail")?, cache: None })
 }
 
-fn audio(at: &str, value: &Json) -> Result<Audio, Reject> {
-    let mut members = object(at, value)?;
-    let data = text(at, "input_audio.data", take(&mut members, "data"))?;
-    Ok(Audio { data, format: text(at, "input_audio.format", take(&mut members, "format"))? })
+fn audio(audio: Object<'_>) -> Result<Audio, Reject> {
+    Ok(Audio { data: audio.need_text("data")?, format: audio.need_text("format")? })
 }
 
-fn file(at: &str, value: &Json) -> Result<Document, Reject> {
-    let mut members = object(at, value)?;
-    if take(&mut members, "file_id").is_some() {
+fn file(file: Object<'_>) -> Result<Document, Reject> {
+    if file.take("file_id").is_some() {
         let why = "a file id means nothing to another provider; send the file itself";
-        return Err(Reject::unsupported(format!("{at}.file.file_id"), why));
+        return Err(Reject::unsupported(file.path_of("file_id"), why));
     }
-    let address = text(at, "file.file_data", take(&mut members, "file_data"))?;
-    let source = Source::of_address(&address);
+    let source = Source::of_address(&file.need_word("file_data")?);
     if matches!(&source, Source::Url(address) if !address.contains("://")) {
-        return Err(Reject::field(format!("{at}.file.file_data"), "the file is not a `data:` address with base64"));
+        return Err(file.wrong("file_data", "must be a `data:` address with base64"));
     }
-    let title = take(&mut members, "filename").map(|name| read(at, &name)).transpose()?;
-    Ok(Document { source, title, context: None, citations: false, cache: None })
-}
-
-fn text(at: &str, name: &str, value: Option<Json>) -> Result<String, Reject> {
-    let at = format!("{at}.{name}");
-    let value = value.ok_or_else(|| Reject::field(at.clone(), format!("`{at}` is missing")))?;
-    read(&at, &value)
+    Ok(Document { source, title: file.text("filename")?, context: None, citations: false, cache: None })
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::format::{
     Format,
-    canonical::{CacheMark, Call, Input, Part, Role, Source, Text, ToolChoice, Turn},
+    canonical::{CacheMark, Call, Input, Json, Part, Role, Source, Text, ToolChoice, Turn},
 };
 
 fn request(body: &str) -> Request {

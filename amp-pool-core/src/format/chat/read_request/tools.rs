@@ -1,107 +1,88 @@
 //! The tools of a Chat request, and the choice among them.
 
-use super::{object, parts::cache_mark, read as value_of, take};
+use super::parts::cache_mark;
 use crate::format::{
     Reject,
     canonical::{CustomTool, FunctionTool, Json, Member, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
+    tree::{Object, Value},
 };
 
 /// Reads `tools`.
-pub(super) fn read(tools: &Json) -> Result<Vec<Tool>, Reject> {
-    let tools: Vec<Json> = value_of("tools", tools)?;
-    tools.iter().enumerate().map(|(at, tool)| read_tool(&format!("tools[{at}]"), tool)).collect()
+pub(super) fn read(tools: Value<'_>) -> Result<Vec<Tool>, Reject> {
+    tools.objects()?.map(|tool| read_tool(tool?)).collect()
 }
 
 /// Reads `functions`, which tools were before there were others.
-pub(super) fn read_functions(functions: &Json) -> Result<Vec<Tool>, Reject> {
-    let functions: Vec<Json> = value_of("functions", functions)?;
-    functions.iter().enumerate().map(|(at, tool)| function(&format!("functions[{at}]"), tool)).collect()
+pub(super) fn read_functions(functions: Value<'_>) -> Result<Vec<Tool>, Reject> {
+    functions.objects()?.map(|tool| function(tool?).map(Tool::Function)).collect()
 }
 
-fn read_tool(at: &str, tool: &Json) -> Result<Tool, Reject> {
-    let mut members = object(at, tool)?;
-    let kind = take(&mut members, "type").and_then(|kind| kind.as_text());
-    let inner = |name: &str, members: &mut Vec<Member>| {
-        take(members, name).ok_or_else(|| Reject::field(format!("{at}.{name}"), format!("`{at}.{name}` is missing")))
-    };
-    let mut tool = match kind.as_deref() {
-        Some("function") | None => function(&format!("{at}.function"), &inner("function", &mut members)?)?,
-        Some("custom") => custom(&format!("{at}.custom"), &inner("custom", &mut members)?)?,
-        Some(kind) => {
-            return Err(Reject::field(format!("{at}.type"), format!("`{kind}` is no tool that is known here")));
+fn read_tool(tool: Object<'_>) -> Result<Tool, Reject> {
+    let kind = tool.take("type").and_then(Value::as_text);
+    match kind.as_deref() {
+        Some("function") | None => {
+            let mut function = function(tool.need("function")?.object()?)?;
+            function.cache = tool.take("cache_control").and_then(cache_mark);
+            function.extra.extend(tool.members());
+            Ok(Tool::Function(function))
         }
-    };
-    if let Tool::Function(function) = &mut tool {
-        function.cache = take(&mut members, "cache_control").and_then(|mark| cache_mark(&mark));
-        function.extra.extend(members);
+        Some("custom") => custom(tool.need("custom")?.object()?),
+        Some(kind) => Err(Reject::field(tool.path_of("type"), format!("`{kind}` is no tool that is known here"))),
     }
-    Ok(tool)
 }
 
-fn function(at: &str, tool: &Json) -> Result<Tool, Reject> {
-    let mut members = object(at, tool)?;
-    let (name, description) = names(at, &mut members)?;
-    Ok(Tool::Function(FunctionTool {
-        name,
+fn function(tool: Object<'_>) -> Result<FunctionTool, Reject> {
+    Ok(FunctionTool {
+        name: tool.need_text("name")?,
         namespace: None,
-        description,
-        schema: take(&mut members, "parameters"),
-        strict: take(&mut members, "strict").map(|strict| value_of(&format!("{at}.strict"), &strict)).transpose()?,
+        description: tool.text("description")?,
+        schema: tool.json("parameters"),
+        strict: tool.flag("strict")?,
         cache: None,
-        extra: members,
-    }))
+        extra: tool.members(),
+    })
 }
 
-fn custom(at: &str, tool: &Json) -> Result<Tool, Reject> {
-    let mut members = object(at, tool)?;
-    let (name, description) = names(at, &mut members)?;
-    let format = take(&mut members, "format").map(|format| object(&format!("{at}.format"), &format)).transpose()?;
-    let grammar = format.and_then(|mut format| take(&mut format, "grammar"));
+fn custom(tool: Object<'_>) -> Result<Tool, Reject> {
+    let (name, description) = (tool.need_text("name")?, tool.text("description")?);
+    let grammar = tool.object("format")?.and_then(|format| format.json("grammar"));
     Ok(Tool::Custom(CustomTool { name, namespace: None, description, grammar }))
 }
 
-fn names(at: &str, members: &mut Vec<Member>) -> Result<(String, Option<String>), Reject> {
-    let name =
-        take(members, "name").ok_or_else(|| Reject::field(format!("{at}.name"), format!("`{at}.name` is missing")))?;
-    let description = take(members, "description");
-    let description = description.map(|text| value_of(&format!("{at}.description"), &text)).transpose()?;
-    Ok((value_of(&format!("{at}.name"), &name)?, description))
-}
-
 /// Reads `web_search_options`.
-pub(super) fn web_search(at: &str, options: &Json) -> Result<WebSearch, Reject> {
-    let mut members = object(at, options)?;
-    let location = take(&mut members, "user_location").map(|location| object(at, &location)).transpose()?;
-    let context_size = take(&mut members, "search_context_size").map(|size| value_of(at, &size)).transpose()?;
-    Ok(WebSearch { user_location: location.map(flat), context_size, ..WebSearch::default() })
+pub(super) fn web_search(options: Object<'_>) -> Result<WebSearch, Reject> {
+    let user_location = options.object("user_location")?.map(flat);
+    Ok(WebSearch { user_location, context_size: options.text("search_context_size")?, ..WebSearch::default() })
 }
 
 /// Where others write the place beside its type, Chat writes it below.
-fn flat(mut location: Vec<Member>) -> Json {
-    let place = take(&mut location, "approximate").and_then(|place| place.members()).unwrap_or_default();
-    location.extend(place);
-    Json::object(location)
+fn flat(location: Object<'_>) -> Json {
+    let place = location.take("approximate");
+    let member = |member: Value<'_>| -> Member { (member.name().into_owned(), member.json()) };
+    let place = place.filter(|place| place.is_object()).into_iter().flat_map(Value::children).map(member);
+    let mut all = location.members();
+    all.extend(place);
+    Json::object(all)
 }
 
 /// Reads `tool_choice`.
-pub(super) fn choice(choice: &Json) -> Result<ToolChoice, Reject> {
+pub(super) fn choice(choice: Value<'_>) -> Result<ToolChoice, Reject> {
     if let Some(word) = choice.as_text() {
         return word_of("tool_choice", &word);
     }
-    let mut members = object("tool_choice", choice)?;
-    match take(&mut members, "type").and_then(|kind| kind.as_text()).as_deref() {
-        Some("allowed_tools") => allowed(take(&mut members, "allowed_tools")),
-        _ => reference(choice).map(ToolChoice::Tool),
+    let choice = choice.object()?;
+    match choice.look("type").is_some_and(|kind| kind.says("allowed_tools")) {
+        true => allowed(choice.need("allowed_tools")?.object()?),
+        false => reference(choice).map(ToolChoice::Tool),
     }
 }
 
 /// Reads `function_call`, which the choice was before there were other tools.
-pub(super) fn function_choice(choice: &Json) -> Result<ToolChoice, Reject> {
+pub(super) fn function_choice(choice: Value<'_>) -> Result<ToolChoice, Reject> {
     if let Some(word) = choice.as_text() {
         return word_of("function_call", &word);
     }
-    let name = take(&mut object("function_call", choice)?, "name").and_then(|name| name.as_text());
-    let name = name.ok_or_else(|| Reject::field("function_call", "`function_call.name` is missing"))?;
+    let name = choice.object()?.need_text("name")?;
     Ok(ToolChoice::Tool(ToolRef { kind: ToolKind::Function, name, namespace: None }))
 }
 
@@ -114,23 +95,16 @@ fn word_of(at: &'static str, word: &str) -> Result<ToolChoice, Reject> {
     }
 }
 
-fn allowed(choice: Option<Json>) -> Result<ToolChoice, Reject> {
-    let at = "tool_choice.allowed_tools";
-    let choice = choice.ok_or_else(|| Reject::field(at, format!("`{at}` is missing")))?;
-    let mut members = object(at, &choice)?;
-    let is_required = take(&mut members, "mode").and_then(|mode| mode.as_text()).as_deref() == Some("required");
-    let tools: Vec<Json> =
-        take(&mut members, "tools").map(|tools| value_of(at, &tools)).transpose()?.unwrap_or_default();
-    let tools = tools.iter().map(reference).collect::<Result<_, _>>()?;
+fn allowed(choice: Object<'_>) -> Result<ToolChoice, Reject> {
+    let is_required = choice.look("mode").is_some_and(|mode| mode.says("required"));
+    let tools = choice.objects("tools")?.map(|tool| reference(tool?)).collect::<Result<_, _>>()?;
     Ok(ToolChoice::Allowed { is_required, tools })
 }
 
-fn reference(tool: &Json) -> Result<ToolRef, Reject> {
-    let mut members = object("tool_choice", tool)?;
-    let mut named =
-        |place: &str| take(&mut members, place)?.members().and_then(|mut inner| take(&mut inner, "name")?.as_text());
+fn reference(tool: Object<'_>) -> Result<ToolRef, Reject> {
+    let named = |place: &str| Some(tool.look(place)?.member("name")?.as_text()?.into_owned());
     let found = named("function").map(|name| (ToolKind::Function, name));
     let found = found.or_else(|| named("custom").map(|name| (ToolKind::Custom, name)));
-    let (kind, name) = found.ok_or_else(|| Reject::field("tool_choice", "`tool_choice` names no tool"))?;
+    let (kind, name) = found.ok_or_else(|| Reject::field(tool.path(), format!("`{}` names no tool", tool.path())))?;
     Ok(ToolRef { kind, name, namespace: None })
 }

@@ -1,8 +1,12 @@
 //! The conversation, as Chat writes it. What the model said is written in `assistant`.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
+
 use super::{
-    Body,
-    media::{Piece, Pieces, content},
+    assistant::{Call, Thinking},
+    media::{Content, Piece, Pieces, joined},
 };
 use crate::format::{
     Field, Format, Losses, Reject,
@@ -11,26 +15,81 @@ use crate::format::{
     transcode::Translation,
 };
 
+/// A message.
+#[derive(Debug, Serialize)]
+pub(super) struct Message<'a> {
+    pub(super) role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_call_id: Option<&'a str>,
+    pub(super) content: Content<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) refusal: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_details: Option<Vec<Json>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_calls: Vec<Call<'a>>,
+    /// The two ways to say that the answer goes on from here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) prefix: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) partial: bool,
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn new(role: &'static str, content: Content<'a>) -> Self {
+        Self {
+            role,
+            tool_call_id: None,
+            content,
+            refusal: Cow::Borrowed(""),
+            reasoning_content: None,
+            reasoning: None,
+            reasoning_details: None,
+            tool_calls: Vec::new(),
+            prefix: false,
+            partial: false,
+        }
+    }
+
+    pub(super) fn with_thinking(mut self, thinking: Option<Thinking>) -> Self {
+        match thinking {
+            None => {}
+            Some(Thinking::Content(text)) => self.reasoning_content = Some(text),
+            Some(Thinking::Reasoning(text)) => self.reasoning = Some(text),
+            Some(Thinking::Details(details)) => self.reasoning_details = Some(details),
+        }
+        self
+    }
+}
+
 /// Writes all messages.
-pub(super) fn write(request: &Request, translation: &Translation, losses: &mut Losses) -> Result<Vec<Json>, Reject> {
+pub(super) fn write<'a>(
+    request: &'a Request,
+    translation: &Translation,
+    losses: &mut Losses,
+) -> Result<Vec<Message<'a>>, Reject> {
     let pieces = Pieces { translation, losses };
-    let mut writer = Messages { request, pieces, out: Vec::new() };
+    let mut writer = Messages { request, pieces, out: Vec::with_capacity(request.turns.len() + 1) };
     let turns = writer.leading_system()?;
     for turn in turns {
         writer.turn(turn)?;
     }
     writer.prefill()?;
-    Ok(writer.out.into_iter().map(Body::json).collect())
+    Ok(writer.out)
 }
 
 /// What messages are written with.
-pub(super) struct Messages<'a> {
+pub(super) struct Messages<'a, 'l> {
     pub(super) request: &'a Request,
-    pub(super) pieces: Pieces<'a>,
-    pub(super) out: Vec<Body>,
+    pub(super) pieces: Pieces<'l>,
+    pub(super) out: Vec<Message<'a>>,
 }
 
-impl<'a> Messages<'a> {
+impl<'a> Messages<'a, '_> {
     pub(super) fn dialect(&self) -> &'static Dialect {
         self.pieces.translation.dialect
     }
@@ -38,36 +97,31 @@ impl<'a> Messages<'a> {
     /// Writes the system text before the conversation, in one message where only one is taken, and gives the turns that
     /// are left.
     fn leading_system(&mut self) -> Result<&'a [Turn], Reject> {
-        let instructions: Vec<&Text> = self.request.instructions.iter().collect();
         let turns = self.request.turns.as_slice();
         if !self.dialect().single_system {
-            self.system(Role::System, &instructions)?;
+            self.system(Role::System, self.request.instructions.iter())?;
             return Ok(turns);
         }
         let is_system = |turn: &&Turn| matches!(turn.role, Role::System | Role::Developer);
         let (leading, rest) = turns.split_at(turns.iter().take_while(is_system).count());
-        let texts: Vec<&Text> = instructions.into_iter().chain(leading.iter().flat_map(texts)).collect();
-        self.system(Role::System, &texts)?;
+        self.system(Role::System, self.request.instructions.iter().chain(leading.iter().flat_map(texts)))?;
         Ok(rest)
     }
 
     /// One system message: texts by a blank line, or parts where one of them is marked.
-    fn system(&mut self, role: Role, texts: &[&Text]) -> Result<(), Reject> {
+    fn system(&mut self, role: Role, texts: impl Iterator<Item = &'a Text>) -> Result<(), Reject> {
         let mut pieces = Vec::new();
         for text in texts {
-            let mark = self.pieces.mark(text.cache)?;
-            pieces.push(Piece::Text(text.text.clone(), mark));
-        }
-        let has_mark = pieces.iter().any(|piece| matches!(piece, Piece::Text(_, Some(_))));
-        if !has_mark && !pieces.is_empty() {
-            let joined: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
-            pieces = vec![Piece::Text(joined.join("\n\n"), None)];
+            pieces.push(self.pieces.marked(&text.text, text.cache)?);
         }
         if pieces.is_empty() {
             return Ok(());
         }
+        if pieces.len() > 1 && !pieces.iter().any(Piece::is_marked) {
+            pieces = vec![Piece::text(joined(&pieces, "\n\n"))];
+        }
         let role = self.system_role(role)?;
-        self.message(role, &content(&pieces, self.pieces.translation));
+        self.message(role, pieces);
         Ok(())
     }
 
@@ -80,17 +134,14 @@ impl<'a> Messages<'a> {
         Ok(if is_developer { "developer" } else { "system" })
     }
 
-    fn message(&mut self, role: &str, content: &Json) {
-        let mut message = Body::default();
-        message.add("role", role);
-        message.add("content", content);
-        self.out.push(message);
+    fn message(&mut self, role: &'static str, pieces: Vec<Piece<'a>>) {
+        self.out.push(Message::new(role, Content::of(pieces, self.pieces.translation)));
     }
 
-    fn turn(&mut self, turn: &Turn) -> Result<(), Reject> {
+    fn turn(&mut self, turn: &'a Turn) -> Result<(), Reject> {
         match turn.role {
             Role::System | Role::Developer if self.dialect().single_system => self.late_system(turn),
-            Role::System | Role::Developer => self.system(turn.role, &texts(turn).collect::<Vec<_>>()),
+            Role::System | Role::Developer => self.system(turn.role, texts(turn)),
             Role::User => self.user(turn),
             Role::Assistant => self.assistant(turn),
         }
@@ -100,13 +151,14 @@ impl<'a> Messages<'a> {
     /// cached prefix.
     fn late_system(&mut self, turn: &Turn) -> Result<(), Reject> {
         self.pieces.losses.adjusted(Field::Turns, "sent in its place as the user, in `<system>`")?;
-        let joined: Vec<&str> = texts(turn).map(|text| text.text.as_str()).collect();
-        self.message("user", &Json::of(&format!("<system>{}</system>", joined.join("\n\n"))));
+        let words: Vec<&str> = texts(turn).map(|text| text.text.as_str()).collect();
+        let said = format!("<system>{}</system>", words.join("\n\n"));
+        self.out.push(Message::new("user", Content::Text(said.into())));
         Ok(())
     }
 
     /// Results first, then the media in them, then what the user says.
-    fn user(&mut self, turn: &Turn) -> Result<(), Reject> {
+    fn user(&mut self, turn: &'a Turn) -> Result<(), Reject> {
         let (mut media, mut said) = (Vec::new(), Vec::new());
         for part in &turn.parts {
             match part {
@@ -116,71 +168,74 @@ impl<'a> Messages<'a> {
         }
         for pieces in [media, said] {
             if !pieces.is_empty() {
-                self.message("user", &content(&pieces, self.pieces.translation));
+                self.message("user", pieces);
             }
         }
         Ok(())
     }
 
     /// A `tool` message. What it can not hold goes to `media`, behind the last of them.
-    fn result(&mut self, result: &ToolResult, media: &mut Vec<Piece>) -> Result<(), Reject> {
-        let mut pieces = Vec::new();
+    fn result(&mut self, result: &'a ToolResult, media: &mut Vec<Piece<'a>>) -> Result<(), Reject> {
+        let mut pieces = Vec::with_capacity(result.content.len());
         for part in &result.content {
             self.pieces.add(part, &mut pieces)?;
         }
-        let is_marked = pieces.iter().any(|piece| matches!(piece, Piece::Text(_, Some(_))));
-        self.pieces.mark_lost(is_marked || result.cache.is_some())?;
-        let is_media = |piece: &Piece| matches!(piece, Piece::Media(_));
-        let content = if self.dialect().tool_media && pieces.iter().any(is_media) {
+        self.pieces.mark_lost(pieces.iter().any(Piece::is_marked) || result.cache.is_some())?;
+        let content = if self.dialect().tool_media && pieces.iter().any(Piece::is_media) {
             self.failed_list(result, &mut pieces)?;
-            content(&pieces, self.pieces.translation)
+            Content::of(pieces, self.pieces.translation)
         } else {
-            let moved: Vec<Piece> = pieces.iter().filter(|piece| is_media(piece)).cloned().collect();
-            let text = self.text_of(result, &pieces, !moved.is_empty())?;
+            let moved: Vec<Piece<'a>> = pieces.extract_if(.., |piece| piece.is_media()).collect();
+            let text = self.text_of(result, pieces, !moved.is_empty())?;
             self.move_media(result, moved, media)?;
-            Json::of(&text)
+            Content::Text(text)
         };
-        let mut message = Body::default();
-        message.add("role", "tool");
-        message.add("tool_call_id", &result.call);
-        message.add("content", &content);
-        self.out.push(message);
+        self.out.push(Message { tool_call_id: Some(&result.call), ..Message::new("tool", content) });
         Ok(())
     }
 
-    fn text_of(&mut self, result: &ToolResult, pieces: &[Piece], has_media: bool) -> Result<String, Reject> {
-        let texts = pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(text, _) => Some(text.as_str()),
-            Piece::Media(_) => None,
-        });
-        let text = texts.collect::<Vec<_>>().join("\n");
-        let text = if text.is_empty() && has_media { "(see attached image)".to_owned() } else { text };
+    fn text_of(
+        &mut self,
+        result: &ToolResult,
+        mut texts: Vec<Piece<'a>>,
+        has_media: bool,
+    ) -> Result<Cow<'a, str>, Reject> {
+        let text = match texts.as_mut_slice() {
+            [Piece::Text { text, .. }] => std::mem::take(text),
+            texts => joined(texts, "\n").into(),
+        };
+        let text = if text.is_empty() && has_media { "(see attached image)".into() } else { text };
         self.failed(result, text)
     }
 
     /// There is no member that says that a tool failed.
-    fn failed(&mut self, result: &ToolResult, text: String) -> Result<String, Reject> {
+    fn failed(&mut self, result: &ToolResult, text: Cow<'a, str>) -> Result<Cow<'a, str>, Reject> {
         if !result.is_error || text.starts_with("Error: ") {
             return Ok(text);
         }
         self.pieces.losses.adjusted(Field::Results, "a failure is told as text")?;
-        Ok(format!("Error: {text}"))
+        Ok(format!("Error: {text}").into())
     }
 
-    fn failed_list(&mut self, result: &ToolResult, pieces: &mut Vec<Piece>) -> Result<(), Reject> {
-        let prefix = self.failed(result, String::new())?;
+    fn failed_list(&mut self, result: &ToolResult, pieces: &mut Vec<Piece<'a>>) -> Result<(), Reject> {
+        let prefix = self.failed(result, Cow::Borrowed(""))?;
         if !prefix.is_empty() {
-            pieces.insert(0, Piece::Text(prefix, None));
+            pieces.insert(0, Piece::text(prefix));
         }
         Ok(())
     }
 
-    fn move_media(&mut self, result: &ToolResult, moved: Vec<Piece>, media: &mut Vec<Piece>) -> Result<(), Reject> {
+    fn move_media(
+        &mut self,
+        result: &ToolResult,
+        moved: Vec<Piece<'a>>,
+        media: &mut Vec<Piece<'a>>,
+    ) -> Result<(), Reject> {
         if moved.is_empty() {
             return Ok(());
         }
         self.pieces.losses.adjusted(Field::Results, "media are sent in a user message behind the results")?;
-        media.push(Piece::Text(format!("From the result of tool call {}:", result.call), None));
+        media.push(Piece::text(format!("From the result of tool call {}:", result.call)));
         media.extend(moved);
         Ok(())
     }
@@ -190,16 +245,14 @@ impl<'a> Messages<'a> {
     fn prefill(&mut self) -> Result<(), Reject> {
         let is_prefill = self.pieces.translation.client == Format::Messages
             && self.request.turns.last().is_some_and(|turn| turn.role == Role::Assistant);
-        let name = match self.dialect().prefill_shape {
-            _ if !is_prefill => return Ok(()),
-            PrefillShape::Prefix => "prefix",
-            PrefillShape::Partial => "partial",
-            PrefillShape::None => {
+        let last = self.out.last_mut().filter(|_| is_prefill);
+        match (self.pieces.translation.dialect.prefill_shape, last) {
+            (PrefillShape::None, _) if is_prefill => {
                 return Err(self.pieces.losses.reject(Field::Turns, "this upstream can not go on from a begun answer"));
             }
-        };
-        if let Some(last) = self.out.last_mut() {
-            last.add(name, &true);
+            (PrefillShape::Prefix, Some(last)) => last.prefix = true,
+            (PrefillShape::Partial, Some(last)) => last.partial = true,
+            _ => {}
         }
         Ok(())
     }

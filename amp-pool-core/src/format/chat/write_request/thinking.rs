@@ -1,9 +1,10 @@
 //! How thinking is switched, which every provider of Chat does in its own way.
 
-use super::{Body, Writer};
+use super::Writer;
 use crate::format::{
     Field, Reject,
-    canonical::{Effort, Json, Thinking},
+    body::Body,
+    canonical::{Effort, Thinking},
     capability::ThinkingSwitch,
     transcode::openai,
 };
@@ -68,14 +69,14 @@ impl Writer<'_> {
 
     fn thinking_type(&mut self) -> Result<(), Reject> {
         let Some(is_on) = self.is_on() else { return Ok(()) };
-        self.body.add("thinking", &switch(is_on));
+        self.body.add_object("thinking", &switch(is_on));
         let has_level = self.wanted().is_some_and(|effort| effort != Effort::None);
         if has_level { self.losses.adjusted(Field::Effort, "thinking on") } else { Ok(()) }
     }
 
     fn thinking_type_and_effort(&mut self) -> Result<(), Reject> {
         let Some(is_on) = self.is_on() else { return Ok(()) };
-        self.body.add("thinking", &switch(is_on));
+        self.body.add_object("thinking", &switch(is_on));
         if is_on {
             let effort = openai::effort(self.request, self.translation, self.losses)?;
             self.body.add_some("reasoning_effort", effort.as_ref());
@@ -107,15 +108,11 @@ impl Writer<'_> {
         if self.request.reasoning.is_hidden {
             object.add("exclude", &true);
         }
-        if !object.0.is_empty() {
-            self.body.add("reasoning", &object.json());
-        }
+        self.body.add_filled("reasoning", &object);
         Ok(())
     }
 }
 
-fn switch(is_on: bool) -> Json {
-    let mut switch = Body::default();
-    switch.add("type", if is_on { "enabled" } else { "disabled" });
-    switch.json()
+fn switch(is_on: bool) -> Body {
+    Body::of(if is_on { "enabled" } else { "disabled" })
 }

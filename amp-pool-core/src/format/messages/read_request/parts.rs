@@ -3,68 +3,67 @@
 //! Thoughts keep their order, their text and their proofs byte for byte. Files of an account are refused: nobody else has
 //! them.
 
-use super::object::{self, Object};
+use super::mark;
 use crate::format::{
     Losses, Reject,
     canonical::{
-        Call, Citation, Document, Image, Input, Json, Part, Proof, ProofKind, SearchResult, Source, Text, Thought,
-        ToolResult,
+        Call, Citation, Document, Image, Input, Part, Proof, ProofKind, SearchResult, Source, Text, Thought,
+        ToolResult, compact,
     },
     messages::hosted,
+    tree::{Object, Value},
 };
 
 /// Reads content: one text, or a list of blocks.
-pub(super) fn read(content: &Json, path: &str, losses: &mut Losses) -> Result<Vec<Part>, Reject> {
+pub(super) fn read(content: Value<'_>, losses: &mut Losses) -> Result<Vec<Part>, Reject> {
     if let Some(text) = content.as_text() {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
-    object::objects(content, path)?.into_iter().map(|(raw, block)| part(&raw, block, losses)).collect()
+    content.objects()?.map(|block| part(block?, losses)).collect()
 }
 
 /// Reads content that must be text.
-pub(super) fn texts(content: &Json, path: &str) -> Result<Vec<Text>, Reject> {
+pub(super) fn texts(content: Value<'_>) -> Result<Vec<Text>, Reject> {
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text)]);
     }
-    let blocks = object::objects(content, path)?.into_iter().map(|(_, mut block)| match &*block.need_text("type")? {
-        "text" => text(&mut block),
-        other => Err(unknown(&block, other)),
-    });
-    blocks.collect()
+    let one = |block: Object<'_>| match &*block.need_word("type")? {
+        "text" => text(block),
+        other => Err(unknown(block, other)),
+    };
+    content.objects()?.map(|block| one(block?)).collect()
 }
 
-fn unknown(block: &Object, kind: &str) -> Reject {
-    Reject::unsupported(block.path("type"), format!("a block of type `{kind}` can not be translated"))
+fn unknown(block: Object<'_>, kind: &str) -> Reject {
+    Reject::unsupported(block.path_of("type"), format!("a block of type `{kind}` can not be translated"))
 }
 
-fn part(raw: &Json, mut block: Object, losses: &mut Losses) -> Result<Part, Reject> {
-    let kind = block.need_text("type")?;
-    Ok(match &*kind {
-        "text" => Part::Text(text(&mut block)?),
-        "image" => Part::Image(Image { source: source(&mut block, losses)?, detail: None, cache: block.mark()? }),
-        "document" => Part::Document(document(&mut block, losses)?),
-        "search_result" => Part::SearchResult(search_result(&mut block)?),
-        "thinking" => Part::Thought(thinking(&mut block)?),
-        "redacted_thinking" => Part::Thought(redacted(&mut block)?),
-        "tool_use" => Part::Call(call(&mut block, losses)?),
-        "tool_result" => Part::Result(result(&mut block, losses)?),
+fn part(block: Object<'_>, losses: &mut Losses) -> Result<Part, Reject> {
+    Ok(match &*block.need_word("type")? {
+        "text" => Part::Text(text(block)?),
+        "image" => Part::Image(Image { source: source(block, losses)?, detail: None, cache: mark(block)? }),
+        "document" => Part::Document(document(block, losses)?),
+        "search_result" => Part::SearchResult(search_result(block)?),
+        "thinking" => Part::Thought(thinking(block)?),
+        "redacted_thinking" => Part::Thought(redacted(block)?),
+        "tool_use" => Part::Call(call(block, losses)?),
+        "tool_result" => Part::Result(result(block, losses)?),
         // It only names a tool that was found, in words as good as any.
         "tool_reference" => {
             losses.adjusted("messages[].content[].tool_reference", "sent as text")?;
-            Part::Text(Text::new(format!("[tool {}]", block.need_text("tool_name")?)))
+            Part::Text(Text::new(format!("[tool {}]", block.need_word("tool_name")?)))
         }
-        kind if hosted::is_hosted(kind) => Part::Hosted(hosted::part(kind, raw.clone())),
-        kind => return Err(unknown(&block, kind)),
+        kind if hosted::is_hosted(kind) => Part::Hosted(hosted::part(kind, block.value().json())),
+        kind => return Err(unknown(block, kind)),
     })
 }
 
-fn text(block: &mut Object) -> Result<Text, Reject> {
-    let citations = block.objects("citations")?.into_iter().map(|(_, citation)| cited(citation));
-    let citations = citations.collect::<Result<Vec<_>, _>>()?;
-    Ok(Text { text: block.need_text("text")?, citations, cache: block.mark()?, ..Text::default() })
+fn text(block: Object<'_>) -> Result<Text, Reject> {
+    let citations = block.objects("citations")?.map(|citation| cited(citation?)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Text { text: block.need_text("text")?, citations, cache: mark(block)?, ..Text::default() })
 }
 
-fn cited(mut citation: Object) -> Result<Citation, Reject> {
+fn cited(citation: Object<'_>) -> Result<Citation, Reject> {
     let source = citation.text("source")?.filter(|source| source.starts_with("http"));
     Ok(Citation {
         url: citation.text("url")?.or(source),
@@ -74,18 +73,18 @@ fn cited(mut citation: Object) -> Result<Citation, Reject> {
     })
 }
 
-fn source(block: &mut Object, losses: &mut Losses) -> Result<Source, Reject> {
-    let path = block.path("source");
-    let mut source = Object::of(&block.need("source")?, path.clone())?;
-    Ok(match &*source.need_text("type")? {
+fn source(block: Object<'_>, losses: &mut Losses) -> Result<Source, Reject> {
+    let source = block.need("source")?.object()?;
+    Ok(match &*source.need_word("type")? {
         "base64" => {
-            Source::Base64 { media_type: media_type(&source.need_text("media_type")?), data: source.need_text("data")? }
+            let media_type = media_type(&source.need_word("media_type")?);
+            Source::Base64 { media_type, data: source.need_text("data")? }
         }
         "url" => Source::Url(source.need_text("url")?),
         "text" => Source::Text(source.need_text("data")?),
-        "content" => Source::Parts(read(&source.need("content")?, &source.path("content"), losses)?),
-        "file" => return Err(Reject::unsupported(path, "files of an account can not be translated")),
-        other => return Err(Reject::field(path, format!("unknown kind of source `{other}`"))),
+        "content" => Source::Parts(read(source.need("content")?, losses)?),
+        "file" => return Err(Reject::unsupported(source.path(), "files of an account can not be translated")),
+        other => return Err(Reject::field(source.path(), format!("unknown kind of source `{other}`"))),
     })
 }
 
@@ -94,47 +93,47 @@ fn media_type(said: &str) -> String {
     if said == "image/jpg" { "image/jpeg".to_owned() } else { said }
 }
 
-fn document(block: &mut Object, losses: &mut Losses) -> Result<Document, Reject> {
+fn document(block: Object<'_>, losses: &mut Losses) -> Result<Document, Reject> {
     Ok(Document {
         source: source(block, losses)?,
         title: block.text("title")?,
         context: block.text("context")?,
         citations: is_cited(block)?,
-        cache: block.mark()?,
+        cache: mark(block)?,
     })
 }
 
-fn is_cited(block: &mut Object) -> Result<bool, Reject> {
-    let Some(mut citations) = block.object("citations")? else { return Ok(false) };
-    Ok(citations.value("enabled", "a boolean")?.unwrap_or_default())
+fn is_cited(block: Object<'_>) -> Result<bool, Reject> {
+    let Some(citations) = block.object("citations")? else { return Ok(false) };
+    Ok(citations.flag("enabled")?.unwrap_or_default())
 }
 
-fn search_result(block: &mut Object) -> Result<SearchResult, Reject> {
-    let path = block.path("content");
+fn search_result(block: Object<'_>) -> Result<SearchResult, Reject> {
     Ok(SearchResult {
         title: block.text("title")?.unwrap_or_default(),
         source: block.text("source")?.unwrap_or_default(),
-        content: texts(&block.need("content")?, &path)?,
+        content: texts(block.need("content")?)?,
         citations: is_cited(block)?,
-        cache: block.mark()?,
+        cache: mark(block)?,
     })
 }
 
-fn thinking(block: &mut Object) -> Result<Thought, Reject> {
+fn thinking(block: Object<'_>) -> Result<Thought, Reject> {
     let text = block.text("thinking")?.filter(|text| !text.is_empty());
     let signature = block.text("signature")?.filter(|signature| !signature.is_empty());
     let proof = signature.map(|data| Proof { kind: ProofKind::Signature, data, issuer: None });
     Ok(Thought { paragraphs: text.into_iter().collect(), proof, ..Thought::default() })
 }
 
-fn redacted(block: &mut Object) -> Result<Thought, Reject> {
+fn redacted(block: Object<'_>) -> Result<Thought, Reject> {
     let proof = Proof { kind: ProofKind::Redacted, data: block.need_text("data")?, issuer: None };
     Ok(Thought { proof: Some(proof), ..Thought::default() })
 }
 
-fn call(block: &mut Object, losses: &mut Losses) -> Result<Call, Reject> {
+fn call(block: Object<'_>, losses: &mut Losses) -> Result<Call, Reject> {
     // Who called is told only where it was not the model itself: a program of Anthropic's, which is not there elsewhere.
-    if block.object("caller")?.map(|mut caller| caller.need_text("type")).transpose()?.is_some_and(|by| by != "direct")
+    if let Some(caller) = block.object("caller")?
+        && caller.need_word("type")? != "direct"
     {
         losses.dropped("messages[].content[].caller", "")?;
     }
@@ -142,23 +141,23 @@ fn call(block: &mut Object, losses: &mut Losses) -> Result<Call, Reject> {
         id: block.need_text("id")?,
         name: block.need_text("name")?,
         namespace: None,
-        input: Input::Json(block.take("input").map_or_else(|| "{}".to_owned(), |input| input.compact())),
+        input: Input::Json(block.take("input").map_or_else(|| "{}".to_owned(), |input| compact(input.raw()))),
         proof: None,
-        cache: block.mark()?,
+        cache: mark(block)?,
     })
 }
 
-fn result(block: &mut Object, losses: &mut Losses) -> Result<ToolResult, Reject> {
-    let path = block.path("content");
-    let content = block.take("content").map(|content| read(&content, &path, losses)).transpose()?.unwrap_or_default();
+fn result(block: Object<'_>, losses: &mut Losses) -> Result<ToolResult, Reject> {
+    let content = block.take("content").map(|content| read(content, losses)).transpose()?.unwrap_or_default();
     let is_foreign = |part: &Part| matches!(part, Part::Thought(_) | Part::Call(_) | Part::Result(_) | Part::Hosted(_));
     if content.iter().any(is_foreign) {
-        return Err(Reject::field(path, "a result holds texts, images, documents and search results only"));
+        let why = "a result holds texts, images, documents and search results only";
+        return Err(Reject::field(block.path_of("content"), why));
     }
     Ok(ToolResult {
         call: block.need_text("tool_use_id")?,
         content,
-        is_error: block.value("is_error", "a boolean")?.unwrap_or_default(),
-        cache: block.mark()?,
+        is_error: block.flag("is_error")?.unwrap_or_default(),
+        cache: mark(block)?,
     })
 }

@@ -1,79 +1,77 @@
 //! Tools of a Messages request, and the choice among them.
 
-use super::object::Object;
+use super::mark;
 use crate::format::{
     Format, Reject,
-    canonical::{FunctionTool, Json, NativeTool, Request, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
+    canonical::{FunctionTool, NativeTool, Request, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
+    tree::{Object, Value},
 };
 
 /// Beginnings of the types that the client answers.
 const TYPED: [&str; 4] = ["bash_", "text_editor_", "memory_", "computer_"];
 
-pub(super) fn read(body: &mut Object) -> Result<Vec<Tool>, Reject> {
-    body.objects("tools")?.into_iter().map(|(raw, tool)| one(raw, tool)).collect()
+pub(super) fn read(body: Object<'_>) -> Result<Vec<Tool>, Reject> {
+    body.objects("tools")?.map(|tool| one(tool?)).collect()
 }
 
-fn one(raw: Json, mut tool: Object) -> Result<Tool, Reject> {
-    let kind = tool.text("type")?.unwrap_or_else(|| "custom".to_owned());
+fn one(tool: Object<'_>) -> Result<Tool, Reject> {
+    let kind = tool.word("type")?.unwrap_or("custom".into());
     if kind == "custom" {
         return function(tool);
     }
     if kind.starts_with("web_search_") {
         return web_search(tool);
     }
-    let native = NativeTool { format: Format::Messages, name: tool.text("name")?, raw, kind };
+    let (name, kind, raw) = (tool.text("name")?, kind.into_owned(), tool.value().json());
+    let native = NativeTool { format: Format::Messages, name, raw, kind };
     let is_typed = TYPED.iter().any(|beginning| native.kind.starts_with(beginning));
     Ok(if is_typed { Tool::Typed(native) } else { Tool::Hosted(native) })
 }
 
-fn function(mut tool: Object) -> Result<Tool, Reject> {
+fn function(tool: Object<'_>) -> Result<Tool, Reject> {
     Ok(Tool::Function(FunctionTool {
         name: tool.need_text("name")?,
         namespace: None,
         description: tool.text("description")?,
-        schema: tool.take("input_schema"),
-        strict: tool.value("strict", "a boolean")?,
-        cache: tool.mark()?,
-        extra: tool.rest(),
+        schema: tool.json("input_schema"),
+        strict: tool.flag("strict")?,
+        cache: mark(tool)?,
+        extra: tool.members(),
     }))
 }
 
-fn web_search(mut tool: Object) -> Result<Tool, Reject> {
-    let domains = "a list of strings";
+fn web_search(tool: Object<'_>) -> Result<Tool, Reject> {
     Ok(Tool::WebSearch(WebSearch {
-        allowed_domains: tool.value("allowed_domains", domains)?.unwrap_or_default(),
-        blocked_domains: tool.value("blocked_domains", domains)?.unwrap_or_default(),
-        user_location: tool.take("user_location"),
+        allowed_domains: tool.texts("allowed_domains")?,
+        blocked_domains: tool.texts("blocked_domains")?,
+        user_location: tool.json("user_location"),
         max_uses: tool.count("max_uses")?,
         context_size: None,
     }))
 }
 
 /// Reads the choice. The tools have been read.
-pub(super) fn choice(body: &mut Object, request: &mut Request) -> Result<(), Reject> {
-    let path = body.path("tool_choice");
-    let Some(raw) = body.take("tool_choice") else { return Ok(()) };
-    let mut choice = Object::of(&raw, path)?;
-    let is_single: Option<bool> = choice.value("disable_parallel_tool_use", "a boolean")?;
-    request.parallel_tools = is_single.map(|is_single| !is_single);
-    request.tool_choice = Some(match &*choice.need_text("type")? {
+pub(super) fn choice(body: Object<'_>, request: &mut Request) -> Result<(), Reject> {
+    let Some(choice) = body.object("tool_choice")? else { return Ok(()) };
+    request.parallel_tools = choice.flag("disable_parallel_tool_use")?.map(|is_single| !is_single);
+    request.tool_choice = Some(match &*choice.need_word("type")? {
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Required,
         "none" => ToolChoice::None,
-        "tool" => named(choice.need_text("name")?, raw, &request.tools),
+        "tool" => named(choice.need_text("name")?, choice.value(), &request.tools),
         other => return Err(Reject::field("tool_choice.type", format!("unknown choice `{other}`"))),
     });
     Ok(())
 }
 
-fn named(name: String, raw: Json, tools: &[Tool]) -> ToolChoice {
+fn named(name: String, choice: Value<'_>, tools: &[Tool]) -> ToolChoice {
     let is_hosted = tools.iter().any(|tool| match tool {
         Tool::WebSearch(_) => name == "web_search",
         Tool::Hosted(tool) => tool.name.as_deref() == Some(&*name),
         _ => false,
     });
     if is_hosted {
-        return ToolChoice::Hosted(raw);
+        return ToolChoice::Hosted(choice.json());
     }
     ToolChoice::Tool(ToolRef { kind: ToolKind::Function, name, namespace: None })
 }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::marks::Mark;
 use crate::format::{
     Field, Losses, Reject,
     canonical::{
-        Arguments, Call, Document, HostedPart, Image, Input, Json, Part, Proof, ProofKind, SearchResult, Source, Text,
+        Arguments, Call, Document, HostedPart, Image, Input, Part, Proof, ProofKind, SearchResult, Source, Text,
         Thought, ToolResult,
     },
     transcode::{Translation, image_type},
@@ -48,7 +49,7 @@ pub(super) enum Block<'a> {
         cache_control: Option<Mark>,
     },
     Thinking {
-        thinking: String,
+        thinking: Cow<'a, str>,
         signature: &'a str,
     },
     RedactedThinking {
@@ -57,7 +58,7 @@ pub(super) enum Block<'a> {
     ToolUse {
         id: &'a str,
         name: &'a str,
-        input: Json,
+        input: Argument<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Mark>,
     },
@@ -218,27 +219,35 @@ fn thought<'a>(
     match &thought.proof {
         Some(Proof { kind: ProofKind::Redacted, data, .. }) => Ok(Some(Block::RedactedThinking { data })),
         Some(Proof { kind: ProofKind::Signature, data, .. }) => {
-            Ok(Some(Block::Thinking { thinking: thought.text(), signature: data }))
+            Ok(Some(Block::Thinking { thinking: thought.words(), signature: data }))
         }
         // Claude refuses a thought that it has not signed, whoever is in between.
         _ if translation.dialect.checks_signatures || translation.model_row().is_some() => {
             losses.dropped(Field::Thoughts, "not signed by this upstream")?;
             Ok(None)
         }
-        _ => Ok(Some(Block::Thinking { thinking: thought.text(), signature: "" })),
+        _ => Ok(Some(Block::Thinking { thinking: thought.words(), signature: "" })),
     }
 }
 
+/// What a tool is called with: an object as the model wrote it, or one of ours around what is none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Argument<'a> {
+    Object(&'a RawValue),
+    Text { input: &'a str },
+    Broken { _raw: &'a str },
+}
+
 fn call<'a>(call: &'a Call, losses: &mut Losses) -> Result<Block<'a>, Reject> {
-    let object = |name: &str, text: &str| Json::object(vec![(name.to_owned(), Json::of(&text))]);
     let input = match &call.input {
-        Input::Text(text) => object("input", text),
-        Input::Json(text) => match Arguments::of(text) {
-            Arguments::Object(input) => input,
-            Arguments::Broken => {
+        Input::Text(input) => Argument::Text { input },
+        Input::Json(text) => match Arguments::object(text) {
+            Some(input) => Argument::Object(input),
+            None => {
                 // Refused, it would be refused again with every turn to come.
                 losses.adjusted(Field::Calls, "arguments that are no JSON object are sent as `_raw`")?;
-                object("_raw", text)
+                Argument::Broken { _raw: text }
             }
         },
     };

@@ -28,7 +28,7 @@ pub(super) struct Function<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Cow<'a, str>>,
-    input_schema: Json,
+    input_schema: Cow<'a, Json>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     strict: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +53,7 @@ impl Written<'_> {
     /// A tool that stands for the shape of the answer.
     pub(super) fn shape(name: &'static str, input_schema: Json) -> Self {
         let description = Some("Gives the answer.".into());
+        let input_schema = Cow::Owned(input_schema);
         Self::Function(Function { name, description, input_schema, strict: false, cache_control: None })
     }
 
@@ -128,8 +129,7 @@ fn function<'a>(
     for (name, _) in &tool.extra {
         losses.dropped(format!("tools[].{name}"), "")?;
     }
-    let whole = tool.schema.clone().unwrap_or_else(|| schema::of_arguments(None, false));
-    let (input_schema, is_changed) = root::plain(&whole);
+    let (input_schema, is_changed) = root::plain(schema::whole(tool));
     if is_changed && tool.strict == Some(true) {
         let message = format!("the schema of the strict tool `{}` has alternatives at its root", tool.name);
         return Err(losses.reject(Field::Tools, message));

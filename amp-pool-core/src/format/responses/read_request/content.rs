@@ -2,62 +2,64 @@
 
 use crate::format::{
     Reject,
-    canonical::{Audio, CacheMark, Document, Image, Json, Part, Phase, Source, Text},
-    responses::{annotation, fields::Fields},
+    canonical::{Audio, CacheMark, Document, Image, Part, Phase, Source, Text},
+    responses::annotation,
     transcode::data_url,
+    tree::{Object, Value},
 };
 
 /// What stands in the member `name`: a text, or a list of parts. Absent: nothing.
-pub(super) fn parts(item: &mut Fields, name: &str) -> Result<Vec<Part>, Reject> {
+pub(super) fn parts(item: Object<'_>, name: &str) -> Result<Vec<Part>, Reject> {
     let Some(content) = item.take(name) else { return Ok(Vec::new()) };
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text).into()]);
     }
-    let parts: Vec<Json> =
-        serde_json::from_str(content.get()).map_err(|_| item.wrong(name, "is neither text nor a list of parts"))?;
-    let path = item.at(name);
-    parts.iter().enumerate().map(|(at, part)| read(Fields::of(format!("{path}[{at}]"), part)?)).collect()
+    if !content.is_list() {
+        return Err(content.wrong("is neither text nor a list of parts"));
+    }
+    content.objects()?.map(|part| read(part?)).collect()
 }
 
 /// Whether a message of the model speaks on the way. A phase that is not known says nothing.
-pub(super) fn phase(item: &mut Fields) -> Result<Option<Phase>, Reject> {
-    Ok(match item.text("phase")?.as_deref() {
+pub(super) fn phase(item: Object<'_>) -> Result<Option<Phase>, Reject> {
+    Ok(match item.word("phase")?.as_deref() {
         Some("commentary") => Some(Phase::Commentary),
         Some("final_answer") => Some(Phase::FinalAnswer),
         _ => None,
     })
 }
 
-fn read(mut part: Fields) -> Result<Part, Reject> {
-    match part.needed("type")?.as_str() {
-        "input_text" | "output_text" | "text" => text(&mut part),
+fn read(part: Object<'_>) -> Result<Part, Reject> {
+    match &*part.need_word("type")? {
+        "input_text" | "output_text" | "text" => text(part),
         "refusal" => Ok(Part::Refusal(part.text("refusal")?.unwrap_or_default())),
-        "input_image" => image(&mut part),
-        "input_file" => file(&mut part),
-        "input_audio" => audio(&mut part),
+        "input_image" => image(part),
+        "input_file" => file(part),
+        "input_audio" => audio(part),
         other => {
-            let path = part.at("type");
+            let path = part.path_of("type");
             Err(Reject::unsupported(path, format!("parts of type `{other}` can not be translated")))
         }
     }
 }
 
-fn text(part: &mut Fields) -> Result<Part, Reject> {
+fn text(part: Object<'_>) -> Result<Part, Reject> {
     let cache = mark(part);
-    let citations = part.list("annotations")?.iter().filter_map(annotation::read).collect();
-    let logprobs = part.take("logprobs").filter(|list| list.compact() != "[]");
+    let annotations = part.take("annotations").map(Value::list).transpose()?;
+    let citations = annotations.into_iter().flatten().filter_map(|one| annotation::read(one.raw())).collect();
+    let logprobs = part.take("logprobs").filter(|list| !list.is_list() || list.children().next().is_some());
     let text = part.text("text")?.unwrap_or_default();
-    Ok(Text { text, citations, logprobs, cache, phase: None }.into())
+    Ok(Text { text, citations, logprobs: logprobs.map(Value::json), cache, phase: None }.into())
 }
 
 /// Breakpoints have no length of their own.
-fn mark(part: &mut Fields) -> Option<CacheMark> {
-    part.take("prompt_cache_breakpoint").filter(|mark| mark.get() != "false").map(|_| CacheMark::Short)
+fn mark(part: Object<'_>) -> Option<CacheMark> {
+    part.take("prompt_cache_breakpoint").filter(|mark| mark.raw() != "false").map(|_| CacheMark::Short)
 }
 
-fn image(part: &mut Fields) -> Result<Part, Reject> {
+fn image(part: Object<'_>) -> Result<Part, Reject> {
     let detail = part.text("detail")?;
-    let source = match (part.text("image_url")?, part.text("file_id")?) {
+    let source = match (part.word("image_url")?, part.text("file_id")?) {
         (Some(address), _) => Source::of_address(&address),
         (None, Some(id)) => Source::File(id),
         (None, None) => return Err(part.wrong("image_url", "is missing")),
@@ -65,8 +67,8 @@ fn image(part: &mut Fields) -> Result<Part, Reject> {
     Ok(Part::Image(Image { source, detail, cache: mark(part) }))
 }
 
-fn file(part: &mut Fields) -> Result<Part, Reject> {
-    let source = match (part.text("file_data")?, part.text("file_url")?, part.text("file_id")?) {
+fn file(part: Object<'_>) -> Result<Part, Reject> {
+    let source = match (part.word("file_data")?, part.word("file_url")?, part.text("file_id")?) {
         (Some(data), ..) => of_data(&data),
         (None, Some(address), _) => Source::of_file(&address),
         (None, None, Some(id)) => Source::File(id),
@@ -85,8 +87,7 @@ fn of_data(data: &str) -> Source {
 }
 
 /// The sound stands in the part, or in an object of the same name as in Chat.
-fn audio(part: &mut Fields) -> Result<Part, Reject> {
-    let mut inner = part.object("input_audio")?;
-    let sound = inner.as_mut().unwrap_or(part);
-    Ok(Part::Audio(Audio { data: sound.needed("data")?, format: sound.needed("format")? }))
+fn audio(part: Object<'_>) -> Result<Part, Reject> {
+    let sound = part.object("input_audio")?.unwrap_or(part);
+    Ok(Part::Audio(Audio { data: sound.need_text("data")?, format: sound.need_text("format")? }))
 }

@@ -4,9 +4,9 @@ use super::{content, tools};
 use crate::format::{
     Losses, Reject,
     canonical::{
-        Call, HostedPart, Input, Json, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, Tool, ToolResult, Turn,
+        Call, HostedPart, Input, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, Tool, ToolResult, Turn,
     },
-    responses::fields::Fields,
+    tree::Object,
 };
 
 /// Steps of tools that the provider ran. They need no answer, so an answer can be given without knowing them.
@@ -32,38 +32,38 @@ pub(super) struct Conversation {
 }
 
 /// The conversation.
-pub(super) fn conversation(fields: &mut Fields, losses: &mut Losses) -> Result<Conversation, Reject> {
+pub(super) fn conversation(body: Object<'_>, losses: &mut Losses) -> Result<Conversation, Reject> {
     let mut read = Conversation::default();
-    let input = fields.take("input").ok_or_else(|| fields.wrong("input", "is missing"))?;
+    let input = body.need("input")?;
     if let Some(text) = input.as_text() {
         read.turns.push(Turn::new(Role::User, vec![Text::new(text).into()]));
         return Ok(read);
     }
-    let items: Vec<Json> =
-        serde_json::from_str(input.get()).map_err(|_| fields.wrong("input", "is neither text nor a list of items"))?;
-    for (at, item) in items.iter().enumerate() {
-        take(Fields::of(format!("input[{at}]"), item)?, item, losses, &mut read)?;
+    if !input.is_list() {
+        return Err(input.wrong("is neither text nor a list of items"));
     }
-    if read.turns.is_empty() { Err(fields.wrong("input", "is empty")) } else { Ok(read) }
+    for item in input.objects()? {
+        take(item?, losses, &mut read)?;
+    }
+    if read.turns.is_empty() { Err(input.wrong("is empty")) } else { Ok(read) }
 }
 
 /// Takes the next item. Its `id` is left behind: nobody but its maker could resolve it.
-fn take(mut item: Fields, raw: &Json, losses: &mut Losses, read: &mut Conversation) -> Result<(), Reject> {
-    let kind = item.text("type")?.unwrap_or_else(|| "message".to_owned());
+fn take(item: Object<'_>, losses: &mut Losses, read: &mut Conversation) -> Result<(), Reject> {
+    let kind = item.word("type")?.unwrap_or("message".into());
     let turns = &mut read.turns;
-    match kind.as_str() {
-        "message" => message(&mut item, turns)?,
-        "additional_tools" => tools::list(&mut item, losses, &mut read.tools)?,
-        "reasoning" => said(turns, Part::Thought(thought(&mut item)?)),
-        "function_call" => said(turns, Part::Call(function(&mut item)?)),
-        "custom_tool_call" => said(turns, Part::Call(custom(&mut item)?)),
+    match &*kind {
+        "message" => message(item, turns)?,
+        "additional_tools" => tools::list(item, losses, &mut read.tools)?,
+        "reasoning" => said(turns, Part::Thought(thought(item)?)),
+        "function_call" => said(turns, Part::Call(function(item)?)),
+        "custom_tool_call" => said(turns, Part::Call(custom(item)?)),
         "function_call_output" | "custom_tool_call_output" => {
-            turns.push(Turn::new(Role::User, vec![Part::Result(output(&mut item)?)]));
+            turns.push(Turn::new(Role::User, vec![Part::Result(output(item)?)]));
         }
-        _ if HOSTED.contains(&kind.as_str()) => said(turns, Part::Hosted(hosted(&kind, &mut item, raw)?)),
+        kind if HOSTED.contains(&kind) => said(turns, Part::Hosted(hosted(kind, item)?)),
         _ => {
-            let path = item.path().to_owned();
-            return Err(Reject::unsupported(path, format!("items of type `{kind}` can not be translated")));
+            return Err(Reject::unsupported(item.path(), format!("items of type `{kind}` can not be translated")));
         }
     }
     Ok(())
@@ -77,8 +77,8 @@ fn said(turns: &mut Vec<Turn>, part: Part) {
     }
 }
 
-fn message(item: &mut Fields, turns: &mut Vec<Turn>) -> Result<(), Reject> {
-    let role = match item.needed("role")?.as_str() {
+fn message(item: Object<'_>, turns: &mut Vec<Turn>) -> Result<(), Reject> {
+    let role = match &*item.need_word("role")? {
         "user" => Role::User,
         "assistant" => Role::Assistant,
         "system" => Role::System,
@@ -101,7 +101,7 @@ fn message(item: &mut Fields, turns: &mut Vec<Turn>) -> Result<(), Reject> {
 }
 
 /// A summary is what its maker shows; where there is none the reasoning itself may be.
-fn thought(item: &mut Fields) -> Result<Thought, Reject> {
+fn thought(item: Object<'_>) -> Result<Thought, Reject> {
     let (summary, content) = (paragraphs(item, "summary")?, paragraphs(item, "content")?);
     let is_raw = summary.is_empty() && !content.is_empty();
     let kind = if is_raw { ThoughtKind::Raw } else { ThoughtKind::Summary };
@@ -110,38 +110,36 @@ fn thought(item: &mut Fields) -> Result<Thought, Reject> {
     Ok(Thought { paragraphs: if is_raw { content } else { summary }, kind, proof })
 }
 
-fn paragraphs(item: &mut Fields, name: &str) -> Result<Vec<String>, Reject> {
-    let path = item.at(name);
-    let parts = item.list(name)?;
-    parts.iter().map(|part| Fields::of(path.clone(), part)?.needed("text")).collect()
+fn paragraphs(item: Object<'_>, name: &str) -> Result<Vec<String>, Reject> {
+    item.objects(name)?.map(|part| part?.need_text("text")).collect()
 }
 
-fn function(item: &mut Fields) -> Result<Call, Reject> {
+fn function(item: Object<'_>) -> Result<Call, Reject> {
     let arguments = item.text("arguments")?.unwrap_or_default();
     call(item, Input::Json(arguments))
 }
 
-fn custom(item: &mut Fields) -> Result<Call, Reject> {
+fn custom(item: Object<'_>) -> Result<Call, Reject> {
     let input = item.text("input")?.unwrap_or_default();
     call(item, Input::Text(input))
 }
 
-fn call(item: &mut Fields, input: Input) -> Result<Call, Reject> {
-    let (id, name) = (item.needed("call_id")?, item.needed("name")?);
+fn call(item: Object<'_>, input: Input) -> Result<Call, Reject> {
+    let (id, name) = (item.need_text("call_id")?, item.need_text("name")?);
     Ok(Call { id, name, namespace: item.text("namespace")?, input, proof: None, cache: None })
 }
 
-fn output(item: &mut Fields) -> Result<ToolResult, Reject> {
+fn output(item: Object<'_>) -> Result<ToolResult, Reject> {
     let content = content::parts(item, "output")?;
-    Ok(ToolResult { call: item.needed("call_id")?, content, is_error: false, cache: None })
+    Ok(ToolResult { call: item.need_text("call_id")?, content, is_error: false, cache: None })
 }
 
 /// A search can be told in a line. Other steps say nothing to a model that has not made them.
-fn hosted(kind: &str, item: &mut Fields, raw: &Json) -> Result<HostedPart, Reject> {
+fn hosted(kind: &str, item: Object<'_>) -> Result<HostedPart, Reject> {
     let query = match item.object("action")? {
-        Some(mut action) if kind == "web_search_call" => action.text("query")?,
+        Some(action) if kind == "web_search_call" => action.text("query")?,
         _ => None,
     };
     let text = query.map(|query| format!("[searched the web for: {query}]"));
-    Ok(HostedPart { kind: kind.to_owned(), text, raw: raw.clone() })
+    Ok(HostedPart { kind: kind.to_owned(), text, raw: item.value().json() })
 }

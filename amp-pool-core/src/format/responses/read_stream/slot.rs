@@ -152,7 +152,7 @@ impl Message {
 impl Part {
     fn annotate(&mut self, annotation: &Json, out: &mut Out<'_>) {
         self.annotations += 1;
-        if let Some(citation) = annotation::read(annotation).filter(|_| !self.is_refusal) {
+        if let Some(citation) = annotation::read(annotation.get()).filter(|_| !self.is_refusal) {
             self.block.send(Delta::Citation(citation), out);
         }
     }

@@ -2,17 +2,64 @@
 
 use std::collections::HashSet;
 
-use super::content::{self, Content};
+use serde::Serialize;
+
+use super::content::{self, Content, Output, Written};
 use crate::format::{
     Field, Format, Losses, Reject,
+    body::Body,
     canonical::{
-        Call, HostedPart, Input, Json, Part, Phase, ProofKind, Request, Role, Structured, Text, Thought, ThoughtKind,
+        Call, HostedPart, Input, Part, Phase, ProofKind, Request, Role, Structured, Text, Thought, ThoughtKind,
         ToolResult, Turn,
     },
     capability::{Dialect, ReplayReasoning},
-    responses::body::Body,
     transcode::Translation,
 };
+
+/// An item, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item<'a> {
+    Message {
+        role: &'static str,
+        content: Vec<Written<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'static str>,
+    },
+    FunctionCall {
+        call_id: &'a str,
+        name: &'a str,
+        arguments: &'a str,
+    },
+    CustomToolCall {
+        call_id: &'a str,
+        name: &'a str,
+        input: &'a str,
+    },
+    FunctionCallOutput {
+        call_id: &'a str,
+        output: Output<'a>,
+    },
+    CustomToolCallOutput {
+        call_id: &'a str,
+        output: Output<'a>,
+    },
+    Reasoning {
+        summary: Vec<Paragraph<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        content: Option<Vec<Paragraph<'a>>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encrypted_content: Option<&'a str>,
+    },
+}
+
+/// A paragraph of reasoning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Paragraph<'a> {
+    SummaryText { text: &'a str },
+    ReasoningText { text: &'a str },
+}
 
 /// Writes instructions and conversation.
 pub(super) fn write(
@@ -23,13 +70,13 @@ pub(super) fn write(
 ) -> Result<(), Reject> {
     refuse_prefill(request, translation, losses)?;
     let content = Content::new(translation, losses);
-    let mut items = Items { content, translation, items: Vec::new(), customs: HashSet::new() };
+    let items = Vec::with_capacity(request.turns.len() + 1);
+    let mut items = Items { content, translation, items, customs: HashSet::new() };
     // A word in the instructions does not count as asking for JSON, and they can hold no mark.
     let as_message = matches!(request.structured, Some(Structured::Object))
         || (items.content.takes_marks() && request.instructions.iter().any(|text| text.cache.is_some()));
     if as_message {
-        let texts: Vec<Part> = request.instructions.iter().cloned().map(Part::Text).collect();
-        items.message(developer(translation.dialect), &texts)?;
+        items.developer(&request.instructions)?;
     } else if !request.instructions.is_empty() {
         items.content.drop_marks(&request.instructions)?;
         let texts: Vec<&str> = request.instructions.iter().map(|text| &*text.text).collect();
@@ -56,20 +103,16 @@ fn developer(dialect: &Dialect) -> &'static str {
     if dialect.developer_role { "developer" } else { "system" }
 }
 
-struct Items<'a> {
-    content: Content<'a>,
-    translation: &'a Translation,
-    items: Vec<Json>,
+struct Items<'a, 'l> {
+    content: Content<'l>,
+    translation: &'l Translation,
+    items: Vec<Item<'a>>,
     /// Ids of calls with free text: their results have a name of their own.
-    customs: HashSet<String>,
+    customs: HashSet<&'a str>,
 }
 
-impl Items<'_> {
-    fn push(&mut self, item: Body) {
-        self.items.push(item.json());
-    }
-
-    fn turn(&mut self, turn: &Turn) -> Result<(), Reject> {
+impl<'a> Items<'a, '_> {
+    fn turn(&mut self, turn: &'a Turn) -> Result<(), Reject> {
         match turn.role {
             // Messages has one word for both; whoever speaks it wrote the application.
             Role::System if self.translation.client == Format::Messages => {
@@ -82,40 +125,50 @@ impl Items<'_> {
         }
     }
 
-    fn message(&mut self, role: &str, parts: &[Part]) -> Result<(), Reject> {
+    fn message(&mut self, role: &'static str, parts: &'a [Part]) -> Result<(), Reject> {
         let content = self.content.parts(parts)?;
-        if !content.is_empty() {
-            let mut item = Body::of("message");
-            item.add("role", role);
-            item.add("content", &content);
-            self.push(item);
-        }
+        self.push(role, content, None);
         Ok(())
     }
 
+    /// System text as a message.
+    fn developer(&mut self, texts: &'a [Text]) -> Result<(), Reject> {
+        let mut content = Vec::with_capacity(texts.len());
+        texts.iter().try_for_each(|text| self.content.text(text, &mut content))?;
+        self.push(developer(self.translation.dialect), content, None);
+        Ok(())
+    }
+
+    fn push(&mut self, role: &'static str, content: Vec<Written<'a>>, phase: Option<&'static str>) {
+        if !content.is_empty() {
+            self.items.push(Item::Message { role, content, phase });
+        }
+    }
+
     /// Results stand directly behind their calls. What they can not hold, and what else is said, comes after the last.
-    fn user(&mut self, parts: &[Part]) -> Result<(), Reject> {
+    fn user(&mut self, parts: &'a [Part]) -> Result<(), Reject> {
         let mut rest = Vec::new();
         for part in parts {
             match part {
                 Part::Result(result) => self.result(result, &mut rest)?,
-                part => rest.push(part.clone()),
+                part => self.content.part(part, &mut rest)?,
             }
         }
-        self.message("user", &rest)
-    }
-
-    fn result(&mut self, result: &ToolResult, rest: &mut Vec<Part>) -> Result<(), Reject> {
-        let output = self.content.output(result, rest)?;
-        let is_custom = self.customs.contains(&result.call);
-        let mut item = Body::of(if is_custom { "custom_tool_call_output" } else { "function_call_output" });
-        item.add("call_id", &result.call);
-        item.add("output", &output);
-        self.push(item);
+        self.push("user", rest, None);
         Ok(())
     }
 
-    fn assistant(&mut self, parts: &[Part]) -> Result<(), Reject> {
+    fn result(&mut self, result: &'a ToolResult, rest: &mut Vec<Written<'a>>) -> Result<(), Reject> {
+        let output = self.content.output(result, rest)?;
+        let call_id = &*result.call;
+        self.items.push(match self.customs.contains(call_id) {
+            true => Item::CustomToolCallOutput { call_id, output },
+            false => Item::FunctionCallOutput { call_id, output },
+        });
+        Ok(())
+    }
+
+    fn assistant(&mut self, parts: &'a [Part]) -> Result<(), Reject> {
         let mut thought = None;
         let mut rest = parts;
         while let Some((part, behind)) = rest.split_first() {
@@ -148,84 +201,77 @@ impl Items<'_> {
     }
 
     /// Where each call needs its own reasoning, that of the turn is said again; or that there was none.
-    fn think_again(&mut self, thought: Option<&Json>) {
+    fn think_again(&mut self, thought: Option<&Item<'a>>) {
         let dialect = self.translation.dialect;
         match thought {
             _ if !dialect.reasoning_per_call => {}
             // It has just been said.
             Some(thought) if self.items.last() == Some(thought) => {}
             Some(thought) => self.items.push(thought.clone()),
-            None if dialect.replay_reasoning == ReplayReasoning::EmptyOk => self.items.push(raw_reasoning(&[""])),
+            None if dialect.replay_reasoning == ReplayReasoning::EmptyOk => self.items.push(raw_reasoning([""])),
             None => {}
         }
     }
 
     /// A thought as this upstream takes it: proved, or as plain text where history must carry it.
-    fn thought(&mut self, thought: &Thought) -> Result<Option<Json>, Reject> {
-        let paragraphs: Vec<&str> = thought.paragraphs.iter().map(String::as_str).collect();
+    fn thought(&mut self, thought: &'a Thought) -> Result<Option<Item<'a>>, Reject> {
+        let paragraphs = &thought.paragraphs;
         match &thought.proof {
             Some(proof) if proof.kind == ProofKind::Encrypted => Ok(Some(reasoning(thought, &proof.data))),
             _ if self.translation.dialect.replay_reasoning != ReplayReasoning::Never && !paragraphs.is_empty() => {
-                Ok(Some(raw_reasoning(&paragraphs)))
+                Ok(Some(raw_reasoning(paragraphs.iter().map(String::as_str))))
             }
             _ => self.without(thought),
         }
     }
 
-    fn without(&mut self, _: &Thought) -> Result<Option<Json>, Reject> {
+    fn without(&mut self, _: &Thought) -> Result<Option<Item<'a>>, Reject> {
         self.content.losses.dropped(Field::Thoughts, "")?;
         Ok(None)
     }
 
-    fn said(&mut self, parts: &[Part]) -> Result<(), Reject> {
+    fn said(&mut self, parts: &'a [Part]) -> Result<(), Reject> {
         let content = self.content.said(parts)?;
-        if content.is_empty() {
-            return Ok(());
-        }
-        let mut item = Body::of("message");
-        item.add("role", "assistant");
-        item.add("content", &content);
-        item.add_some("phase", parts.first().and_then(phase).map(content::phase));
-        self.push(item);
+        self.push("assistant", content, parts.first().and_then(phase).map(content::phase));
         Ok(())
     }
 
-    fn call(&mut self, call: &Call) {
-        let (kind, member, input) = match &call.input {
-            Input::Json(arguments) if arguments.trim_ascii().is_empty() => ("function_call", "arguments", "{}"),
-            Input::Json(arguments) => ("function_call", "arguments", arguments.as_str()),
-            Input::Text(input) => ("custom_tool_call", "input", input.as_str()),
-        };
-        if member == "input" {
-            self.customs.insert(call.id.clone());
-        }
-        let mut item = Body::of(kind);
-        item.add("call_id", &call.id);
-        item.add("name", &call.name);
-        item.add(member, input);
-        self.push(item);
+    fn call(&mut self, call: &'a Call) {
+        let (call_id, name) = (&*call.id, &*call.name);
+        self.items.push(match &call.input {
+            Input::Json(arguments) => {
+                let arguments = if arguments.trim_ascii().is_empty() { "{}" } else { arguments };
+                Item::FunctionCall { call_id, name, arguments }
+            }
+            Input::Text(input) => {
+                self.customs.insert(call_id);
+                Item::CustomToolCall { call_id, name, input }
+            }
+        });
     }
 
-    fn hosted(&mut self, step: &HostedPart) -> Result<(), Reject> {
+    fn hosted(&mut self, step: &'a HostedPart) -> Result<(), Reject> {
         let Some(text) = &step.text else { return self.content.losses.dropped(Field::HostedSteps, "") };
         self.content.losses.adjusted(Field::HostedSteps, "told as text")?;
-        self.said(&[Text::new(text).into()])
+        self.push("assistant", vec![Written::OutputText { text, annotations: Vec::new() }], None);
+        Ok(())
     }
 
     /// The upstream takes `json_object` only when a message speaks of JSON; calls and results do not count.
     fn ask_for_json(&mut self) -> Result<(), Reject> {
-        if self.items.iter().any(|item| is_message(item) && item.get().to_ascii_lowercase().contains("json")) {
+        if self.items.iter().any(speaks_of_json) {
             return Ok(());
         }
         self.content.losses.adjusted(Field::Structured, "a message asks for JSON")?;
         let role = developer(self.translation.dialect);
-        self.message(role, &[Text::new("Answer with one JSON object.").into()])
+        self.push(role, vec![Written::text("Answer with one JSON object.")], None);
+        Ok(())
     }
 }
 
-fn is_message(item: &Json) -> bool {
-    item.members()
-        .is_some_and(|members| members.iter().any(|(name, kind)| name == "type" && kind.get() == "\"message\""))
+fn speaks_of_json(item: &Item<'_>) -> bool {
+    let text = || serde_json::to_string(item).unwrap_or_default();
+    matches!(item, Item::Message { .. }) && text().to_ascii_lowercase().contains("json")
 }
 
 /// Whether two parts of what the model says are in one message.
@@ -240,21 +286,15 @@ fn phase(part: &Part) -> Option<Phase> {
     }
 }
 
-fn reasoning(thought: &Thought, data: &str) -> Json {
+fn reasoning<'a>(thought: &'a Thought, data: &'a str) -> Item<'a> {
     let is_raw = thought.kind == ThoughtKind::Raw;
-    let paragraphs: Vec<&str> = thought.paragraphs.iter().map(String::as_str).collect();
-    let mut item = Body::of("reasoning");
-    item.add("summary", &content::paragraphs("summary_text", if is_raw { &[] } else { &paragraphs }));
-    if is_raw {
-        item.add("content", &content::paragraphs("reasoning_text", &paragraphs));
-    }
-    item.add("encrypted_content", data);
-    item.json()
+    let texts = || thought.paragraphs.iter().map(String::as_str);
+    let summary = if is_raw { Vec::new() } else { texts().map(|text| Paragraph::SummaryText { text }).collect() };
+    let content = is_raw.then(|| texts().map(|text| Paragraph::ReasoningText { text }).collect());
+    Item::Reasoning { summary, content, encrypted_content: Some(data) }
 }
 
-fn raw_reasoning(paragraphs: &[&str]) -> Json {
-    let mut item = Body::of("reasoning");
-    item.add("summary", &content::paragraphs("summary_text", &[]));
-    item.add("content", &content::paragraphs("reasoning_text", paragraphs));
-    item.json()
+fn raw_reasoning<'a>(paragraphs: impl IntoIterator<Item = &'a str>) -> Item<'a> {
+    let content = paragraphs.into_iter().map(|text| Paragraph::ReasoningText { text }).collect();
+    Item::Reasoning { summary: Vec::new(), content: Some(content), encrypted_content: None }
 }

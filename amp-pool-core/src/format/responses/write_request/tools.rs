@@ -2,9 +2,9 @@
 
 use crate::format::{
     Field, Losses, Reject,
-    canonical::{CustomTool, FunctionTool, Json, Request, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
-    responses::body::Body,
-    transcode::{Translation, openai},
+    body::Body,
+    canonical::{CustomTool, FunctionTool, Request, Tool, ToolChoice, ToolKind, ToolRef, WebSearch},
+    transcode::{Translation, openai, schema},
 };
 
 pub(super) fn write(
@@ -27,8 +27,10 @@ pub(super) fn write(
     if tools.is_empty() {
         return Ok(());
     }
-    body.add("tools", &tools);
-    body.add_some("tool_choice", request.tool_choice.as_ref().map(choice));
+    body.add_objects("tools", tools);
+    if let Some(asked) = &request.tool_choice {
+        choice(asked, body);
+    }
     match request.parallel_tools {
         Some(false) if !translation.dialect.parallel_flag_ok => losses.dropped(Field::ParallelTools, ""),
         Some(_) if !translation.dialect.parallel_flag_ok => Ok(()),
@@ -40,8 +42,8 @@ pub(super) fn write(
 }
 
 /// `strict` is always said: where it is missing the provider rewrites the schema, and refuses what it can not rewrite.
-fn function(tool: &FunctionTool, translation: &Translation, losses: &mut Losses) -> Result<Json, Reject> {
-    let parameters = tool.schema.clone().unwrap_or_else(|| Json::object(Vec::new()));
+fn function(tool: &FunctionTool, translation: &Translation, losses: &mut Losses) -> Result<Body, Reject> {
+    let parameters = schema::whole(tool);
     let is_strict = translation.dialect.strict_ok && openai::strict(tool.strict, &parameters);
     if tool.strict == Some(true) && !is_strict {
         losses.dropped(Field::StrictTools, "")?;
@@ -55,60 +57,61 @@ fn function(tool: &FunctionTool, translation: &Translation, losses: &mut Losses)
     let mut body = Body::of("function");
     body.add("name", &tool.name);
     body.add_some("description", tool.description.as_ref());
-    body.add("parameters", &parameters);
+    body.add_json("parameters", &parameters);
     body.add("strict", &is_strict);
-    Ok(body.json())
+    Ok(body)
 }
 
-fn custom(tool: &CustomTool) -> Json {
+fn custom(tool: &CustomTool) -> Body {
     let mut body = Body::of("custom");
     body.add("name", &tool.name);
     body.add_some("description", tool.description.as_ref());
     if let Some(grammar) = &tool.grammar {
         let mut format = Body::of("grammar");
-        format.0.extend(grammar.members().unwrap_or_default());
-        body.add_object("format", format);
+        format.extend(&grammar.members().unwrap_or_default());
+        body.add_object("format", &format);
     }
-    body.json()
+    body
 }
 
-fn web_search(tool: &WebSearch, losses: &mut Losses) -> Result<Json, Reject> {
+fn web_search(tool: &WebSearch, losses: &mut Losses) -> Result<Body, Reject> {
     let (mut body, mut filters) = (Body::default(), Body::default());
     for (name, domains) in [("allowed_domains", &tool.allowed_domains), ("blocked_domains", &tool.blocked_domains)] {
         filters.add_some(name, (!domains.is_empty()).then_some(domains));
     }
     body.add("type", "web_search");
-    body.add_object("filters", filters);
+    body.add_filled("filters", &filters);
     body.add_some("user_location", tool.user_location.as_ref());
     body.add_some("search_context_size", tool.context_size.as_ref());
     if tool.max_uses.is_some() {
         losses.dropped("tools[].max_uses", "")?;
     }
-    Ok(body.json())
+    Ok(body)
 }
 
-fn choice(choice: &ToolChoice) -> Json {
+fn choice(choice: &ToolChoice, body: &mut Body) {
+    let name = "tool_choice";
     match choice {
-        ToolChoice::Auto => Json::of(&"auto"),
-        ToolChoice::None => Json::of(&"none"),
-        ToolChoice::Required => Json::of(&"required"),
-        ToolChoice::Tool(tool) => named(tool),
+        ToolChoice::Auto => body.add(name, "auto"),
+        ToolChoice::None => body.add(name, "none"),
+        ToolChoice::Required => body.add(name, "required"),
+        ToolChoice::Tool(tool) => body.add_object(name, &named(tool)),
         ToolChoice::Allowed { is_required, tools } => {
-            let mut body = Body::of("allowed_tools");
-            body.add("mode", if *is_required { "required" } else { "auto" });
-            body.add("tools", &tools.iter().map(named).collect::<Vec<_>>());
-            body.json()
+            let mut allowed = Body::of("allowed_tools");
+            allowed.add("mode", if *is_required { "required" } else { "auto" });
+            allowed.add_objects("tools", tools.iter().map(named));
+            body.add_object(name, &allowed);
         }
         // Search is the only tool of a provider that gets here.
-        ToolChoice::Hosted(_) => Body::of("web_search").json(),
+        ToolChoice::Hosted(_) => body.add_object(name, &Body::of("web_search")),
     }
 }
 
-fn named(tool: &ToolRef) -> Json {
+fn named(tool: &ToolRef) -> Body {
     let mut body = Body::of(match tool.kind {
         ToolKind::Function => "function",
         ToolKind::Custom => "custom",
     });
     body.add("name", &tool.name);
-    body.json()
+    body
 }

@@ -1,8 +1,8 @@
 //! Items of the output, as far as they have come.
 
 use crate::format::{
+    body::Body,
     canonical::{Call, Input, Json, Phase, ThoughtKind},
-    responses::body::Body,
 };
 
 /// An item.
@@ -55,17 +55,17 @@ impl Part {
         }
     }
 
-    pub(super) fn json(&self) -> Json {
+    pub(super) fn body(&self) -> Body {
         if self.is_refusal {
             let mut part = Body::of("refusal");
             part.add("refusal", &self.text);
-            return part.json();
+            return part;
         }
         let mut part = Body::of("output_text");
         part.add("text", &self.text);
         part.add("annotations", &self.annotations);
         part.add("logprobs", &self.logprobs);
-        part.json()
+        part
     }
 }
 
@@ -79,7 +79,7 @@ impl Item {
         }
     }
 
-    pub(super) fn json(&self) -> Json {
+    pub(super) fn body(&self) -> Body {
         match &self.kind {
             Kind::Message { phase, parts } => self.message(*phase, parts),
             Kind::Reasoning { kind, paragraphs, encrypted, .. } => {
@@ -104,10 +104,10 @@ impl Item {
         body
     }
 
-    fn message(&self, phase: Option<Phase>, parts: &[Part]) -> Json {
+    fn message(&self, phase: Option<Phase>, parts: &[Part]) -> Body {
         let mut body = self.begin("message");
         body.add("role", "assistant");
-        body.add("content", &parts.iter().map(Part::json).collect::<Vec<_>>());
+        body.add_objects("content", parts.iter().map(Part::body));
         body.add_some(
             "phase",
             phase.map(|phase| match phase {
@@ -115,24 +115,24 @@ impl Item {
                 Phase::FinalAnswer => "final_answer",
             }),
         );
-        body.json()
+        body
     }
 
-    fn reasoning(&self, kind: ThoughtKind, paragraphs: &[String], encrypted: Option<&String>) -> Json {
+    fn reasoning(&self, kind: ThoughtKind, paragraphs: &[String], encrypted: Option<&String>) -> Body {
         let mut body = self.begin("reasoning");
-        let texts = |name: &str| paragraphs.iter().map(|text| paragraph(name, text)).collect::<Vec<_>>();
+        let texts = |name: &'static str| paragraphs.iter().map(move |text| paragraph(name, text));
         match kind {
-            ThoughtKind::Summary => body.add("summary", &texts("summary_text")),
+            ThoughtKind::Summary => body.add_objects("summary", texts("summary_text")),
             ThoughtKind::Raw => {
-                body.add("summary", &[(); 0]);
-                body.add("content", &texts("reasoning_text"));
+                body.add_objects("summary", []);
+                body.add_objects("content", texts("reasoning_text"));
             }
         }
         body.add_some("encrypted_content", encrypted);
-        body.json()
+        body
     }
 
-    fn call(&self, call: &Call) -> Json {
+    fn call(&self, call: &Call) -> Body {
         let (kind, member) = match &call.input {
             Input::Json(_) => ("function_call", "arguments"),
             Input::Text(_) => ("custom_tool_call", "input"),
@@ -142,13 +142,13 @@ impl Item {
         body.add("name", &call.name);
         body.add_some("namespace", call.namespace.as_ref());
         body.add(member, call.input.as_str());
-        body.json()
+        body
     }
 }
 
 /// A paragraph of reasoning.
-pub(super) fn paragraph(kind: &str, text: &str) -> Json {
+pub(super) fn paragraph(kind: &str, text: &str) -> Body {
     let mut body = Body::of(kind);
     body.add("text", text);
-    body.json()
+    body
 }

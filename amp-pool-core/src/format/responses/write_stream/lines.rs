@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::item::Item;
-use crate::format::{canonical::Json, responses::body::Body, transcode::frame};
+use crate::format::{
+    body::Body,
+    canonical::Json,
+    transcode::{frame, frame_of},
+};
 
 /// Writes events one after the other.
 #[derive(Debug, Default)]
@@ -13,15 +17,12 @@ pub(super) struct Lines {
 }
 
 /// A piece of what an item says, which most events of a stream are: written as it stands, and not member by member.
-#[derive(Serialize)]
 pub(super) struct Piece<'a> {
     pub(super) item_id: &'a str,
     pub(super) output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content_index: Option<usize>,
     pub(super) delta: &'a str,
     /// Of texts only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logprobs: Option<&'a [Json]>,
 }
 
@@ -29,14 +30,22 @@ pub(super) struct Piece<'a> {
 struct Numbered<'a> {
     r#type: &'a str,
     sequence_number: u64,
-    #[serde(flatten)]
-    piece: Piece<'a>,
+    item_id: &'a str,
+    output_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<usize>,
+    delta: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<&'a [Json]>,
 }
 
 impl Lines {
     /// Writes an event that says a piece.
     pub(super) fn piece(&mut self, kind: &str, piece: Piece<'_>, out: &mut Vec<u8>) {
-        frame(out, Some(kind), &Numbered { r#type: kind, sequence_number: self.next, piece });
+        let Piece { item_id, output_index, content_index, delta, logprobs } = piece;
+        let (r#type, sequence_number) = (kind, self.next);
+        let line = Numbered { r#type, sequence_number, item_id, output_index, content_index, delta, logprobs };
+        frame(out, Some(kind), &line);
         self.next += 1;
     }
 
@@ -53,11 +62,11 @@ impl Lines {
     }
 
     /// Writes an event of this kind.
-    pub(super) fn write(&mut self, kind: &str, members: Body, out: &mut Vec<u8>) {
+    pub(super) fn write(&mut self, kind: &str, members: &Body, out: &mut Vec<u8>) {
         let mut line = Body::of(kind);
         line.add("sequence_number", &self.next);
-        line.0.extend(members.0);
+        line.join(members);
         self.next += 1;
-        frame(out, Some(kind), &line.json());
+        frame_of(out, Some(kind), |out| line.write_to(out));
     }
 }

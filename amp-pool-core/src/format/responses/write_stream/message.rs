@@ -6,7 +6,8 @@ use super::{
     lines::Piece,
 };
 use crate::format::{
-    canonical::{Citation, Json, Phase},
+    body::Body,
+    canonical::{Citation, Phase},
     responses::annotation,
 };
 
@@ -23,11 +24,11 @@ impl Writer {
         };
         self.message = Some(at);
         let part = Part::new(is_refusal);
-        let json = part.json();
+        let added = Body::with("part", &part.body());
         let Kind::Message { parts, .. } = &mut self.items[at].kind else { return Place::Hidden };
         parts.push(part);
         let index = parts.len() - 1;
-        self.inside("response.content_part.added", at, ("content_index", index), ("part", &json), out);
+        self.inside("response.content_part.added", at, ("content_index", index), &added, out);
         Place::Part(at, index)
     }
 
@@ -63,24 +64,23 @@ impl Writer {
         line.add("content_index", &index);
         line.add("annotation_index", &number);
         line.add("annotation", &annotation);
-        self.lines.write("response.output_text.annotation.added", line, out);
+        self.lines.write("response.output_text.annotation.added", &line, out);
     }
 
     pub(super) fn end_part(&mut self, at: usize, index: usize, is_complete: bool, out: &mut Vec<u8>) {
         let Some(part) = self.part_at(at, index) else { return };
         part.is_open = false;
-        let (json, text, logprobs) = (part.json(), part.text.clone(), Json::of(&part.logprobs));
-        let mut line = self.lines.of_item(&self.items[at], at);
-        line.add("content_index", &index);
-        if matches!(self.part_at(at, index), Some(part) if part.is_refusal) {
-            line.add("refusal", &text);
-            self.lines.write("response.refusal.done", line, out);
+        let (whole, mut said) = (Body::with("part", &part.body()), Body::default());
+        let kind = if part.is_refusal {
+            said.add("refusal", &part.text);
+            "response.refusal.done"
         } else {
-            line.add("text", &text);
-            line.add("logprobs", &logprobs);
-            self.lines.write("response.output_text.done", line, out);
-        }
-        self.inside("response.content_part.done", at, ("content_index", index), ("part", &json), out);
+            said.add("text", &part.text);
+            said.add("logprobs", &part.logprobs);
+            "response.output_text.done"
+        };
+        self.inside(kind, at, ("content_index", index), &said, out);
+        self.inside("response.content_part.done", at, ("content_index", index), &whole, out);
         if is_complete {
             self.settle(at, out);
         } else {

@@ -4,7 +4,7 @@ use super::{
     Writer,
     item::{self, Kind},
 };
-use crate::format::canonical::{Json, ThoughtKind};
+use crate::format::{body::Body, canonical::ThoughtKind};
 
 impl Writer {
     /// Writes more of the paragraph that is open, or begins the next one.
@@ -14,15 +14,17 @@ impl Writer {
         if !std::mem::replace(is_open, true) {
             paragraphs.push(String::new());
             let index = paragraphs.len() - 1;
-            let part = item::paragraph(names.part, "");
-            self.inside(names.added, at, (names.index, index), ("part", &part), out);
+            let part = Body::with("part", &item::paragraph(names.part, ""));
+            self.inside(names.added, at, (names.index, index), &part, out);
         }
         let Kind::Reasoning { paragraphs, .. } = &mut self.items[at].kind else { return };
         let index = paragraphs.len().saturating_sub(1);
         if let Some(last) = paragraphs.last_mut() {
             last.push_str(text);
         }
-        self.inside(names.delta, at, (names.index, index), ("delta", &Json::of(&text)), out);
+        let mut said = Body::default();
+        said.add("delta", text);
+        self.inside(names.delta, at, (names.index, index), &said, out);
     }
 
     /// Ends the paragraph that is open, if one is.
@@ -33,9 +35,11 @@ impl Writer {
         }
         let names = Names::of(*kind);
         let (index, text) = (paragraphs.len().saturating_sub(1), paragraphs.last().cloned().unwrap_or_default());
-        self.inside(names.done, at, (names.index, index), ("text", &Json::of(&text)), out);
-        let part = item::paragraph(names.part, &text);
-        self.inside(names.part_done, at, (names.index, index), ("part", &part), out);
+        let mut said = Body::default();
+        said.add("text", &text);
+        self.inside(names.done, at, (names.index, index), &said, out);
+        let part = Body::with("part", &item::paragraph(names.part, &text));
+        self.inside(names.part_done, at, (names.index, index), &part, out);
     }
 }
 

@@ -1,15 +1,21 @@
 //! Schemas of arguments without alternatives at their root, where Messages takes none.
 
+use std::borrow::Cow;
+
 use crate::format::canonical::{Json, Member};
 
 const COMPOSITIONS: [&str; 3] = ["oneOf", "anyOf", "allOf"];
 
 /// The schema with one plain object at its root, and whether that says less than before. A single alternative is the
 /// schema itself; of several all properties are offered, and the alternatives are told in words.
-pub(super) fn plain(schema: &Json) -> (Json, bool) {
-    let Some(mut members) = schema.members() else { return (schema.clone(), false) };
+pub(super) fn plain(schema: Cow<'_, Json>) -> (Cow<'_, Json>, bool) {
+    // No member of the root can be one of them where the words do not come at all.
+    if !COMPOSITIONS.iter().any(|composition| schema.get().contains(composition)) {
+        return (schema, false);
+    }
+    let Some(mut members) = schema.members() else { return (schema, false) };
     if !members.iter().any(|(name, _)| COMPOSITIONS.contains(&&**name)) {
-        return (schema.clone(), false);
+        return (schema, false);
     }
     let mut told = Vec::new();
     for composition in COMPOSITIONS {
@@ -23,7 +29,7 @@ pub(super) fn plain(schema: &Json) -> (Json, bool) {
         }
     }
     describe(&mut members, &told);
-    (Json::object(members), !told.is_empty())
+    (Cow::Owned(Json::object(members)), !told.is_empty())
 }
 
 /// Adds what an alternative has. What is required by one of several is not required.
@@ -66,7 +72,7 @@ mod tests {
     #[test]
     fn alternatives_at_the_root_become_one_object() {
         let check = |schema: &str, expected: &str, is_changed| {
-            let (plain, changed) = plain(&Json::parse(schema).unwrap());
+            let (plain, changed) = plain(Cow::Owned(Json::parse(schema).unwrap()));
             assert_eq!((plain.get(), changed), (expected, is_changed));
         };
         let simple = r#"{"type":"object","properties":{"a":{"anyOf":[{},{}]}}}"#;
