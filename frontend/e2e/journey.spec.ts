@@ -96,10 +96,27 @@ test("from the first start to a key that fails, and why", async ({ page }) => {
       await expect(page.getByRole("dialog").getByText("A person paused it.")).toBeVisible();
     });
 
+    await test.step("a budget that is used up refuses, and says so", async () => {
+      await page.goto(`${house.url}/tokens`);
+      await page.getByRole("row").filter({ hasText: "ci" }).getByRole("button", { name: "Edit" }).click();
+      const dialog = page.getByRole("dialog");
+      // What has been spent already is more than this.
+      await dialog.getByLabel("Budget in USD").fill("0.0001");
+      await dialog.getByRole("button", { name: "Save" }).click();
+      await expect(page.getByText("used up")).toBeVisible();
+      const refused = await call(house, token);
+      expect(refused.status).toBe(429);
+      expect(refused.body).toContain("budget");
+      await picture(page, "journey-8-budget");
+      await page.getByRole("button", { name: "+$5" }).click();
+      await expect(page.getByText("The limit is $5.00 now.")).toBeVisible();
+      expect((await call(house, token)).status).toBe(200);
+    });
+
     await test.step("what was done is in the audit log, and signing out ends it", async () => {
       await page.goto(`${house.url}/audit`);
       await expect(page.getByRole("table")).toContainText("ana");
-      await picture(page, "journey-8-audit");
+      await picture(page, "journey-9-audit");
       await page.getByRole("button", { name: "Sign out" }).click();
       await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
       await page.getByLabel("Name").fill("ana");

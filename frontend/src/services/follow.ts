@@ -20,7 +20,7 @@ export async function follow(question: Query, signal: AbortSignal, hear: (calls:
 
 /** Reads the stream to its end; tells whether there may be another. */
 async function stream(question: Query, signal: AbortSignal, hear: (calls: Call[]) => void): Promise<boolean> {
-  const { from: _, to: _to, ...query } = question;
+  const { from: _, to: _to, text: _text, ...query } = question;
   try {
     for await (const { data } of listen("/api/requests/live", { query, signal })) hear(callsIn(data));
   } catch (error) {

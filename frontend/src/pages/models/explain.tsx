@@ -14,6 +14,7 @@ import { useChange, useRead } from "../../services/query";
 import type { ClientToken, List, Route } from "../../services/types";
 import { useText, useWords } from "../../text";
 import type { CandidateNow, Explanation } from "./explanation";
+import type { Model } from "./model";
 import { words as both } from "./text";
 
 const FULL_PERMILLE = 1_000;
@@ -66,6 +67,16 @@ function Candidates({ explained }: { explained: Explanation }) {
   );
 }
 
+/** What the model costs there, where the server tells. */
+function PriceOf({ provider, model }: { provider: string; model: string }) {
+  const { format } = useText();
+  const words = useWords(both);
+  const { data } = useRead<List<Model>>("/api/models");
+  const price = data?.items.find((known) => known.provider === provider && known.model === model)?.price;
+  if (!price) return null;
+  return <>{words.priced(format.usd(price.input), format.usd(price.output))} </>;
+}
+
 function Verdict({ explained, routes }: { explained: Explanation; routes: readonly Route[] }) {
   const { text, format } = useText();
   const words = useWords(both);
@@ -76,6 +87,7 @@ function Verdict({ explained, routes }: { explained: Explanation; routes: readon
   return (
     <p aria-live="polite">
       <strong>{choice ? words.wouldAsk(chosen?.name ?? `#${choice.key_id}`) : words.nobody}</strong> {by}{" "}
+      {chosen && <PriceOf provider={chosen.provider} model={chosen.upstream_model} />}
       <span className="soft">({route ? words.viaRoute(route.model) : words.noRoute})</span>
       {refusal && (
         <span className="explain-refusal">

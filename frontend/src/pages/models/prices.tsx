@@ -14,27 +14,9 @@ import { Ago } from "../../components/when";
 import { send } from "../../services/http";
 import { useChange, useRead } from "../../services/query";
 import type { List } from "../../services/types";
+import type { Model } from "./model";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
-
-/** In USD per million tokens. */
-interface Price {
-  input: string;
-  cache_read: string;
-  output: string;
-  /** Which row of which list it is. */
-  version: string;
-}
-
-interface Model {
-  model: string;
-  /** Nobody's: a route of ours. */
-  provider: string | null;
-  keys: number[];
-  price: Price | null;
-  /** When an upstream last listed it. */
-  listed_at: string | null;
-}
 
 /** Where a price comes from, and whether an upstream was heard to serve the model. */
 function Source({ version, listedAt }: { version: string | undefined; listedAt: string | null }) {

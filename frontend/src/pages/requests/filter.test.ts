@@ -27,3 +27,9 @@ test("the search looks at names too", () => {
   expect(says(call(1), "TEAM", () => "team A")).toBe(true);
   expect(says(call(1), "nobody", () => "team A")).toBe(false);
 });
+
+test("words are the server's to find, unless they are in the name of a key", () => {
+  expect(questionOf({ q: " timeout " }, 0, ["team A"])).toMatchObject({ text: "timeout" });
+  expect(questionOf({ q: "TEAM" }, 0, ["team A"])).toMatchObject({ text: undefined });
+  expect(questionOf({}, 0, ["team A"])).toMatchObject({ text: undefined });
+});

@@ -19,11 +19,12 @@ export interface LogSearch {
 
 export const USUAL_SPAN: Span = "24h";
 
-/** What the server is asked. Moments are rounded down to the minute, so that one question is asked once. */
-export function questionOf(search: LogSearch, now: number): Query {
+/** What the server is asked. It knows no names of keys: words that are in one are looked for here. Moments are rounded down to the minute, so that one question is asked once. */
+export function questionOf(search: LogSearch, now: number, names: readonly string[] = []): Query {
   const { from, to } = period(search, USUAL_SPAN, Math.floor(now / 60_000) * 60_000);
-  const { key_id, token_id, model, status, error_type } = search;
-  return { from, to, key_id, token_id, model, status, error_type };
+  const { key_id, token_id, model, status, error_type, q } = search;
+  const isName = names.some((name) => name.toLowerCase().includes((q ?? "").trim().toLowerCase()));
+  return { from, to, key_id, token_id, model, status, error_type, text: isName ? undefined : q?.trim() };
 }
 
 /** Whether a row that came by itself belongs into the list; the same rules as the server's. */

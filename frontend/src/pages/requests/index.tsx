@@ -33,8 +33,9 @@ function useNames() {
   const tokens = useRead<List<ClientToken>>("/api/tokens").data?.items;
   const keyNames = useMemo(() => new Map(keys?.map(({ id, name }) => [id, name])), [keys]);
   const tokenNames = useMemo(() => new Map(tokens?.map(({ id, name }) => [id, name])), [tokens]);
+  const all = useMemo(() => [...keyNames.values()], [keyNames]);
   const name = (names: Map<number, string>) => (id: number | null) => (id === null ? "—" : (names.get(id) ?? `#${id}`));
-  return { keys: keys ?? [], tokens: tokens ?? [], keyNames, keyName: name(keyNames), tokenName: name(tokenNames) };
+  return { all, keys: keys ?? [], tokens: tokens ?? [], keyNames, keyName: name(keyNames), tokenName: name(tokenNames) };
 }
 
 const FIELDS = ["create_time", "call_id", "key_id", "token_id", "provider", "model", "upstream_model", "input_tokens", "output_tokens", "cost", "latency_ms", "status", "http_status_code", "error_type"] as const;
@@ -55,8 +56,8 @@ function useCsv(search: LogSearch, now: number, rows: readonly Call[]) {
 }
 
 /** The rows, with the new ones among them; of those that came after the call `mark` only the number. */
-function useLog(search: LogSearch, now: number, live: boolean, mark: number | undefined, keyName: (id: number | null) => string) {
-  const question = useMemo(() => questionOf(search, now), [search, now]);
+function useLog(search: LogSearch, now: number, live: boolean, mark: number | undefined, names: readonly string[], keyName: (id: number | null) => string) {
+  const question = useMemo(() => questionOf(search, now, names), [search, now, names]);
   const past = usePast(question);
   const fresh = useLive(search, question, live);
   const shown = useMemo(() => (mark === undefined ? fresh : fresh.filter(({ id }) => id <= mark)), [fresh, mark]);
@@ -89,7 +90,7 @@ export function Requests() {
   // Who has scrolled down reads: what comes then is counted and does not move the rows.
   const [mark, setMark] = useState<number>();
   const { open, ...filters } = search;
-  const log = useLog(search, opened, live, mark, names.keyName);
+  const log = useLog(search, opened, live, mark, names.all, names.keyName);
   const exportIt = useCsv(search, opened, log.rows);
 
   const set = useCallback(

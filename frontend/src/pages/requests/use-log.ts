@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { type ApiError, type Query, send } from "../../services/http";
+import { ApiError, type Query, send } from "../../services/http";
 import { follow } from "../../services/follow";
 import type { Call, List } from "../../services/types";
 import { fits, type LogSearch, merged } from "./filter";
@@ -12,12 +12,22 @@ const FIRST_PAGE = 100;
 /** New rows are shown so often and no more, in milliseconds: a busy pool would draw all the time. */
 const SHOW_MS = 400;
 
+/** One page; an older server that can not search for words gives all rows, and the words are looked for here. */
+async function page(query: Query, signal: AbortSignal): Promise<List<Call>> {
+  try {
+    return await send<List<Call>>("/api/requests", { query, signal });
+  } catch (error) {
+    const { text, ...rest } = query;
+    if (!text || !(error instanceof ApiError && error.complaint.field === "text")) throw error;
+    return send<List<Call>>("/api/requests", { query: rest, signal });
+  }
+}
+
 /** Rows of the past, the newest first. */
 export function usePast(question: Query) {
   const found = useInfiniteQuery<List<Call>, ApiError, Call[], readonly unknown[], string | null>({
     queryKey: ["/api/requests", "log", question],
-    queryFn: ({ pageParam, signal }) =>
-      send<List<Call>>("/api/requests", { query: { ...question, limit: pageParam ? PAGE : FIRST_PAGE, cursor: pageParam }, signal }),
+    queryFn: ({ pageParam, signal }) => page({ ...question, limit: pageParam ? PAGE : FIRST_PAGE, cursor: pageParam }, signal),
     initialPageParam: null,
     getNextPageParam: ({ next_cursor }) => next_cursor,
     select: ({ pages }) => pages.flatMap(({ items }) => items),
