@@ -45,13 +45,27 @@ export async function openHouse(settings = {}) {
     setTimeout(() => lost(new Error(`the server is late:\n${log}`)), PATIENCE_MS).unref();
   });
 
+  const front = process.env["AMP_POOL_UI"] ? await serveBuild(String(url)) : undefined;
+
   async function close() {
     child.kill("SIGKILL");
     await ended;
+    await front?.close();
     upstream.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  return { url: String(url), upstream: upstream.url, log: () => log, close };
+  return { url: front?.url ?? String(url), upstream: upstream.url, log: () => log, close };
+}
+
+/** Puts the build in `dist` before the server, to try a change of the UI without building the server anew.
+ * @param {string} server */
+async function serveBuild(server) {
+  const { preview } = await import("vite");
+  const proxy = Object.fromEntries(["/api", "/v1", "/health", "/ready"].map((path) => [path, server]));
+  const front = await preview({ logLevel: "error", preview: { host: "127.0.0.1", port: 0, proxy } });
+  const address = front.httpServer.address();
+  if (!address || typeof address === "string") throw new Error("the preview has no port");
+  return { url: `http://127.0.0.1:${address.port}`, close: () => front.close() };
 }
 
 /** Speaks with the admin API as automation does.

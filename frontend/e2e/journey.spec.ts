@@ -7,9 +7,9 @@ const PASSWORD = "a sentence is easier to keep";
 
 /** The link that the server prints while there is no admin. */
 async function setupLink(house: House): Promise<string> {
-  const link = () => /http:\/\/\S+\/setup#\S+/.exec(house.log())?.[0] ?? "";
-  await expect.poll(link).not.toBe("");
-  return link();
+  const path = () => /http:\/\/[^/]+(\/setup#\S+)/.exec(house.log())?.[1] ?? "";
+  await expect.poll(path).not.toBe("");
+  return house.url + path();
 }
 
 async function call(house: House, token: string, model = "gpt-5-mini") {
@@ -96,19 +96,23 @@ test("from the first start to a key that fails, and why", async ({ page }) => {
       await expect(page.getByRole("dialog").getByText("A person paused it.")).toBeVisible();
     });
 
-    await test.step("a budget that is used up refuses, and says so", async () => {
+    await test.step("a budget that does not cover a call refuses it, and says so", async () => {
       await page.goto(`${house.url}/tokens`);
-      await page.getByRole("row").filter({ hasText: "ci" }).getByRole("button", { name: "Edit" }).click();
-      const dialog = page.getByRole("dialog");
-      // What has been spent already is more than this.
-      await dialog.getByLabel("Budget in USD").fill("0.0001");
-      await dialog.getByRole("button", { name: "Save" }).click();
-      await expect(page.getByText("used up")).toBeVisible();
+      const row = page.getByRole("row").filter({ hasText: "ci" });
+      await row.getByRole("button", { name: "Edit" }).click();
+      await page.getByRole("dialog").getByLabel("Budget in USD").fill("0.0004");
+      await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+      await expect(row).toContainText("$0.00 of $0.0004");
+      // The first spends a part; what the second may cost is more than is left.
+      expect((await call(house, token)).status).toBe(200);
       const refused = await call(house, token);
       expect(refused.status).toBe(429);
-      expect(refused.body).toContain("budget");
+      await page.goto(`${house.url}/requests?open=${refused.id}`);
+      await expect(page.getByRole("note")).toContainText("the budget of this client token does not cover this call");
       await picture(page, "journey-8-budget");
-      await page.getByRole("button", { name: "+$5" }).click();
+      await page.goto(`${house.url}/tokens`);
+      await expect(row).toContainText("$0.0001 of $0.0004");
+      await row.getByRole("button", { name: "+$5" }).click();
       await expect(page.getByText("The limit is $5.00 now.")).toBeVisible();
       expect((await call(house, token)).status).toBe(200);
     });

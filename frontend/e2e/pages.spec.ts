@@ -66,3 +66,9 @@ test("the door has no barriers in either appearance", async ({ page, lived }) =>
     expect(await barriers(page)).toEqual([]);
   }
 });
+
+test("what axe is asked to find, it finds", async ({ page, lived }) => {
+  await open(page, lived.house, "/");
+  await page.evaluate(() => document.querySelector("main")?.append(document.createElement("button")));
+  expect((await barriers(page)).join()).toContain("button-name");
+});

@@ -111,7 +111,7 @@ export function Keys() {
     </>
   );
   return (
-    <Page title={text.pages.keys} note={data && format.whole(data.total ?? data.items.length)} actions={mayChange && actions}>
+    <Page title={text.pages.keys} note={data && (data.next_cursor ? text.common.shown(format.whole(data.items.length), format.whole(data.total ?? data.items.length)) : format.whole(data.items.length))} actions={mayChange && actions}>
       {error && <Trouble error={error} at={dataUpdatedAt} again={() => void refetch()} />}
       {!data && !error && <Panel><Waiting rows={8} /></Panel>}
       {data && data.items.length > 0 && <Listed keys={data.items} />}

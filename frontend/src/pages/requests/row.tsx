@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import { CallBadge } from "../../components/call-line";
 import type { Call } from "../../services/types";
+import { useOpened } from "../../components/when";
 import { useText, useWords } from "../../text";
 import type { LogSearch } from "./filter";
 import { words as both } from "./text";
@@ -71,8 +72,9 @@ export const Row = memo(function Row({ call, index, keyName, onOpen, onFilter }:
 });
 
 export function Head() {
+  const { format } = useText();
   const { columns } = useWords(both);
-  const heads = [columns.time, columns.model, columns.way, columns.tokens, columns.cost, columns.took, columns.state];
+  const heads = [`${columns.time} (${format.zone(useOpened())})`, columns.model, columns.way, columns.tokens, columns.cost, columns.took, columns.state];
   return (
     <div role="row" aria-rowindex={1} className="log-row log-heads">
       {heads.map((head, at) => (

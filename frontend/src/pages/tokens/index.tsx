@@ -75,7 +75,7 @@ function Actions({ token, onDeed }: { token: ClientToken; onDeed: (deed: Deed) =
   const toggle = () => void put({ enabled: !token.enabled }, `${token.name}: ${token.enabled ? words.off : words.on}`, () => void put({ enabled: token.enabled }, token.name));
   return (
     <div className="bar row-actions">
-      {budget && raised && standing(budget).spent > 0.7 && (
+      {budget && raised && (
         <Button size="small" onClick={() => void put({ budget: { ...rulesOf(budget), limit: raised } }, words.raised(format.usd(raised)))}>
           {words.raise}
         </Button>
