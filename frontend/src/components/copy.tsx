@@ -3,7 +3,7 @@
 import CheckOutlined from "@ant-design/icons/CheckOutlined";
 import CopyOutlined from "@ant-design/icons/CopyOutlined";
 import { Button } from "antd";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useText } from "../text";
 import { complain } from "./toast";
 
@@ -27,9 +27,10 @@ interface Props {
   /** A word beside the icon. */
   wide?: boolean;
   type?: "primary" | "default" | "text";
+  icon?: ReactNode;
 }
 
-export function Copy({ value, label, wide = false, type = wide ? "default" : "text" }: Props) {
+export function Copy({ value, label, icon = <CopyOutlined />, wide = false, type = wide ? "default" : "text" }: Props) {
   const { common } = useText().text;
   const [copied, setCopied] = useState(false);
 
@@ -48,7 +49,7 @@ export function Copy({ value, label, wide = false, type = wide ? "default" : "te
     <Button
       type={type}
       size={wide ? "middle" : "small"}
-      icon={copied ? <CheckOutlined /> : <CopyOutlined />}
+      icon={copied ? <CheckOutlined /> : icon}
       onClick={copy}
       {...(!wide && { "aria-label": word, title: word })}
     >

@@ -1,5 +1,6 @@
 // One call: in human words first, then as it went, what it cost, and what a translation changed.
 
+import LinkOutlined from "@ant-design/icons/LinkOutlined";
 import { Drawer } from "../../components/dialog";
 import { Code, Copy } from "../../components/copy";
 import { CallBadge } from "../../components/call-line";
@@ -125,7 +126,7 @@ export function Detail({ id, onClose, ...names }: Names & { id: string; onClose:
     <span className="bar">
       {data && <CallBadge call={data} />}
       <Copy value={id} label={detail.id} />
-      <Copy value={`${window.location.origin}/requests?open=${encodeURIComponent(id)}`} label={detail.link} />
+      <Copy value={`${window.location.origin}/requests?open=${encodeURIComponent(id)}`} label={detail.link} icon={<LinkOutlined />} />
     </span>
   );
   return (

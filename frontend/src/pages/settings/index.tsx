@@ -31,7 +31,7 @@ function ThisPage() {
           <Select label={words.look} value={look} onChange={(look) => chooseLook(look as Look)} options={looks.map((value) => ({ value, label: text.shell.looks[value] }))} />
         </Fact>
         <Fact name={words.zone}>
-          {Intl.DateTimeFormat().resolvedOptions().timeZone} ({format.zone(now)})
+          {[...new Set([Intl.DateTimeFormat().resolvedOptions().timeZone, format.zone(now)])].join(", ")}
         </Fact>
       </Facts>
     </Panel>
