@@ -7,23 +7,31 @@ import { Link, Outlet } from "@tanstack/react-router";
 import { Button } from "antd";
 import { useState } from "react";
 import { useAccess } from "../access/session";
+import { isAbsent } from "../components/trouble";
+import { useRead } from "../services/query";
 import { Toasts } from "../components/toast";
 import icon from "../style/icon.svg";
 import { useText } from "../text";
 import { Choices } from "./choices";
 import { icons } from "./icons";
 import { Keyboard } from "./keyboard";
-import { type Group, groups } from "./nav";
+import { type Group, groups, type PageId } from "./nav";
 import { ServerState } from "./server";
 import "./shell.css";
 
-function MenuGroup({ group }: { group: Group }) {
+/** Pages of which this server knows nothing: there is no use in leading anybody there. */
+function useMissing(): ReadonlySet<PageId> {
+  const alerts = useRead("/api/alerts/rules");
+  return new Set(isAbsent(alerts.error) ? (["alerts"] as const) : []);
+}
+
+function MenuGroup({ group, missing }: { group: Group; missing: ReadonlySet<PageId> }) {
   const { shell, pages } = useText().text;
   return (
     <div className="menu-group">
       <h2>{shell.groups[group.id]}</h2>
       <ul role="list">
-        {group.places.map(({ id, path }) => {
+        {group.places.filter(({ id }) => !missing.has(id)).map(({ id, path }) => {
           const Icon = icons[id];
           return (
             <li key={id}>
@@ -54,11 +62,12 @@ function Person() {
 
 function Rail({ open, onGo }: { open: boolean; onGo: () => void }) {
   const { shell } = useText().text;
+  const missing = useMissing();
   return (
     <div className={open ? "rail rail-open" : "rail"} id="menu">
       <nav className="menu" aria-label={shell.main} onClick={onGo}>
         {groups.map((group) => (
-          <MenuGroup key={group.id} group={group} />
+          <MenuGroup key={group.id} group={group} missing={missing} />
         ))}
       </nav>
       <div className="rail-foot">
