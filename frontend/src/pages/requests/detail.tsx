@@ -83,14 +83,14 @@ function Heading({ call, keyName, tokenName }: Names & { call: CallDetail }) {
 }
 
 function Found({ call, ...names }: Names & { call: CallDetail }) {
-  const { detail } = useWords(both);
+  const { detail, errors } = useWords(both);
   const translated = call.upstream_format !== null && call.upstream_format !== call.format;
   return (
     <>
       <Heading call={call} {...names} />
       {call.error_message && (
         <div className="error-box" role="note">
-          <strong>{call.error_type}</strong>
+          <strong>{call.error_type && (errors[call.error_type] ?? call.error_type)}</strong>
           <div className="inert">{messageIn(call.error_message)}</div>
         </div>
       )}

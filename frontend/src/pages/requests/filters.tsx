@@ -59,7 +59,7 @@ export function Filters({ search, set, keys, tokens, live, onLive, onCsv }: Prop
         (name) =>
           search[name] && (
             <Button key={name} onClick={() => set({ [name]: undefined })}>
-              {name === "model" ? words.model : words.errorType}: {search[name]} <span aria-hidden>✕</span>
+              {name === "model" ? words.model : words.errorType}: {words.errors[search[name]] ?? search[name]} <span aria-hidden>✕</span>
             </Button>
           ),
       )}

@@ -65,7 +65,7 @@ export const Row = memo(function Row({ call, index, keyName, onOpen, onFilter }:
       </span>
       <span role="cell" className="log-state">
         <CallBadge call={call} />
-        {call.error_type && <Value text={call.error_type} onClick={() => onFilter({ error_type: call.error_type ?? "" })} />}
+        {call.error_type && <Value text={words.errors[call.error_type] ?? call.error_type} title={call.error_message ?? call.error_type} onClick={() => onFilter({ error_type: call.error_type ?? "" })} />}
       </span>
     </div>
   );
