@@ -1,17 +1,34 @@
 // Times as readers want them: an age or a countdown at first sight, the moment when pointed at.
 
-import { useEffect, useState } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { useText } from "../text";
 
-/** The time in milliseconds since 1970, moving once a second. */
-export function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
+let now = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+const listeners = new Set<() => void>();
+
+function tick() {
+  now = Date.now();
+  for (const listener of listeners) listener();
 }
+
+/** One clock for the whole page, which stands still while nobody looks at it. */
+function subscribe(changed: () => void) {
+  listeners.add(changed);
+  if (timer === undefined) {
+    now = Date.now();
+    timer = setInterval(tick, 1_000);
+  }
+  return () => {
+    listeners.delete(changed);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** The time in milliseconds since 1970, moving once a second. */
+export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
 /** The time when the place was first shown, for questions that have to stay the same. */
 export function useOpened(): number {

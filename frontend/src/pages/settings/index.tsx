@@ -1,10 +1,12 @@
 // The page itself, the server, one's account, users, and what the pool keeps.
 
+import { useQuery } from "@tanstack/react-query";
 import { Alert } from "antd";
 import { useAccess } from "../../access/session";
 import { Select } from "../../components/field";
 import { Fact, Facts, Page, Panel } from "../../components/page";
 import { useOpened } from "../../components/when";
+import { ask } from "../../services/http";
 import { useRead } from "../../services/query";
 import type { Health } from "../../services/types";
 import { chooseLook, type Look, looks, useLook } from "../../style/theme";
@@ -41,6 +43,7 @@ function ThisPage() {
 function Server() {
   const words = useWords(both);
   const { data } = useRead<Health>("/health");
+  const documented = useQuery({ queryKey: ["/docs"], queryFn: async () => (await ask("/docs/")).ok });
   return (
     <Panel title={words.server}>
       <div className="stack">
@@ -48,9 +51,11 @@ function Server() {
         <Facts>
           <Fact name={words.version}>{data?.version ?? "…"}</Fact>
           <Fact name={words.address}>{window.location.origin}</Fact>
-          <Fact name={words.docs}>
-            <a href="/docs/">{window.location.origin}/docs</a>
-          </Fact>
+          {documented.data && (
+            <Fact name={words.docs}>
+              <a href="/docs/">{window.location.origin}/docs</a>
+            </Fact>
+          )}
           <Fact name={words.stored}>{words.storedText}</Fact>
         </Facts>
       </div>
