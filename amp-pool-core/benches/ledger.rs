@@ -54,6 +54,7 @@ fn record(n: u64) -> Record {
         cost: Some(NanoUsd(19_500_000)),
         saved: Some(NanoUsd(0)),
         price_version: Some("2026-11-01".into()),
+        evidence: None,
     };
     let opened = Opened {
         call: CallId::new(now, &random),

@@ -10,7 +10,6 @@
 mod burn;
 mod decimal;
 mod path;
-mod pattern;
 mod probe;
 mod read;
 mod reading;
@@ -21,10 +20,10 @@ mod sweep;
 mod template;
 mod text;
 
+pub use crate::classify::{Pattern, PatternError};
 pub use burn::{Seen, burn_per_day, days_left, per_day};
 pub use decimal::{Decimal, DecimalError};
 pub use path::{Path, PathError};
-pub use pattern::{Pattern, PatternError};
 pub use probe::{
     Condition, CurrencyAt, Figure, HostCurrency, NextPage, Probe, ProbeError, Step, Take, ToldCurrency, WindowAt,
 };

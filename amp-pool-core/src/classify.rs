@@ -12,18 +12,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::time::Timestamp;
 
+mod evidence;
+mod own;
+mod pattern;
 mod rule;
 mod said;
 mod scrub;
 mod span;
 mod wait;
 
+pub use evidence::Evidence;
+pub use own::{MOST_RULES, OwnRule, OwnRules, OwnRulesByProvider, RuleError, RuleSpec};
+pub use pattern::{Pattern, PatternError};
 pub use rule::{Rule, Shape, Until};
 pub use scrub::scrub;
 pub use wait::retry_after;
 pub(crate) use wait::until_reset;
 
-use rule::Heard;
+use rule::{Headers, Heard};
 use said::Said;
 
 /// What an upstream's answer means.
@@ -54,6 +60,18 @@ pub enum Verdict {
     },
     /// The upstream failed.
     UpstreamFault,
+    /// The key, or its account, has had enough for now, of whatever model. By rules of operators only.
+    KeyLimited {
+        /// For how long, if the upstream said so. At most a day.
+        wait: Option<Duration>,
+    },
+    /// The upstream has shut the key out, and needs not say so twice. By rules of operators only.
+    Blocked {
+        /// Until when, if that is known. At most 32 days.
+        wait: Option<Duration>,
+    },
+    /// Another key may do better, and nothing is to be remembered. By rules of operators only.
+    Rotate,
     /// The way to the upstream failed: no connection, a firewall's page, an address or region that is not served. Counts
     /// against upstream and egress, never against the key.
     Network,
@@ -61,7 +79,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// One of each, without waits.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Answer,
         Self::CallerFault,
         Self::RateLimited { wait: None },
@@ -71,6 +89,9 @@ impl Verdict {
         Self::Overloaded { wait: None },
         Self::UpstreamFault,
         Self::Network,
+        Self::KeyLimited { wait: None },
+        Self::Blocked { wait: None },
+        Self::Rotate,
     ];
 
     /// The name in records and rules.
@@ -86,6 +107,9 @@ impl Verdict {
             Self::Overloaded { .. } => "overloaded",
             Self::UpstreamFault => "upstream_fault",
             Self::Network => "network",
+            Self::KeyLimited { .. } => "key_limited",
+            Self::Blocked { .. } => "blocked",
+            Self::Rotate => "rotate",
         }
     }
 
@@ -99,7 +123,11 @@ impl Verdict {
     #[must_use]
     pub const fn wait(self) -> Option<Duration> {
         match self {
-            Self::RateLimited { wait } | Self::OutOfCredit { wait } | Self::Overloaded { wait } => wait,
+            Self::RateLimited { wait }
+            | Self::OutOfCredit { wait }
+            | Self::Overloaded { wait }
+            | Self::KeyLimited { wait }
+            | Self::Blocked { wait } => wait,
             _ => None,
         }
     }
@@ -110,6 +138,8 @@ impl Verdict {
             Self::RateLimited { .. } => Self::RateLimited { wait },
             Self::OutOfCredit { .. } => Self::OutOfCredit { wait },
             Self::Overloaded { .. } => Self::Overloaded { wait },
+            Self::KeyLimited { .. } => Self::KeyLimited { wait },
+            Self::Blocked { .. } => Self::Blocked { wait },
             other => other,
         }
     }
@@ -168,13 +198,25 @@ impl<'a> Signal<'a> {
     #[must_use]
     pub fn response(status: StatusCode, headers: &'a HeaderMap, body: &[u8], now: Timestamp) -> Self {
         let said = if status.is_success() { Said::unless_answer(headers, body) } else { Said::read(headers, body) };
-        Self { heard: Heard::new(status.as_u16(), Some(headers), said), now }
+        Self { heard: Heard::new(status.as_u16(), Headers::Live(headers), said), now }
     }
 
     /// An error event inside a stream that began with a 200.
     #[must_use]
     pub fn event(kind: Option<&str>, code: Option<&str>, message: &str, now: Timestamp) -> Self {
-        Self { heard: Heard::new(200, None, Said::event(kind, code, message)), now }
+        Self { heard: Heard::new(200, Headers::None, Said::event(kind, code, message)), now }
+    }
+
+    /// What was kept of an answer that came at `then`.
+    #[must_use]
+    pub fn kept(evidence: &'a Evidence, then: Timestamp) -> Self {
+        Self { heard: evidence.heard(), now: then }
+    }
+
+    /// What is to be kept of it, so that it can be judged once more. `None`: it is an answer.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Evidence> {
+        (!self.heard.is_answer()).then(|| Evidence::of(&self.heard, self.now))
     }
 }
 
@@ -194,7 +236,7 @@ pub fn classify(rules: &[Rule], signal: &Signal<'_>) -> Verdict {
         return Verdict::Answer;
     }
     match rule::first_match(rules, heard) {
-        Some(rule) => rule.verdict.waiting(wait::for_rule(rule, heard, *now)),
+        Some(rule) => rule::verdict(rule, heard, *now),
         None if (400..500).contains(&heard.status) => Verdict::CallerFault,
         None => Verdict::UpstreamFault,
     }

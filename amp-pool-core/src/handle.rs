@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
+    classify::OwnRulesByProvider,
     id::{CallId, KeyId, RouteId, TokenId},
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
@@ -36,9 +37,11 @@ use crate::{
 mod balances;
 mod budgets;
 mod explain;
+mod rules;
 
 pub use budgets::BudgetView;
 pub use explain::{Candidate, Excluded, Explanation, Foreseen, Hindered, Question, Refused};
+pub use rules::{Rejudged, Trial, TrialResult};
 
 /// What a pool and its handles share.
 pub(crate) struct State {
@@ -126,7 +129,8 @@ impl Handle {
     /// Puts what the store holds in force.
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         let configuration = self.0.store.load().await?;
-        let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key)).collect();
+        let mut rules = OwnRulesByProvider::new(configuration.rules.clone());
+        let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key, &mut rules)).collect();
         self.fill_purses(&keys).await?;
         let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
         self.allow(&configuration);
@@ -142,9 +146,9 @@ impl Handle {
     }
 
     /// A key that can not be put in service (its provider is gone, say) stays stored, and the log says why.
-    fn live(&self, key: &Key) -> Option<Arc<LiveKey>> {
+    fn live(&self, key: &Key, rules: &mut OwnRulesByProvider) -> Option<Arc<LiveKey>> {
         match self.try_live(key) {
-            Ok(live) => Some(Arc::new(live)),
+            Ok(live) => Some(Arc::new(live.judged_by(rules.of(&key.spec.provider)))),
             Err(error) => {
                 tracing::error!(key = %key.id, %error, "a stored key can not be put in service");
                 None

@@ -38,6 +38,8 @@ row_id! {
     UserId;
     /// The row of a line in `audit_log`.
     AuditId;
+    /// The row of a rule in `verdict_rules`.
+    RuleId;
 }
 
 macro_rules! event_id {

@@ -16,8 +16,9 @@ use tokio::sync::watch;
 
 use crate::{
     caller::{ClientToken, GroupSpec, TokenDigest, TokenGroup, TokenSpec},
+    classify::{Evidence, OwnRule, RuleSpec},
     format::{Format, Loss, LossKind},
-    id::{AttemptId, CallId, GroupId, KeyId, RouteId, TokenId},
+    id::{AttemptId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
     money::NanoUsd,
     route::{Route, RouteSpec},
@@ -69,6 +70,8 @@ pub struct Configuration {
     pub groups: Vec<TokenGroup>,
     /// Routes, by row.
     pub routes: Vec<Route>,
+    /// Rules for verdicts, by row.
+    pub rules: Vec<OwnRule>,
     /// The settings table.
     pub settings: BTreeMap<String, String>,
 }
@@ -128,6 +131,13 @@ pub trait ConfigStore: Send + Sync + 'static {
     /// Removes a route.
     fn delete_route(&self, id: RouteId) -> StoreFuture<'_, ()>;
 
+    /// Adds a rule for verdicts.
+    fn insert_rule(&self, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule>;
+    /// Replaces a rule.
+    fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule>;
+    /// Removes a rule.
+    fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()>;
+
     /// Writes one setting, or removes it with `None`.
     fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()>;
 }
@@ -160,6 +170,11 @@ pub trait RecordStore: Send + Sync + 'static {
 
     /// A page of records, newest first.
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>>;
+
+    /// A page of the attempts whose answer was no success, newest first: those of which there is [`Evidence`].
+    ///
+    /// A span of time narrows it by the admission of calls, roughly: a few attempts beside it may be there as well.
+    fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>>;
 
     /// One record with its attempts, choices and losses.
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
@@ -395,6 +410,8 @@ pub struct Attempt {
     pub saved: Option<NanoUsd>,
     /// The price row that `cost` was made with.
     pub price_version: Option<String>,
+    /// What there was to judge by, if the upstream gave an answer and that was no success.
+    pub evidence: Option<Box<Evidence>>,
 }
 
 impl Attempt {
@@ -508,6 +525,43 @@ pub struct StoredAttempt {
     pub saved: Option<NanoUsd>,
     /// The price row.
     pub price_version: Option<String>,
+    /// What there was to judge by, if the upstream gave an answer and that was no success.
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// An attempt whose answer was no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFailure {
+    /// Where it stands in the books.
+    pub place: FailurePlace,
+    /// The call it was a try of.
+    pub call: CallId,
+    /// The attempt.
+    pub attempt: StoredAttempt,
+    /// What there was to judge by.
+    pub evidence: Evidence,
+}
+
+/// Where an attempt stands in the books. Later ones are larger, by and large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailurePlace {
+    /// The row of its call.
+    pub request: i64,
+    /// Which of the call's attempts it is, from 0.
+    pub n: u32,
+}
+
+/// Which page of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailurePage {
+    /// Not before, roughly.
+    pub from: Option<Timestamp>,
+    /// Before, roughly.
+    pub to: Option<Timestamp>,
+    /// Only those at smaller places.
+    pub before: Option<FailurePlace>,
+    /// At most this many.
+    pub limit: u32,
 }
 
 /// Which records to list. Every field narrows.

@@ -13,6 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod providers;
 pub(crate) mod requests;
 pub(crate) mod routes;
+pub(crate) mod rules;
 pub(crate) mod statistics;
 pub(crate) mod tokens;
 pub(crate) mod users;

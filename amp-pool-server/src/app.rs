@@ -31,7 +31,7 @@ use tower::{Service as _, ServiceExt as _};
 use crate::{
     access::{self, Gate, Guard, Peer},
     admin::{
-        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, statistics,
+        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, rules, statistics,
         tokens, users,
     },
     front::FrontBody,
@@ -135,6 +135,12 @@ fn routes() -> Vec<Route> {
         post  (Viewer,   "/api/routes/explain",                 explain::explain),
         put   (Operator, "/api/routes/{id}",                    admin::routes::change),
         delete(Operator, "/api/routes/{id}",                    admin::routes::remove),
+
+        get   (Viewer,   "/api/rules",                          rules::list),
+        post  (Operator, "/api/rules",                          rules::add),
+        put   (Operator, "/api/rules/{id}",                     rules::change),
+        delete(Operator, "/api/rules/{id}",                     rules::remove),
+        post  (Operator, "/api/rules/dry-run",                  rules::dry_run),
 
         get   (Viewer,   "/api/providers",                      providers::list),
 

@@ -116,11 +116,11 @@ impl Heard<'_> {
 
 fn kind(status: StatusCode, verdict: Verdict) -> RefusalKind {
     match (verdict, status.as_u16()) {
-        (Verdict::BadCredential, _) | (_, 401) => RefusalKind::BadKey,
-        (Verdict::RateLimited { .. }, _) | (_, 429) => RefusalKind::RateLimited,
+        (Verdict::BadCredential | Verdict::Blocked { .. }, _) | (_, 401) => RefusalKind::BadKey,
+        (Verdict::RateLimited { .. } | Verdict::KeyLimited { .. }, _) | (_, 429) => RefusalKind::RateLimited,
         // Relays without a console answer so, and vendors that have closed theirs.
         (_, 300..=399 | 404 | 405 | 410 | 501) => RefusalKind::NotOffered,
-        (Verdict::Network | Verdict::Overloaded { .. } | Verdict::UpstreamFault, _) | (_, 500..) => {
+        (Verdict::Network | Verdict::Overloaded { .. } | Verdict::UpstreamFault | Verdict::Rotate, _) | (_, 500..) => {
             RefusalKind::Unreachable
         }
         (Verdict::Answer, _) => RefusalKind::Unreadable,

@@ -1,11 +1,12 @@
 //! Rules: what to look for in an answer, and what it means.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use http::HeaderMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Verdict, said::Said};
+use super::{Pattern, Verdict, said::Said, wait};
+use crate::time::Timestamp;
 
 /// What an answer looks like and what it then means. Every condition that is given must hold; of a list, one entry.
 ///
@@ -29,6 +30,9 @@ pub struct Rule {
     /// begins, so that a client cannot smuggle it in by a text that the upstream quotes.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "lower_case")]
     pub text: Vec<String>,
+    /// A regular expression that is found in the first 2,000 characters of the message, without regard to case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pattern: Vec<Pattern>,
     /// What the body is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Shape>,
@@ -40,6 +44,9 @@ pub struct Rule {
     /// The wait if the answer names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u64>,
+    /// Whether the wait is `wait_seconds`, whatever the answer says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fixed_wait: bool,
     /// When the limit is lifted if the message names no date; goes before every other hint of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
@@ -76,6 +83,11 @@ fn is_zero(hours: &i8) -> bool {
     *hours == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(claim: &bool) -> bool {
+    !*claim
+}
+
 fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(deserializer).map(|words| words.iter().map(|word| word.to_lowercase()).collect())
 }
@@ -83,13 +95,45 @@ fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>,
 /// What rules look at.
 pub(super) struct Heard<'a> {
     pub(super) status: u16,
-    pub(super) headers: Option<&'a HeaderMap>,
+    pub(super) headers: Headers<'a>,
     pub(super) said: Said,
+}
+
+/// The headers of an answer, or what was kept of them.
+#[derive(Clone, Copy)]
+pub(super) enum Headers<'a> {
+    /// There were none: it was an event.
+    None,
+    Live(&'a HeaderMap),
+    Kept {
+        names: &'a [String],
+        wait: Option<Duration>,
+    },
+}
+
+impl<'a> Headers<'a> {
+    pub(super) fn live(self) -> Option<&'a HeaderMap> {
+        if let Self::Live(headers) = self { Some(headers) } else { None }
+    }
+
+    pub(super) fn names(self) -> impl Iterator<Item = &'a str> {
+        let live = self.live().into_iter().flat_map(HeaderMap::keys).map(http::HeaderName::as_str);
+        let kept = if let Self::Kept { names, .. } = self { names } else { &[] };
+        live.chain(kept.iter().map(String::as_str))
+    }
+
+    fn have(self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Live(headers) => headers.contains_key(name),
+            Self::Kept { names, .. } => names.iter().any(|kept| kept.eq_ignore_ascii_case(name)),
+        }
+    }
 }
 
 impl<'a> Heard<'a> {
     /// An error under a 2xx counts as the status that it names.
-    pub(super) fn new(status: u16, headers: Option<&'a HeaderMap>, said: Said) -> Self {
+    pub(super) fn new(status: u16, headers: Headers<'a>, said: Said) -> Self {
         let success = (200..300).contains(&status);
         let named = said.named_status().filter(|_| success && said.is_error);
         Self { status: named.unwrap_or(status), headers, said }
@@ -101,7 +145,25 @@ impl<'a> Heard<'a> {
 }
 
 impl Rule {
-    fn matches(&self, heard: &Heard<'_>) -> bool {
+    /// A rule without a condition, which has to get one.
+    #[must_use]
+    pub fn meaning(verdict: Verdict) -> Self {
+        Self {
+            status: Vec::new(),
+            code: Vec::new(),
+            text: Vec::new(),
+            pattern: Vec::new(),
+            body: None,
+            header: None,
+            verdict,
+            wait_seconds: None,
+            fixed_wait: false,
+            until: None,
+            utc_offset_hours: 0,
+        }
+    }
+
+    pub(super) fn matches(&self, heard: &Heard<'_>) -> bool {
         let Said { codes, text, shape, .. } = &heard.said;
         let has_code = |word: &String| codes.contains(word);
         let says = |phrase: &String| match phrase.strip_prefix('^') {
@@ -111,13 +173,32 @@ impl Rule {
         (self.status.is_empty() || self.status.contains(&heard.status))
             && (self.code.is_empty() || self.code.iter().any(has_code))
             && (self.text.is_empty() || self.text.iter().any(says))
+            && (self.pattern.is_empty() || self.pattern.iter().any(|pattern| pattern.regex().is_match(searched(text))))
             && self.body.is_none_or(|body| body == *shape)
-            && self.header.as_ref().is_none_or(|name| heard.headers.is_some_and(|headers| headers.contains_key(name)))
+            && self.header.as_ref().is_none_or(|name| heard.headers.have(name))
     }
 
-    fn reads_more_than_the_status(&self) -> bool {
-        !self.code.is_empty() || !self.text.is_empty() || self.body.is_some() || self.header.is_some()
+    pub(super) fn reads_more_than_the_status(&self) -> bool {
+        !self.code.is_empty()
+            || !self.text.is_empty()
+            || !self.pattern.is_empty()
+            || self.body.is_some()
+            || self.header.is_some()
     }
+}
+
+/// The part of a text that patterns are looked for in: what a search costs is bounded, and it is what evidence keeps.
+fn searched(text: &str) -> &str {
+    let end = text.char_indices().nth(LONGEST_SEARCHED).map_or(text.len(), |(at, _)| at);
+    &text[..end]
+}
+
+/// How many characters of a message patterns are looked for in.
+pub(super) const LONGEST_SEARCHED: usize = 2_000;
+
+/// What a rule that matched says.
+pub(super) fn verdict(rule: &Rule, heard: &Heard<'_>, now: Timestamp) -> Verdict {
+    rule.verdict.waiting(wait::for_rule(rule, heard, now))
 }
 
 /// The rule that decides: the body before the status, the provider's before the generic ones, in the order written.

@@ -9,15 +9,28 @@ use super::rule::Shape;
 /// An error is short. What is longer is not read.
 const LONGEST_ERROR: usize = 64 * 1024;
 
+/// A wait that a body tells in a field of its own.
+#[derive(Debug, PartialEq)]
+pub(super) enum Told {
+    /// As Google's `RetryInfo.retryDelay`: a number with its unit.
+    Length(String),
+    /// Seconds, or seconds or milliseconds since 1970, as a number or as text.
+    Number(String),
+    /// Milliseconds.
+    Millis(f64),
+}
+
 /// The words of an error body.
 #[derive(Default)]
 pub(super) struct Said {
     /// Words made for machines, in lower case, the most specific first.
     pub(super) codes: Vec<String>,
-    /// Everything made for people, in lower case.
+    /// Everything made for people, as it came.
+    pub(super) words: String,
+    /// The same in lower case.
     pub(super) text: String,
-    /// `RetryInfo.retryDelay`, as Google writes waits.
-    pub(super) retry_delay: Option<String>,
+    /// How long to wait, where a field of the body says so.
+    pub(super) wait: Option<Told>,
     pub(super) shape: Shape,
     /// Whether the body itself says that it is an error.
     pub(super) is_error: bool,
@@ -33,7 +46,7 @@ impl Said {
         }
         match parse(body) {
             Some(value) => Self::of(&value),
-            None => Self { text: String::from_utf8_lossy(body).to_lowercase(), ..Self::default() },
+            None => Self::default().saying(String::from_utf8_lossy(body).into_owned()),
         }
     }
 
@@ -47,7 +60,7 @@ impl Said {
     /// An error event, its parts already taken out of it.
     pub(super) fn event(kind: Option<&str>, code: Option<&str>, message: &str) -> Self {
         let codes = [code, kind].into_iter().flatten().map(str::to_lowercase).collect();
-        Self { codes, text: message.to_lowercase(), shape: Shape::Json, is_error: true, retry_delay: None }
+        Self { codes, shape: Shape::Json, is_error: true, ..Self::default() }.saying(message.to_owned())
     }
 
     /// The status among the codes, if there is one.
@@ -59,14 +72,35 @@ impl Said {
         // Gemini puts its error into an array.
         let value = value.get(0).unwrap_or(value);
         let error = &value["error"];
-        Self {
+        let said = Self {
             codes: codes(value, error),
-            text: texts(value, error).join(" ").to_lowercase(),
-            retry_delay: details(error).find_map(|detail| detail["retryDelay"].as_str()).map(str::to_owned),
+            wait: told_wait(value, error),
             shape: Shape::Json,
             is_error: is_error(value, error),
-        }
+            ..Self::default()
+        };
+        said.saying(texts(value, error).join(" "))
     }
+
+    fn saying(self, words: String) -> Self {
+        Self { text: words.to_lowercase(), words, ..self }
+    }
+}
+
+/// Names of the fields that tell a wait. Relays and gateways put them into the error, beside it, or among its details.
+const LENGTHS: [&str; 2] = ["retryDelay", "retry_delay"];
+const NUMBERS: [&str; 6] =
+    ["retry_after", "retryAfter", "retry_after_seconds", "resets_in_seconds", "resets_at", "reset_at"];
+const MILLIS: [&str; 2] = ["retry_after_ms", "retryAfterMs"];
+
+fn told_wait(value: &Value, error: &Value) -> Option<Told> {
+    let places = || details(error).chain([error, &error["metadata"], &error["details"], value]);
+    let of = |names: &'static [&'static str]| {
+        places().flat_map(move |place| names.iter().map(move |name| &place[*name])).find(|found| !found.is_null())
+    };
+    let length = of(&LENGTHS).and_then(Value::as_str).map(|text| Told::Length(text.to_owned()));
+    let millis = || of(&MILLIS).and_then(Value::as_f64).map(Told::Millis);
+    length.or_else(millis).or_else(|| of(&NUMBERS).and_then(word).map(Told::Number))
 }
 
 fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {

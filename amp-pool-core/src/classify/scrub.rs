@@ -24,9 +24,14 @@ const REACH: u32 = 4;
 /// ```
 #[must_use]
 pub fn scrub(text: &str) -> String {
+    scrub_to(text, LONGEST)
+}
+
+/// The same, of at most `longest` characters.
+pub(super) fn scrub_to(text: &str, longest: usize) -> String {
     // Cut with room to spare, so that a secret at the end is still seen whole.
-    let line: String = text.chars().take(8 * LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    cap(&without_tokens(&without_userinfo(&line)))
+    let line: String = text.chars().take(8 * longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    cap(&without_tokens(&without_userinfo(&line)), longest)
 }
 
 /// `http://user:password@proxy` as `http://[redacted]@proxy`.
@@ -110,10 +115,10 @@ fn has(run: &str, kind: impl Fn(char) -> bool) -> bool {
     run.contains(kind)
 }
 
-fn cap(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+fn cap(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         None => text.to_owned(),
-        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+        Some(_) => text.chars().take(longest - 1).chain(['…']).collect(),
     }
 }
 

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     Verdict,
-    rule::{Heard, Rule, Until},
-    said::Said,
+    rule::{Headers, Heard, Rule, Until},
+    said::{Said, Told},
     span,
 };
 use crate::time::Timestamp;
@@ -18,8 +18,8 @@ const MONTH: Duration = Duration::from_secs(32 * 86_400);
 
 /// The wait that an answer asks for, at most a day.
 ///
-/// Looked for in this order: `retry-after-ms`; `retry-after` in seconds or as an HTTP date; Google's `retryDelay`; the
-/// reset of a limit of which nothing remains; the message. What cannot be read is as if it were not there.
+/// Looked for in this order: `retry-after-ms`; `retry-after` in seconds, as a date or as a time since 1970; a field of the
+/// body that says so, as Google's `retryDelay`; the reset of a limit of which nothing remains; the message. What cannot be read is as if it were not there.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,28 +31,59 @@ const MONTH: Duration = Duration::from_secs(32 * 86_400);
 /// ```
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<Duration> {
-    asked(Some(headers), &Said::read(headers, body), now, 0).map(|wait| wait.min(DAY))
+    let heard = Heard::new(0, Headers::Live(headers), Said::read(headers, body));
+    asked(&heard, now, 0).map(|wait| wait.min(DAY))
 }
 
 /// The wait that belongs to a rule's verdict.
 pub(super) fn for_rule(rule: &Rule, heard: &Heard<'_>, now: Timestamp) -> Option<Duration> {
-    let date = || span::to_date(&heard.said.text, now, rule.utc_offset_hours);
+    let date = || date_in_text(heard, now, rule.utc_offset_hours);
     let fixed = || rule.wait_seconds.map(Duration::from_secs);
+    if rule.fixed_wait {
+        return fixed().map(|wait| wait.min(MONTH));
+    }
     match (rule.verdict, rule.until) {
         (_, Some(until)) => date().or_else(|| Some(span::between(now, next(until, now)?))).map(|wait| wait.min(MONTH)),
         // Headers of an answer about money speak of the limits of requests.
         (Verdict::OutOfCredit { .. }, None) => date().or_else(fixed).map(|wait| wait.min(MONTH)),
-        _ => asked(heard.headers, &heard.said, now, rule.utc_offset_hours).or_else(fixed).map(|wait| wait.min(DAY)),
+        _ => asked(heard, now, rule.utc_offset_hours).or_else(fixed).map(|wait| wait.min(longest(rule.verdict))),
     }
 }
 
-fn asked(headers: Option<&HeaderMap>, said: &Said, now: Timestamp, utc_offset_hours: i8) -> Option<Duration> {
-    headers
-        .and_then(|headers| in_headers(headers, now))
-        .or_else(|| said.retry_delay.as_deref().and_then(span::read))
-        .or_else(|| headers.and_then(|headers| exhausted(headers, now)))
-        .or_else(|| span::asked_for(&said.text))
-        .or_else(|| span::to_date(&said.text, now, utc_offset_hours))
+/// A key that was shut out may be so for longer than one that was asked to slow down.
+fn longest(verdict: Verdict) -> Duration {
+    if matches!(verdict, Verdict::Blocked { .. }) { MONTH } else { DAY }
+}
+
+/// The wait that an answer asks for, however long.
+pub(super) fn asked(heard: &Heard<'_>, now: Timestamp, utc_offset_hours: i8) -> Option<Duration> {
+    told(heard, now)
+        .or_else(|| span::asked_for(&heard.said.text))
+        .or_else(|| date_in_text(heard, now, utc_offset_hours))
+}
+
+fn date_in_text(heard: &Heard<'_>, now: Timestamp, utc_offset_hours: i8) -> Option<Duration> {
+    span::to_date(&heard.said.text, now, utc_offset_hours)
+}
+
+/// The wait that something else than the message asks for.
+pub(super) fn told(heard: &Heard<'_>, now: Timestamp) -> Option<Duration> {
+    let Heard { headers, said, .. } = heard;
+    if let Headers::Kept { wait, .. } = headers {
+        return *wait;
+    }
+    let live = headers.live();
+    live.and_then(|headers| in_headers(headers, now))
+        .or_else(|| said.wait.as_ref().and_then(|told| in_field(told, now)))
+        .or_else(|| live.and_then(|headers| exhausted(headers, now)))
+}
+
+fn in_field(told: &Told, now: Timestamp) -> Option<Duration> {
+    match told {
+        Told::Length(text) => span::read(text),
+        Told::Number(text) => until_reset(text.trim(), now),
+        Told::Millis(millis) => span::from_seconds(millis / 1e3),
+    }
 }
 
 fn in_headers(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -60,8 +91,9 @@ fn in_headers(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     millis.or_else(|| {
         let value = text(headers, "retry-after")?;
         match value.parse::<f64>() {
-            Ok(seconds) => span::from_seconds(seconds),
-            Err(_) => http_date(value).map(|then| span::between(now, then)).or_else(|| span::read(value)),
+            // Some relays put the time of the reset here.
+            Ok(_) => until_reset(value, now),
+            Err(_) => date(value).map(|then| span::between(now, then)).or_else(|| span::read(value)),
         }
     })
 }
@@ -70,9 +102,20 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-fn http_date(value: &str) -> Option<Timestamp> {
+/// The three spellings of HTTP, the two old ones included, and RFC 3339.
+fn date(value: &str) -> Option<Timestamp> {
     let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    parser.parse_timestamp(value).ok().map(|then| Timestamp::from_millis(then.as_millisecond()))
+    let modern = parser.parse_timestamp(value).ok();
+    let old = || ["%d-%b-%y %H:%M:%S GMT", "%b %e %H:%M:%S %Y"].iter().find_map(|format| old_date(value, format));
+    let then = modern.or_else(old).map(|then| Timestamp::from_millis(then.as_millisecond()));
+    then.or_else(|| value.parse().ok())
+}
+
+/// `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`: the day of the week says nothing new.
+fn old_date(value: &str, format: &str) -> Option<jiff::Timestamp> {
+    let (_, rest) = value.split_once(' ')?;
+    let then = jiff::civil::DateTime::strptime(format, rest.trim_start()).ok()?;
+    then.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// The longest reset among the limits of which nothing remains.
@@ -145,6 +188,12 @@ mod tests {
         check(&[("retry-after", "Mon, 23 Nov 2026 12:00:45 GMT")], "", Some(45.0));
         check(&[("retry-after", "Mon, 23 Nov 2026 11:00:00 GMT")], "", Some(0.0));
         check(&[("retry-after", "Fri, 23 Nov 2026 12:00:45 GMT")], "", Some(45.0));
+        check(&[("retry-after", "Monday, 23-Nov-26 12:00:45 GMT")], "", Some(45.0));
+        check(&[("retry-after", "Mon Nov 23 12:00:45 2026")], "", Some(45.0));
+        check(&[("retry-after", "2026-11-23T12:00:45Z")], "", Some(45.0));
+        check(&[("retry-after", "6m0s")], "", Some(360.0));
+        check(&[("retry-after", "1795435245")], "", Some(45.0));
+        check(&[("retry-after", "1795435245000")], "", Some(45.0));
         check(&[("retry-after-ms", "250")], "", Some(0.25));
         check(&[("retry-after-ms", "250"), ("retry-after", "30")], "", Some(0.25));
     }
@@ -184,6 +233,27 @@ mod tests {
         check(&subscription, "", Some(60.0));
         check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795435205000")], "", Some(5.0));
         check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "17")], "", Some(17.0));
+        check(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "30")], "", Some(30.0));
+        check(&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "7.66s")], "", Some(7.66));
+    }
+
+    #[test]
+    fn a_field_of_the_body_may_say_it() {
+        check(&[], r#"{"error":{"message":"slow down","retry_after":20}}"#, Some(20.0));
+        check(&[], r#"{"message":"slow down","retry_after":"1.5"}"#, Some(1.5));
+        check(&[], r#"{"error":{"metadata":{"retry_after_seconds":9}}}"#, Some(9.0));
+        check(&[], r#"{"error":{"details":{"retryAfterMs":1500}}}"#, Some(1.5));
+        check(
+            &[],
+            r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":77,"resets_at":1795435260}}"#,
+            Some(77.0),
+        );
+        check(&[], r#"{"error":{"type":"usage_limit_reached","resets_at":1795435260}}"#, Some(60.0));
+        check(&[], r#"{"error":{"resets_at":"2026-11-23T12:01:00Z"}}"#, Some(60.0));
+        check(&[], r#"{"error":{"details":[{"retryDelay":"0.5s"}]}}"#, Some(0.5));
+        check(&[("retry-after", "3")], r#"{"retry_after":20}"#, Some(3.0));
+        check(&[], r#"{"retry_after":-4,"message":"try again in 2s"}"#, Some(2.0));
+        check(&[], r#"{"retry_after":true}"#, None);
     }
 
     #[test]

@@ -96,6 +96,13 @@ pub enum Lesson {
         /// When it was sent. What was learned later than that is not forgotten.
         sent: Instant,
     },
+    /// The upstream has shut the key out, and needs not say so twice.
+    Blocked {
+        /// Until when, if that is known.
+        wait: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
     /// The credential was refused. Once is a glitch; twice in a row is proof.
     Refused {
         /// Why.
@@ -195,6 +202,10 @@ impl Health {
             Lesson::NoCredit { wait, reason } => {
                 let wait = wait.or(Some(RECHECK));
                 self.change(|memory| memory.whole.rest(KeyState::OutOfCredit, wait, reason, now));
+            }
+            Lesson::Blocked { wait, reason } => {
+                let wait = wait.or(Some(RECHECK));
+                self.change(|memory| memory.whole.rest(KeyState::Disabled, wait, reason, now));
             }
             Lesson::Credit { sent } => self.credit(sent),
             Lesson::Refused { reason } => self.change(|memory| memory.whole.refuse(reason, now)),

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     budget::Window,
+    classify::{OwnRules, Signal, Verdict},
     format::Format,
     provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
     secret::Secret,
@@ -26,6 +27,8 @@ pub struct LiveKey {
     pub provider: Arc<Provider>,
     /// How its traffic leaves.
     pub egress: Arc<Egress>,
+    /// What operators say about its answers.
+    pub rules: OwnRules,
     /// Fitness of the key itself.
     pub health: Arc<Health>,
     /// Its account: limits and money, shared by all keys of the account.
@@ -86,7 +89,20 @@ impl LiveKey {
             formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
         let Standing { health, account, link, purse } = standing;
-        Ok(Self { provider: provider.clone(), egress, health, account, link, purse, manners, key })
+        let rules = OwnRules::default();
+        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, manners, key })
+    }
+
+    /// The same key, with what operators say about its answers.
+    #[must_use]
+    pub fn judged_by(self, rules: OwnRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// What an answer of its upstream means: by rules of operators, else by those of its provider.
+    #[must_use]
+    pub fn classify(&self, signal: &Signal<'_>) -> Verdict {
+        self.rules.judge(signal).map_or_else(|| self.provider.classify(signal), |(_, verdict)| verdict)
     }
 
     /// How it is spoken to in `format`. `None`: it does not speak that.

@@ -211,7 +211,7 @@ impl Means {
     ) -> Result<Come, Refusal> {
         let answer = self.send(routed, outgoing).await.map_err(Refusal::OfTheKey)?;
         if !answer.status().is_success() {
-            return Err(Box::pin(self.refusal(target.seat, answer)).await);
+            return Err(Box::pin(self.refusal(target.seat, answer, recorder)).await);
         }
         let (head, opening, body) =
             self.open(routed, target.seat, target.format, answer, recorder).await.map_err(Refusal::OfTheKey)?;

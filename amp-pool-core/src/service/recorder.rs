@@ -15,7 +15,7 @@ use crate::{
     Error,
     budget::Scope,
     caller::Pass,
-    classify::{Verdict, scrub},
+    classify::{Evidence, Verdict, scrub},
     format::{Endpoint, Format, Losses},
     id::AttemptId,
     keys::{Lesson, LiveKey, told},
@@ -153,6 +153,7 @@ impl Recorder {
             cost: None,
             saved: None,
             price_version: None,
+            evidence: None,
         };
         if let Some(open) = &mut self.open {
             open.record.attempts.push(attempt);
@@ -192,6 +193,13 @@ impl Recorder {
             attempt.verdict = verdict;
             attempt.http_status = status;
             attempt.error_message = message.map(scrub);
+        }
+    }
+
+    /// What there was to judge the upstream's answer by.
+    pub(super) fn heard(&mut self, evidence: Option<Evidence>) {
+        if let Some((_, attempt)) = self.attempt() {
+            attempt.evidence = evidence.map(Box::new);
         }
     }
 

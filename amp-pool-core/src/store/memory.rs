@@ -11,8 +11,9 @@ use std::{
 };
 
 use super::{
-    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, GroupBy, HoldAnswer, NewBalance, Page, RecordFilter,
-    RecordStore, StoreError, StoreFuture, StoredBalance, StoredHold, StoredRecord, TokenSecret, Totals, TotalsFilter,
+    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, FailurePage, FailurePlace, GroupBy, HoldAnswer,
+    NewBalance, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredBalance, StoredFailure, StoredHold,
+    StoredRecord, TokenSecret, Totals, TotalsFilter,
     balances::surplus,
     fingerprint,
     rollup::Span,
@@ -21,7 +22,8 @@ use super::{
 use crate::{
     budget::{Period, Tally},
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
-    id::{CallId, GroupId, KeyId, RouteId, TokenId},
+    classify::{OwnRule, RuleSpec},
+    id::{CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
     time::Timestamp,
@@ -59,6 +61,7 @@ struct State {
     tokens: BTreeMap<TokenId, ClientToken>,
     groups: BTreeMap<GroupId, TokenGroup>,
     routes: BTreeMap<RouteId, Route>,
+    rules: BTreeMap<RuleId, OwnRule>,
     settings: BTreeMap<String, String>,
     records: BTreeMap<i64, StoredRecord>,
     rows_of_calls: HashMap<CallId, i64>,
@@ -191,6 +194,27 @@ impl ConfigStore for MemoryStore {
         self.run(|state| found(state.routes.remove(&id)))
     }
 
+    fn insert_rule(&self, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.run(|state| {
+            let id = RuleId(state.next_id());
+            let rule = OwnRule { id, create_time: now, update_time: now, spec };
+            state.rules.insert(id, rule.clone());
+            Ok(rule)
+        })
+    }
+
+    fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.run(|state| {
+            let rule = state.rules.get_mut(&id).ok_or(StoreError::NotFound)?;
+            (rule.update_time, rule.spec) = (now, spec);
+            Ok(rule.clone())
+        })
+    }
+
+    fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()> {
+        self.run(|state| found(state.rules.remove(&id)))
+    }
+
     fn put_setting(&self, name: String, value: Option<String>, _now: Timestamp) -> StoreFuture<'_, ()> {
         self.run(|state| {
             match value {
@@ -266,6 +290,17 @@ impl RecordStore for MemoryStore {
         })
     }
 
+    fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>> {
+        self.run(|state| {
+            let in_time = |row: &&StoredRecord| {
+                page.from.is_none_or(|from| from <= row.create_time) && page.to.is_none_or(|to| row.create_time < to)
+            };
+            let failures = state.records.values().rev().filter(in_time).flat_map(failures);
+            let failures = failures.filter(|failure| page.before.is_none_or(|before| failure.place < before));
+            Ok(failures.take(usize::try_from(page.limit).unwrap_or(usize::MAX)).collect())
+        })
+    }
+
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>> {
         self.run(|state| Ok(state.row_of(call).and_then(|id| state.records.get(&id)).cloned()))
     }
@@ -295,6 +330,7 @@ impl State {
             tokens: self.tokens.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
             routes: self.routes.values().cloned().collect(),
+            rules: self.rules.values().cloned().collect(),
             settings: self.settings.clone(),
         }
     }
@@ -375,6 +411,15 @@ impl State {
         self.rows_of_calls.insert(row.call, id);
         self.records.insert(id, StoredRecord { id, ..row });
     }
+}
+
+/// The failures of a call, the last first.
+fn failures(row: &StoredRecord) -> impl Iterator<Item = StoredFailure> + '_ {
+    row.attempts.iter().enumerate().rev().filter_map(|(n, attempt)| {
+        let place = FailurePlace { request: row.id, n: u32::try_from(n).unwrap_or(u32::MAX) };
+        let evidence = attempt.evidence.as_deref()?.clone();
+        Some(StoredFailure { place, call: row.call, attempt: attempt.clone(), evidence })
+    })
 }
 
 fn found<T>(removed: Option<T>) -> Result<(), StoreError> {

@@ -189,6 +189,7 @@ pub(super) fn attempt(attempt: &Attempt) -> StoredAttempt {
         cost: attempt.cost,
         saved: attempt.saved,
         price_version: attempt.price_version.clone(),
+        evidence: attempt.evidence.clone(),
     }
 }
 

@@ -29,6 +29,7 @@ mod reader;
 mod records;
 mod repeated;
 mod routes;
+mod rules;
 mod statistics;
 mod tokens;
 mod users;

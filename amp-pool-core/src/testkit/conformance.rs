@@ -61,6 +61,7 @@ checks! {
         a_group_goes_when_no_token_belongs_to_it
         a_route_comes_back_as_it_was_written
         a_model_has_one_route
+        a_rule_comes_back_as_it_was_written
         a_setting_is_written_replaced_and_removed
         what_is_not_there_is_not_found
     }
@@ -98,6 +99,8 @@ checks! {
     pages {
         pages_go_from_the_newest_without_gaps_or_repeats
         a_page_holds_no_attempts
+        failures_go_from_the_newest_and_by_pages
+        failures_are_narrowed_by_time
         every_filter_narrows
         the_rare_is_found_among_the_many
     }

@@ -59,20 +59,37 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| explain(body, &error))
+/// Reads JSON; what is wrong with it is named by its field.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
 }
 
 /// What is wrong, and in which field, as far as that can be told.
-fn explain(body: &[u8], error: &serde_json::Error) -> Problem {
-    let text = error.to_string();
-    let message = text.split(" at line ").next().unwrap_or_default().to_owned();
+fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Problem {
+    let message = message(error);
     let named = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("duplicate field `"));
-    let field = named.and_then(|rest| rest.split('`').next()).map(str::to_owned).or_else(|| field_at(body, error));
+    let named = named.and_then(|rest| rest.split('`').next()).map(str::to_owned);
+    let field = named.or_else(|| wrong_alone::<T>(body, &message)).or_else(|| field_at(body, error));
     match field {
         Some(field) => Problem::field(field, message),
         None => Problem::invalid(message),
     }
+}
+
+/// What is wrong, without the place.
+fn message(error: &serde_json::Error) -> String {
+    error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// The field that is wrong in the same way when it stands alone. Of what a field's own type finds wrong, the place is told
+/// only roughly.
+fn wrong_alone<T: DeserializeOwned>(body: &[u8], complaint: &str) -> Option<String> {
+    let Members(members) = serde_json::from_slice(body).ok()?;
+    let is_wrong = |name: &String, value: &RawValue| {
+        let alone = format!("{{{}:{}}}", serde_json::to_string(name).unwrap_or_default(), value.get());
+        serde_json::from_str::<T>(&alone).is_err_and(|error| message(&error) == complaint)
+    };
+    members.into_iter().find(|(name, value)| is_wrong(name, value)).map(|(name, _)| name)
 }
 
 /// The field of the outermost object whose value holds the place of the error.

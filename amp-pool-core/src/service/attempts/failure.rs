@@ -80,16 +80,18 @@ impl Failure {
                 self.line = Some(link.clone());
                 link.health.learn("", Lesson::Rest { wait: self.verdict.wait(), reason }, now);
             }
-            Verdict::Answer | Verdict::CallerFault => {}
+            Verdict::KeyLimited { wait } => account.health.learn(model, Lesson::Rest { wait: *wait, reason }, now),
+            Verdict::Blocked { wait } => health.learn(model, Lesson::Blocked { wait: *wait, reason }, now),
+            Verdict::Answer | Verdict::CallerFault | Verdict::Rotate => {}
         }
     }
 
     /// What many keys of one upstream may say alike without being to blame.
     fn complaint(&self) -> Option<Complaint> {
         match self.verdict {
-            Verdict::BadCredential => Some(Complaint::Credential),
+            Verdict::BadCredential | Verdict::Blocked { .. } => Some(Complaint::Credential),
             Verdict::OutOfCredit { .. } => Some(Complaint::Money),
-            Verdict::RateLimited { .. } => Some(Complaint::Limit),
+            Verdict::RateLimited { .. } | Verdict::KeyLimited { .. } => Some(Complaint::Limit),
             _ => None,
         }
     }
@@ -130,11 +132,17 @@ pub(super) enum Refusal {
 }
 
 impl Means {
-    pub(super) async fn refusal(&self, seat: &Seat, answer: http::Response<UpstreamBody>) -> Refusal {
+    pub(super) async fn refusal(
+        &self,
+        seat: &Seat,
+        answer: http::Response<UpstreamBody>,
+        recorder: &mut Recorder,
+    ) -> Refusal {
         let (head, body) = answer.into_parts();
         let (body, whole) = self.error_body(body).await;
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
-        let verdict = failed(seat.key.provider.classify(&signal));
+        let verdict = failed(seat.key.classify(&signal));
+        recorder.heard(signal.evidence());
         if !verdict.retries_on_another_key() && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }
@@ -221,8 +229,8 @@ fn full(resource: Resource) -> Error {
 }
 
 fn resting(reason: &str) -> Error {
-    let limited = Verdict::RateLimited { wait: None };
-    if reason.starts_with(limited.as_str()) {
+    let limited = [Verdict::RateLimited { wait: None }, Verdict::KeyLimited { wait: None }];
+    if limited.iter().any(|limited| reason.starts_with(limited.as_str())) {
         return Error::rate_limited("every key for this model has reached its rate limit");
     }
     Error::no_key("every key for this model rests after a failure")
@@ -237,30 +245,32 @@ impl Failure {
 
     fn hope(&self) -> u8 {
         match self.verdict {
-            Verdict::RateLimited { .. } => 6,
+            Verdict::RateLimited { .. } | Verdict::KeyLimited { .. } => 6,
             Verdict::Overloaded { .. } => 5,
             Verdict::Network => 4,
-            Verdict::UpstreamFault | Verdict::Answer => 3,
+            Verdict::UpstreamFault | Verdict::Answer | Verdict::Rotate => 3,
             Verdict::OutOfCredit { .. } => 2,
-            Verdict::BadCredential => 1,
+            Verdict::BadCredential | Verdict::Blocked { .. } => 1,
             Verdict::ModelUnavailable | Verdict::CallerFault => 0,
         }
     }
 
     fn into_error(self, model: &str) -> Error {
         match self.verdict {
-            Verdict::RateLimited { wait } => {
+            Verdict::RateLimited { wait } | Verdict::KeyLimited { wait } => {
                 Error::rate_limited("every key for this model has reached its rate limit").with_retry_after(wait)
             }
             Verdict::Overloaded { wait } => Error::overloaded("the upstream is overloaded").with_retry_after(wait),
             // Every key said so: to its caller the model does not exist.
             Verdict::ModelUnavailable => Error::unknown_model(model),
             Verdict::OutOfCredit { .. } => Error::no_key("the keys for this model have no credit left"),
-            Verdict::BadCredential => Error::no_key("the keys for this model were refused by their upstream"),
+            Verdict::BadCredential | Verdict::Blocked { .. } => {
+                Error::no_key("the keys for this model were refused by their upstream")
+            }
             Verdict::Network if self.silent.is_some() => Error::timeout("the upstream did not answer in time"),
             Verdict::Network => Error::upstream("the upstream can not be reached"),
             Verdict::CallerFault => Error::bad_request("", self.message),
-            Verdict::UpstreamFault | Verdict::Answer => Error::upstream("the upstream failed"),
+            Verdict::UpstreamFault | Verdict::Answer | Verdict::Rotate => Error::upstream("the upstream failed"),
         }
     }
 }

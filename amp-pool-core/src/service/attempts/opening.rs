@@ -41,10 +41,10 @@ impl Means {
         };
         recorder.first_byte();
         let opening = if is_stream(&head.headers) {
-            self.open_stream(format, seat, first, &mut body).await?
+            self.open_stream(format, seat, first, &mut body, recorder).await?
         } else {
             if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
-                self.judge(seat, error)?;
+                self.judge(seat, error, recorder)?;
             }
             vec![first]
         };
@@ -57,6 +57,7 @@ impl Means {
         seat: &Seat,
         first: Bytes,
         body: &mut UpstreamBody,
+        recorder: &mut Recorder,
     ) -> Result<Vec<Bytes>, Failure> {
         let until = tokio::time::Instant::now() + self.limits.opening_time;
         let mut opening = Opening::new(format);
@@ -67,7 +68,7 @@ impl Means {
             held.push(frame);
             match state {
                 Opened::Begun => return Ok(held),
-                Opened::Failed(error) => return self.judge(seat, error).map(|()| held),
+                Opened::Failed(error) => return self.judge(seat, error, recorder).map(|()| held),
                 Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
                 Opened::Hold => {}
             }
@@ -75,26 +76,27 @@ impl Means {
                 // Whoever sends nothing but a beginning for so long is thinking: its client may know.
                 Err(_) => return Ok(held),
                 Ok(Ok(Some(frame))) => frame,
-                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening).map(|()| held),
+                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening, recorder).map(|()| held),
                 Ok(Err(error)) => return Err(Failure::network(&error)),
             };
         }
     }
 
     /// A stream that ended while it was held back.
-    fn end_of_opening(&self, seat: &Seat, opening: &mut Opening) -> Result<(), Failure> {
+    fn end_of_opening(&self, seat: &Seat, opening: &mut Opening, recorder: &mut Recorder) -> Result<(), Failure> {
         match opening.finish() {
             Opened::Begun => Ok(()),
-            Opened::Failed(error) => self.judge(seat, error),
+            Opened::Failed(error) => self.judge(seat, error, recorder),
             Opened::Hold => Err(Failure::empty()),
         }
     }
 
     /// An error stands where an answer should. The client's own mistake is an answer all the same.
-    fn judge(&self, seat: &Seat, error: format::Failure) -> Result<(), Failure> {
+    fn judge(&self, seat: &Seat, error: format::Failure, recorder: &mut Recorder) -> Result<(), Failure> {
         let format::Failure { kind, code, message, .. } = error;
         let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
-        let verdict = failed(seat.key.provider.classify(&signal));
+        let verdict = failed(seat.key.classify(&signal));
+        recorder.heard(signal.evidence());
         if verdict.retries_on_another_key() {
             return Err(Failure::judged(verdict, StatusCode::OK, message));
         }

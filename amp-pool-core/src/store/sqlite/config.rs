@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Transaction, params};
 
-use super::{Failure, SqliteStore, fields::collect, groups, keys, routes, tokens};
+use super::{Failure, SqliteStore, fields::collect, groups, keys, routes, rules, tokens};
 use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
-    id::{GroupId, KeyId, RouteId, TokenId},
+    classify::{OwnRule, RuleSpec},
+    id::{GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, StoreFuture, TokenSecret},
@@ -24,7 +25,8 @@ impl ConfigStore for SqliteStore {
         self.read(move |tx| {
             let keys = keys::load(tx, &vault)?;
             let (tokens, groups) = (tokens::load(tx)?, groups::load(tx)?);
-            Ok(Configuration { keys, tokens, groups, routes: routes::load(tx)?, settings: settings(tx)? })
+            let (routes, rules) = (routes::load(tx)?, rules::load(tx)?);
+            Ok(Configuration { keys, tokens, groups, routes, rules, settings: settings(tx)? })
         })
     }
 
@@ -80,6 +82,18 @@ impl ConfigStore for SqliteStore {
 
     fn delete_route(&self, id: RouteId) -> StoreFuture<'_, ()> {
         self.write(move |tx| routes::delete(tx, id))
+    }
+
+    fn insert_rule(&self, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.write(move |tx| rules::insert(tx, &spec, now))
+    }
+
+    fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.write(move |tx| rules::update(tx, id, &spec, now))
+    }
+
+    fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()> {
+        self.write(move |tx| rules::delete(tx, id))
     }
 
     fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()> {

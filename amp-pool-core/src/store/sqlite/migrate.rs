@@ -49,6 +49,7 @@ pub(super) const STEPS: &[Step] = steps! {
     8 "0008_how_times_spread"
     9 "0009_users"
     10 "0010_choices"
+    11 "0011_rules_for_verdicts"
 };
 
 impl Step {

@@ -11,12 +11,15 @@ use uuid::Uuid;
 use super::{
     Failure,
     blocks::{Name, SHIFT, value},
-    fields::{Fields, collect},
+    fields::{Fields, collect, from_json},
     repeated::number,
 };
 use crate::{
     id::{AttemptId, CallId, KeyId, TokenId},
-    store::{Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord, stored},
+    store::{
+        FailurePage, FailurePlace, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredFailure,
+        StoredRecord, stored,
+    },
     time::Timestamp,
 };
 
@@ -40,12 +43,30 @@ pub(super) const OPEN: &str = select!("WHERE outcome IS NULL");
 
 const BY_CALL: &str = select!("WHERE call_id = ?1");
 
-const ATTEMPTS: &str = "
-    SELECT attempt_id, key_id, provider, upstream_format, upstream_model, served, verdict, http_status_code, error_message,
-           chosen_by, candidates, create_time, latency_ms, first_byte_ms,
-           uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-           reasoning_tokens, estimated, cost, saved, price_version
-    FROM api_request_attempts WHERE request_id = ?1 ORDER BY n";
+macro_rules! attempts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.attempt_id, a.key_id, a.provider, a.upstream_format, a.upstream_model, a.served, a.verdict, \
+             a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, a.first_byte_ms, \
+             a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, a.cache_write_1h_tokens, \
+             a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, a.price_version, e.evidence",
+            $rest
+        )
+    };
+}
+
+const ATTEMPTS: &str = attempts!(
+    " FROM api_request_attempts AS a LEFT JOIN api_request_evidence AS e ON e.request_id = a.request_id AND e.n = a.n
+    WHERE a.request_id = ?1 ORDER BY a.n"
+);
+
+// The order of a cross join is kept: the evidence from the newest, so that nothing is sorted.
+const FAILURES: &str = attempts!(
+    ", e.request_id, e.n, call.call_id FROM api_request_evidence AS e
+    CROSS JOIN api_request_attempts AS a ON a.request_id = e.request_id AND a.n = e.n
+    CROSS JOIN api_request_log AS call ON call.id = e.request_id
+    WHERE (e.request_id, e.n) < (?1, ?2) AND e.request_id >= ?3 ORDER BY e.request_id DESC, e.n DESC LIMIT ?4"
+);
 
 const CHOICES: &str = "SELECT choice FROM api_request_choices WHERE call_id = ?1 ORDER BY n";
 
@@ -61,6 +82,14 @@ pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> R
     let Query { sql, values } = query(filter, &rows, page.limit);
     let values: Vec<_> = values.iter().map(|value| value as &dyn ToSql).collect();
     collect(tx, &sql, &values, read)
+}
+
+/// A page of failed attempts, newest first.
+pub(super) fn failures(tx: &Transaction<'_>, page: FailurePage) -> Result<Vec<StoredFailure>, Failure> {
+    let rows = span(tx, page.from, page.to)?;
+    let end = FailurePlace { request: rows.end, n: 0 };
+    let before = page.before.map_or(end, |before| before.min(end));
+    collect(tx, FAILURES, &[&before.request, &before.n, &rows.start, &page.limit], read_failure)
 }
 
 /// One record with its attempts, choices and losses.
@@ -211,11 +240,20 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         saved: row.money()?,
         price_version: row.take()?,
+        evidence: row.take::<Option<String>>()?.map(|text| from_json(&text)).transpose()?,
     })
 }
 
 fn read_choice(row: &mut Fields<'_>) -> Result<RecordedChoice, Failure> {
     row.json()
+}
+
+fn read_failure(row: &mut Fields<'_>) -> Result<StoredFailure, Failure> {
+    let attempt = read_attempt(row)?;
+    let place = FailurePlace { request: row.take()?, n: row.take()? };
+    let evidence = attempt.evidence.as_deref().cloned();
+    let evidence = evidence.ok_or_else(|| Failure::corrupt("a failure without evidence"))?;
+    Ok(StoredFailure { place, call: CallId(uuid(row)?), attempt, evidence })
 }
 
 fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {
@@ -267,6 +305,13 @@ mod tests {
     fn the_rows_of_a_time_are_found_by_the_ids_of_calls() {
         let plan = plan(SPAN, [first_call(Timestamp::from_millis(1)), first_call(Timestamp::from_millis(2))]);
         assert!(plan.contains("USING COVERING INDEX sqlite_autoindex_api_request_log_1"), "{plan}");
+    }
+
+    #[test]
+    fn failures_are_read_from_the_newest_and_nothing_is_sorted() {
+        let plan = plan(FAILURES, [1, 2, 3, 4]);
+        assert!(plan.starts_with("SEARCH e USING PRIMARY KEY"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     id::CallId,
     store::{
-        Attempt, Entry, GroupBy, HoldAnswer, Opened, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture,
-        StoredRecord, Totals, TotalsFilter,
+        Attempt, Entry, FailurePage, GroupBy, HoldAnswer, Opened, Outcome, Page, Record, RecordFilter, RecordStore,
+        StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter,
         batch::{Change, changes},
         rows::{self, Row},
     },
@@ -62,6 +62,8 @@ const INSERT_ATTEMPT: &str = "
 
 const INSERT_CHOICE: &str = "INSERT INTO api_request_choices (call_id, n, choice) VALUES (?1, ?2, ?3)";
 
+const INSERT_EVIDENCE: &str = "INSERT INTO api_request_evidence (request_id, n, evidence) VALUES (?1, ?2, ?3)";
+
 const INSERT_LOSS: &str =
     "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
@@ -76,6 +78,10 @@ impl RecordStore for SqliteStore {
 
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>> {
         self.read(move |tx| pages::list(tx, &filter, page))
+    }
+
+    fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>> {
+        self.read(move |tx| pages::failures(tx, page))
     }
 
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>> {
@@ -155,6 +161,7 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         self.notes.add(id, Name::all(&row));
         for (n, attempt) in record.attempts.iter().enumerate() {
             insert_attempt(&mut self.insert_attempt, id, n, attempt)?;
+            insert_evidence(self.tx, id, n, attempt)?;
         }
         insert_choices(self.tx, record)?;
         insert_losses(self.tx, record)?;
@@ -253,6 +260,15 @@ fn insert_choices(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> 
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         let values = params![record.opened.call.as_bytes(), n, json(choice)?];
         tx.prepare_cached(INSERT_CHOICE)?.execute(values)?;
+    }
+    Ok(())
+}
+
+/// Few attempts fail, so the statement is looked up only for them.
+fn insert_evidence(tx: &Transaction<'_>, row: i64, n: usize, attempt: &Attempt) -> Result<(), Failure> {
+    if let Some(evidence) = &attempt.evidence {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        tx.prepare_cached(INSERT_EVIDENCE)?.execute(params![row, n, json(evidence)?])?;
     }
     Ok(())
 }

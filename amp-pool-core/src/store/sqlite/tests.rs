@@ -121,6 +121,7 @@ async fn absurd_counts_never_stop_the_books() {
             cost: Some(NanoUsd(i64::MAX)),
             saved: Some(NanoUsd(i64::MAX)),
             price_version: None,
+            evidence: None,
         });
         store.commit([Entry::Settled(record)].into()).await.unwrap();
     }

@@ -1,8 +1,9 @@
 //! What operators write comes back as they wrote it.
 
-use super::samples::{at, full_group, full_key, full_token, plain_key, route, token_secret};
+use super::samples::{at, full_group, full_key, full_token, plain_key, route, rule, token_secret};
 use crate::{
     caller::{GroupSpec, TokenDigest, TokenSpec},
+    classify::RuleSpec,
     id::{KeyId, RouteId, TokenId},
     keys::{Caps, Key, KeySpec},
     store::{Store, StoreError},
@@ -210,6 +211,19 @@ pub(super) async fn a_model_has_one_route(store: &dyn Store) {
     assert_conflict(store.insert_route(route("fast"), at(2)).await);
     assert_conflict(store.update_route(other.id, route("fast"), at(2)).await);
     assert_eq!(store.load().await.unwrap().routes.len(), 2);
+}
+
+pub(super) async fn a_rule_comes_back_as_it_was_written(store: &dyn Store) {
+    let made = store.insert_rule(rule("a"), at(1)).await.unwrap();
+    let other = store.insert_rule(rule("a"), at(1)).await.unwrap();
+    assert_eq!((&made.spec, made.create_time), (&rule("a"), at(1)));
+    let plain = RuleSpec { provider: None, enabled: true, ..rule("b") };
+    let changed = store.update_rule(made.id, plain.clone(), at(2)).await.unwrap();
+
+    assert_eq!(store.load().await.unwrap().rules, [changed.clone(), other.clone()]);
+    assert_eq!((changed.spec, changed.create_time, changed.update_time), (plain, at(1), at(2)));
+    store.delete_rule(made.id).await.unwrap();
+    assert_eq!(store.load().await.unwrap().rules, [other]);
 }
 
 pub(super) async fn a_setting_is_written_replaced_and_removed(store: &dyn Store) {

@@ -1,9 +1,9 @@
 //! Lists of records.
 
-use super::samples::{ALL, at, failure, open_entry, opened, record, settle_entry};
+use super::samples::{ALL, at, evidence, failure, open_entry, opened, record, settle_entry};
 use crate::{
-    id::{KeyId, TokenId},
-    store::{Entry, Opened, Page, Record, RecordFilter, Store, StoredRecord},
+    id::{CallId, KeyId, TokenId},
+    store::{Entry, FailurePage, FailurePlace, Opened, Page, Record, RecordFilter, Store, StoredFailure, StoredRecord},
 };
 
 /// Every third call failed, every seventh is still open, and they were settled out of their order.
@@ -50,6 +50,46 @@ pub(super) async fn a_page_holds_no_attempts(store: &dyn Store) {
     let page = list(store, RecordFilter::default(), ALL).await;
     assert!(page.iter().all(|row| row.attempts.is_empty()));
     assert!(page.iter().any(|row| row.attempt_count == 2));
+}
+
+const FAILURES: FailurePage = FailurePage { from: None, to: None, before: None, limit: 1_000 };
+
+async fn failures(store: &dyn Store, page: FailurePage) -> Vec<StoredFailure> {
+    store.failures(page).await.unwrap()
+}
+
+pub(super) async fn failures_go_from_the_newest_and_by_pages(store: &dyn Store) {
+    let mut twice = record(5);
+    twice.attempts[1].evidence = Some(Box::new(evidence(50)));
+    store.commit([settle_entry(&record(1)), settle_entry(&failure(2)), open_entry(3)].into()).await.unwrap();
+    store.commit([settle_entry(&twice), settle_entry(&record(4))].into()).await.unwrap();
+
+    let found = failures(store, FAILURES).await;
+    let shown: Vec<(CallId, u32)> = found.iter().map(|failure| (failure.call, failure.place.n)).collect();
+    let call = |n: u16| opened(n).call;
+    assert_eq!(shown, [(call(4), 0), (call(5), 1), (call(5), 0), (call(1), 0)]);
+    assert_eq!((&found[1].evidence, &found[3].evidence), (&evidence(50), &evidence(1)));
+    let whole = store.get(call(5)).await.unwrap().unwrap();
+    assert_eq!((&found[1].attempt, &found[2].attempt), (&whole.attempts[1], &whole.attempts[0]));
+
+    let (mut paged, mut before): (Vec<StoredFailure>, Option<FailurePlace>) = (Vec::new(), None);
+    loop {
+        let page = failures(store, FailurePage { before, limit: 1, ..FAILURES }).await;
+        let Some(last) = page.last() else { break };
+        before = Some(last.place);
+        paged.extend(page);
+    }
+    assert_eq!(paged, found);
+}
+
+pub(super) async fn failures_are_narrowed_by_time(store: &dyn Store) {
+    let entries: Vec<Entry> = (0..30).map(|n| settle_entry(&record(n))).collect();
+    store.commit(entries.into()).await.unwrap();
+    let page = FailurePage { from: Some(at(10)), to: Some(at(20)), ..FAILURES };
+    let found = failures(store, page).await;
+    let in_time = |failure: &&StoredFailure| (at(10)..at(20)).contains(&failure.attempt.create_time);
+    assert_eq!(found.iter().filter(in_time).count(), 10);
+    assert!(found.len() < 30);
 }
 
 async fn check(store: &dyn Store, filter: RecordFilter, fits: impl Fn(&StoredRecord) -> bool) {

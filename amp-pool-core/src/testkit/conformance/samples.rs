@@ -8,6 +8,7 @@ use crate::{
     balance::{Amount, BalanceSpec, ProbeChoice},
     budget::{Budget, Ceiling, Unpriced, Window},
     caller::{GroupSpec, TokenDigest, TokenSpec},
+    classify::{Evidence, Rule, RuleSpec, Shape, Until, Verdict},
     format::{Format, LossKind, Policy},
     id::{AttemptId, CallId, GroupId, KeyId, TokenId},
     keys::{Caps, Egress, KeySpec},
@@ -170,6 +171,7 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
         cost: Some(NanoUsd(1_000 + i64::from(n))),
         saved: Some(NanoUsd(500 + i64::from(n))),
         price_version: Some("2026-11".into()),
+        evidence: (!served).then(|| Box::new(evidence(n))),
     }
 }
 
@@ -189,6 +191,35 @@ fn choice(key: i64) -> RecordedChoice {
         despite: Some(why(None)),
         waited_ms: Some(1200),
     }
+}
+
+pub(super) fn evidence(n: u16) -> Evidence {
+    Evidence {
+        status: 429,
+        codes: vec!["rate_limit_exceeded".into(), format!("code-{n}")],
+        text: "slow \"down\"".into(),
+        body: Shape::Json,
+        headers: vec!["retry-after".into()],
+        wait_ms: Some(1_500),
+    }
+}
+
+/// A rule with everything filled.
+pub(super) fn rule(name: &str) -> RuleSpec {
+    let rule = Rule {
+        status: vec![403, 429],
+        code: vec!["suspended".into()],
+        text: vec!["^out of".into()],
+        pattern: vec!["for \\d+ days".parse().unwrap()],
+        body: Some(Shape::Json),
+        header: Some("retry-after".into()),
+        wait_seconds: Some(60),
+        fixed_wait: true,
+        until: Some(Until::NextMonth),
+        utc_offset_hours: 8,
+        ..Rule::meaning(Verdict::OutOfCredit { wait: None })
+    };
+    RuleSpec { name: name.into(), provider: Some("openai".into()), enabled: false, position: -3, rule }
 }
 
 fn loss(side: Side, kind: LossKind, field: &str) -> RecordedLoss {

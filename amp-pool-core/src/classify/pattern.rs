@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// Longer ones are mistakes, or attempts at filling the memory.
 const LONGEST: usize = 500;
 
+/// What one may take when it is made ready: searching costs so much for each byte of a text at most.
+const SIZE: usize = 1 << 17;
+
 /// A regular expression, without regard to case. Searching takes time linear in the length of the text.
 #[derive(Clone)]
 pub struct Pattern(Regex);
@@ -25,7 +28,7 @@ impl fmt::Display for PatternError {
 impl std::error::Error for PatternError {}
 
 impl Pattern {
-    pub(super) fn regex(&self) -> &Regex {
+    pub(crate) fn regex(&self) -> &Regex {
         &self.0
     }
 }
@@ -37,7 +40,7 @@ impl FromStr for Pattern {
         if text.len() > LONGEST {
             return Err(PatternError(format!("it is longer than {LONGEST} bytes")));
         }
-        let built = RegexBuilder::new(text).case_insensitive(true).size_limit(1 << 20).build();
+        let built = RegexBuilder::new(text).case_insensitive(true).size_limit(SIZE).build();
         built.map(Self).map_err(|error| PatternError(error.to_string()))
     }
 }
