@@ -20,6 +20,7 @@ use crate::{
     caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
     classify::OwnRulesByProvider,
     id::{CallId, KeyId, RouteId, TokenId},
+    journal::Journal,
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
     price::PriceBook,
@@ -37,6 +38,7 @@ use crate::{
 mod balances;
 mod budgets;
 mod explain;
+mod health;
 mod rules;
 
 pub use budgets::BudgetView;
@@ -55,6 +57,7 @@ pub(crate) struct State {
     pub(crate) configuration: ArcSwap<Configuration>,
     pub(crate) standings: Standings,
     pub(crate) trail: Arc<Trail>,
+    pub(crate) journal: Journal,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) prober: Arc<Prober>,
     pub(crate) presets: &'static Presets,
@@ -242,10 +245,11 @@ impl Handle {
     /// [`ChangeError::NotFound`].
     pub fn reset_key(&self, id: KeyId) -> Result<KeyView, ChangeError> {
         let live = self.find(id).ok_or(ChangeError::NotFound)?;
-        live.health.reset();
-        live.account.health.reset();
-        live.account.rooms.reset(monotonic());
-        live.link.health.reset();
+        let now = monotonic();
+        live.health.reset(now);
+        live.account.health.reset(now);
+        live.account.rooms.reset(now);
+        live.link.health.reset(now);
         Ok(self.view(&live))
     }
 
@@ -482,6 +486,7 @@ impl Handle {
     pub async fn close(&self) {
         self.start_draining();
         self.0.ledger.flush().await;
+        self.0.journal.flush().await;
         if let Err(error) = self.0.store.close().await {
             tracing::error!(%error, "the store was not closed in order; nothing written is lost");
         }

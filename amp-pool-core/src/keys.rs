@@ -22,7 +22,9 @@ use crate::{
 
 pub(crate) use gauge::Gauge;
 pub use gauge::{Told, WINDOW};
-pub use health::{Condition, Health, KeyState, Lesson};
+pub use health::{
+    Bell, Condition, Health, HealthEvent, KeptHealth, KeptTrouble, KeyState, Lesson, Moment, Report, Subject,
+};
 pub use line::{Complaint, Line};
 #[cfg(feature = "pool")]
 pub(crate) use live::OUR_USER_AGENT;

@@ -40,6 +40,8 @@ pub mod user;
 pub mod store;
 #[cfg(feature = "pool")]
 pub mod ledger;
+#[cfg(feature = "pool")]
+pub(crate) mod journal;
 
 // Wire.
 #[cfg(feature = "pool")]

@@ -15,7 +15,8 @@ use tower::Service;
 use crate::{
     caller::Allowances,
     handle::{Handle, State},
-    keys::Standings,
+    journal::Journal,
+    keys::{Moment, Standings},
     ledger::Ledger,
     price::PriceBook,
     prober::{Prober, Schedule, Tools},
@@ -176,6 +177,10 @@ impl PoolBuilder {
             clock: clock.clone(),
         };
         let prober = Prober::new(tools, self.balances).await.map_err(BuildError::Store)?;
+        let journal = Journal::start(store.clone(), clock.clone());
+        let moment = Moment { now: tokio::time::Instant::now().into_std(), wall: clock.now() };
+        let kept = store.health(moment.wall).await.map_err(BuildError::Store)?;
+        let standings = Standings::going_on(kept, moment, Arc::new(journal.clone()));
         let state = Arc::new(State {
             ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
             catalog,
@@ -184,7 +189,8 @@ impl PoolBuilder {
             allowances: Allowances::default(),
             site: Arc::default(),
             configuration: ArcSwap::default(),
-            standings: Standings::default(),
+            standings,
+            journal,
             trail: Arc::default(),
             draining: Arc::new(AtomicBool::new(false)),
             presets: Presets::builtin(),

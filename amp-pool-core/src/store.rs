@@ -4,7 +4,8 @@
 //! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
 //! neither: it reads a snapshot and hands its record to the ledger. [`BudgetStore`] tells what is spent and held, which
 //! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
-//! [`UserStore`] who may run the pool, and [`AuditStore`] what they did.
+//! [`HealthStore`] what was learned of the fitness of keys, [`UserStore`] who may run the pool, and [`AuditStore`] what
+//! they did.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -33,6 +34,7 @@ mod budgets;
 mod choices;
 mod fingerprint;
 mod histogram;
+mod health;
 pub mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod names;
@@ -53,6 +55,7 @@ pub mod vault;
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 pub use choices::{RecordedChoice, RecordedHindrance};
+pub use health::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, StoredHealthEvent};
 pub use histogram::Histogram;
 pub use users::{AuditStore, UserStore};
 
@@ -191,9 +194,9 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore + UserStore + AuditStore {}
+pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + UserStore + AuditStore {}
 
-impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + UserStore + AuditStore> Store for T {}
+impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + UserStore + AuditStore> Store for T {}
 
 /// One thing the ledger writes.
 #[derive(Debug, Clone)]

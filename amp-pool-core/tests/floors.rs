@@ -7,7 +7,10 @@ use std::{fs, path::Path};
 /// The modules of `lib.rs`, bottom floor first.
 fn floors(src: &Path) -> Vec<String> {
     let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
-    let module = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    let module = |line: &str| {
+        let name = line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("pub(crate) mod "))?;
+        Some(name.strip_suffix(';')?.to_owned())
+    };
     lib.lines().filter_map(module).collect()
 }
 

@@ -102,7 +102,7 @@ impl Handle {
         self.0.prober.figures(&configuration.keys.iter().map(known).collect::<Vec<_>>()).await
     }
 
-    fn key_and_live(&self, id: KeyId) -> Result<(Arc<Key>, Option<Arc<LiveKey>>), ChangeError> {
+    pub(super) fn key_and_live(&self, id: KeyId) -> Result<(Arc<Key>, Option<Arc<LiveKey>>), ChangeError> {
         let live = self.find(id);
         let stored = || self.0.configuration.load().keys.iter().find(|key| key.id == id).cloned().map(Arc::new);
         let key = live.as_ref().map(|live| live.key.clone()).or_else(stored).ok_or(ChangeError::NotFound)?;

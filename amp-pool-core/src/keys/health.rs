@@ -5,14 +5,21 @@
 //!
 //! Deadlines are on the monotonic clock, so that nobody can turn a pause into a year by setting the machine's clock.
 
+mod report;
+mod trouble;
+
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
+
+pub use report::{Bell, HealthEvent, KeptHealth, KeptTrouble, Moment, Report, Subject};
+use report::{News, Watch};
+use trouble::{RECHECK, Trial, Trouble};
 
 /// How many single models one key remembers. A client chooses model names, so there is a bound.
 const MODELS_KEPT: usize = 256;
@@ -35,6 +42,9 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Cooling, Self::OutOfCredit, Self::Disabled, Self::Probing];
+
     /// The name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -110,13 +120,6 @@ pub enum Lesson {
     },
 }
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-const GLITCH_PAUSE: Duration = Duration::from_secs(15);
-/// Credits get topped up and providers err, so neither state is for ever.
-const RECHECK: Duration = Duration::from_secs(60 * 60);
-/// A trial that brought no news by then is taken for none, and the next call is one.
-const TRIAL: Duration = Duration::from_secs(30);
 /// What came back takes twice as many calls at a time after each step.
 const RAMP_STEP: Duration = Duration::from_secs(1);
 const RAMP_STEPS: u32 = 6;
@@ -127,38 +130,42 @@ pub struct Health {
     /// Nothing is remembered: the common case is answered without the lock.
     troubled: AtomicBool,
     memory: Mutex<Memory>,
+    /// Who is told of changes, if anyone.
+    watch: Option<Watch>,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
+pub(in crate::keys) struct Memory {
     whole: Trouble,
     models: HashMap<Box<str>, Trouble>,
     /// Since when it is fit again.
     back: Option<Instant>,
-}
-
-#[derive(Debug, Default)]
-struct Trouble {
-    in_a_row: u32,
-    /// A credential was refused before, and nothing was answered since.
-    refused: bool,
-    condition: Option<Condition>,
-    trial: Trial,
-}
-
-/// What comes behind the end of a condition.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Trial {
-    /// The upstream named the end itself, so that it needs no proof.
-    #[default]
-    None,
-    /// The end was a guess: one call finds out.
-    Due,
-    /// A call is finding out since then.
-    Since(Instant),
+    news: News,
 }
 
 impl Health {
+    /// A fitness of `subject` that begins with what is remembered of it, and rings `bell` where it changes.
+    pub(super) fn watched(subject: Subject, memory: Memory, bell: Arc<dyn Bell>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            troubled: AtomicBool::new(memory.is_troubled()),
+            memory: Mutex::new(memory),
+            watch: Some(Watch { subject, me: me.clone(), bell }),
+        })
+    }
+
+    /// Whose it is, where anybody is told of its changes.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        self.watch.as_ref().map(|watch| &watch.subject)
+    }
+
+    /// What is to be kept of it. What has happened is told once. `None` where nobody is told of its changes.
+    #[must_use]
+    pub fn report(&self, moment: Moment) -> Option<Report> {
+        let watch = self.watch.as_ref()?;
+        Some(self.memory().report(&watch.subject, moment))
+    }
+
     /// What keeps `model` from being tried at `now`, if anything does.
     #[must_use]
     pub fn hindrance(&self, model: &str, now: Instant) -> Option<Condition> {
@@ -194,21 +201,19 @@ impl Health {
         match lesson {
             Lesson::Fit { sent } => self.clear(model, sent, now),
             Lesson::RestModel { wait, reason } => {
-                self.change(|memory| memory.model(model, now).rest(KeyState::Cooling, wait, reason, now));
+                self.change(|memory| memory.rest_model(model, wait, reason, now));
             }
             Lesson::Rest { wait, reason } => {
-                self.change(|memory| memory.whole.rest(KeyState::Cooling, wait, reason, now));
+                self.change(|memory| memory.rest(KeyState::Cooling, wait, reason, now));
             }
             Lesson::NoCredit { wait, reason } => {
-                let wait = wait.or(Some(RECHECK));
-                self.change(|memory| memory.whole.rest(KeyState::OutOfCredit, wait, reason, now));
+                self.change(|memory| memory.rest(KeyState::OutOfCredit, wait.or(Some(RECHECK)), reason, now));
             }
             Lesson::Blocked { wait, reason } => {
-                let wait = wait.or(Some(RECHECK));
-                self.change(|memory| memory.whole.rest(KeyState::Disabled, wait, reason, now));
+                self.change(|memory| memory.rest(KeyState::Disabled, wait.or(Some(RECHECK)), reason, now));
             }
-            Lesson::Credit { sent } => self.credit(sent),
-            Lesson::Refused { reason } => self.change(|memory| memory.whole.refuse(reason, now)),
+            Lesson::Credit { sent } => self.credit(sent, now),
+            Lesson::Refused { reason } => self.change(|memory| memory.refuse(reason, now)),
         }
     }
 
@@ -237,10 +242,15 @@ impl Health {
     }
 
     /// Forgets everything.
-    pub fn reset(&self) {
+    pub fn reset(&self, now: Instant) {
         let mut memory = self.memory();
-        *memory = Memory::default();
+        let was_troubled = memory.is_troubled();
+        *memory = Memory { news: std::mem::take(&mut memory.news), ..Memory::default() };
         self.troubled.store(false, Ordering::Release);
+        if was_troubled {
+            memory.news.ends(None, "reset by an operator", now);
+            self.tell(memory);
+        }
     }
 
     fn clear(&self, model: &str, sent: Instant, now: Instant) {
@@ -248,26 +258,21 @@ impl Health {
             return;
         }
         let mut memory = self.memory();
-        if memory.whole.is_before(sent) {
-            // Where nobody was sure of the end, the others come one after another.
-            if memory.whole.trial != Trial::None {
-                memory.back = Some(now);
-            }
-            memory.whole = Trouble::default();
-        }
-        if memory.models.get(model).is_some_and(|trouble| trouble.is_before(sent)) {
-            memory.models.remove(model);
-        }
-        memory.back = memory.back.filter(|back| now.saturating_duration_since(*back) < RAMP_STEP * RAMP_STEPS);
+        let is_news = memory.clear(model, sent, now);
         self.troubled.store(memory.is_troubled(), Ordering::Release);
+        if is_news {
+            self.tell(memory);
+        }
     }
 
-    fn credit(&self, sent: Instant) {
+    fn credit(&self, sent: Instant, now: Instant) {
         let mut memory = self.memory();
         let wanted = memory.whole.condition.as_ref().is_some_and(|condition| condition.state == KeyState::OutOfCredit);
         if wanted && memory.whole.is_before(sent) {
             memory.whole = Trouble::default();
             self.troubled.store(memory.is_troubled(), Ordering::Release);
+            memory.news.ends(None, "its balance is above the minimum", now);
+            self.tell(memory);
         }
     }
 
@@ -275,6 +280,17 @@ impl Health {
         let mut memory = self.memory();
         change(&mut memory);
         self.troubled.store(true, Ordering::Release);
+        self.tell(memory);
+    }
+
+    /// Calls whoever is told, unless somebody is on the way. The lock is let go first: who comes will ask for it.
+    fn tell(&self, mut memory: MutexGuard<'_, Memory>) {
+        let Some(watch) = &self.watch else { return };
+        let was_rung = std::mem::replace(&mut memory.news.is_rung, true);
+        drop(memory);
+        if !was_rung {
+            watch.ring();
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -289,69 +305,73 @@ impl Memory {
         self.whole.condition.is_some() || !self.models.is_empty() || self.back.is_some()
     }
 
-    fn model(&mut self, model: &str, now: Instant) -> &mut Trouble {
+    fn rest(&mut self, state: KeyState, wait: Option<Duration>, reason: String, now: Instant) {
+        if self.whole.rest(state, wait, reason, now) {
+            self.whole_begins();
+        }
+    }
+
+    fn refuse(&mut self, reason: String, now: Instant) {
+        if self.whole.refuse(reason, now) {
+            self.whole_begins();
+        }
+    }
+
+    fn whole_begins(&mut self) {
+        if let Some(condition) = &self.whole.condition {
+            self.news.begins(None, condition);
+        }
+    }
+
+    fn rest_model(&mut self, model: &str, wait: Option<Duration>, reason: String, now: Instant) {
         if self.models.len() >= MODELS_KEPT && !self.models.contains_key(model) {
             self.models.retain(|_, trouble| trouble.at(now).is_some());
         }
         if self.models.len() >= MODELS_KEPT && !self.models.contains_key(model) {
             // So many models rest that the key as a whole does.
-            return &mut self.whole;
+            return self.rest(KeyState::Cooling, wait, reason, now);
         }
-        self.models.entry(model.into()).or_default()
+        let trouble = self.models.entry(model.into()).or_default();
+        if trouble.rest(KeyState::Cooling, wait, reason, now)
+            && let Some(condition) = &trouble.condition
+        {
+            self.news.begins(Some(model), condition);
+        }
     }
-}
 
-impl Trouble {
-    fn at(&self, now: Instant) -> Option<Condition> {
-        let condition = self.condition.as_ref()?;
-        match self.trial {
-            _ if now < condition.until => Some(condition.clone()),
-            Trial::Since(since) if now < since + TRIAL => {
-                let (reason, until) = (condition.reason.clone(), since + TRIAL);
-                Some(Condition { state: KeyState::Probing, since, until, reason })
+    /// A call for `model` was answered. Whether that ended anything that had no end of its own.
+    fn clear(&mut self, model: &str, sent: Instant, now: Instant) -> bool {
+        let mut is_news = false;
+        if self.whole.condition.is_some() && self.whole.is_before(sent) {
+            // Where nobody was sure of the end, the others come one after another.
+            if self.whole.trial != Trial::None {
+                self.back = Some(now);
             }
-            _ => None,
+            is_news |= !self.whole.is_over(now);
+            self.whole = Trouble::default();
+            if is_news {
+                self.news.ends(None, ANSWERED, now);
+            }
         }
-    }
-
-    fn begin_trial(&mut self, now: Instant) {
-        if self.trial != Trial::None && self.at(now).is_none() {
-            self.trial = Trial::Since(now);
+        if let Some(trouble) = self.models.get(model).filter(|trouble| trouble.is_before(sent)) {
+            if !trouble.is_over(now) {
+                is_news = true;
+                self.news.ends(Some(model), ANSWERED, now);
+            }
+            self.models.remove(model);
         }
-    }
-
-    /// Whether a call sent at `sent` knew of it.
-    fn is_before(&self, sent: Instant) -> bool {
-        self.condition.as_ref().is_none_or(|condition| condition.since <= sent)
-    }
-
-    fn rest(&mut self, state: KeyState, wait: Option<Duration>, reason: String, now: Instant) {
-        let trial = if wait.is_some() && state == KeyState::Cooling { Trial::None } else { Trial::Due };
-        let wait = wait.unwrap_or_else(|| pause(self.in_a_row));
-        self.set(Condition { state, since: now, until: now + wait, reason }, trial);
-    }
-
-    fn refuse(&mut self, reason: String, now: Instant) {
-        let proven = std::mem::replace(&mut self.refused, true);
-        let (state, wait) = if proven { (KeyState::Disabled, RECHECK) } else { (KeyState::Cooling, GLITCH_PAUSE) };
-        self.set(Condition { state, since: now, until: now + wait, reason }, Trial::Due);
-    }
-
-    fn set(&mut self, next: Condition, trial: Trial) {
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        if self.condition.as_ref().is_none_or(|current| current.until <= next.until) {
-            (self.condition, self.trial) = (Some(next), trial);
-        }
+        self.back = self.back.filter(|back| now.saturating_duration_since(*back) < RAMP_STEP * RAMP_STEPS);
+        is_news
     }
 }
 
-fn pause(failures_before: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures_before)).min(LONGEST_PAUSE)
-}
+const ANSWERED: &str = "a call was answered";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use super::trouble::TRIAL;
 
     const M: &str = "gpt-5";
 

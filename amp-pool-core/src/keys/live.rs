@@ -8,7 +8,8 @@ use std::{
 use http::{HeaderMap, HeaderValue, Uri, header};
 
 use super::{
-    Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Purse, Resource, Room, Standing,
+    Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Moment, Purse, Resource, Room,
+    Standing,
 };
 use crate::{
     budget::Window,
@@ -185,8 +186,9 @@ impl LiveKey {
             models.into_iter().map(|(model, condition)| ModelStatus::of(&model, condition, now, wall)).collect();
         let condition = self.health.condition(now).or_else(|| self.account.health.condition(now));
         match condition.or_else(|| self.out_of_budget(now)) {
-            Some(Condition { state, until, reason, .. }) => {
-                KeyStatus { state, until: Some(on_the_wall(until, now, wall)), reason: Some(reason), models }
+            Some(Condition { state, since, until, reason }) => {
+                let [since, until] = [since, until].map(|at| Some(on_the_wall(at, now, wall)));
+                KeyStatus { state, since, until, reason: Some(reason), models }
             }
             None => KeyStatus::of_models(models).beside(self.link.condition(now), now, wall),
         }
@@ -242,6 +244,8 @@ fn headers(egress: &Egress, upstream: &Upstream, credential: &Secret) -> Result<
 pub struct KeyStatus {
     /// The state of the key as a whole.
     pub state: KeyState,
+    /// When that began.
+    pub since: Option<Timestamp>,
     /// When that ends.
     pub until: Option<Timestamp>,
     /// Why.
@@ -254,28 +258,29 @@ impl KeyStatus {
     /// A key that is fit as a whole. Where it rests for single models it is not simply ready, and people are told so.
     fn of_models(models: Vec<ModelStatus>) -> Self {
         let Some(last) = models.iter().max_by_key(|model| model.until) else {
-            return Self { state: KeyState::Ready, until: None, reason: None, models };
+            return Self { state: KeyState::Ready, since: None, until: None, reason: None, models };
         };
         let others = models.len() - 1;
         let more = if others > 0 { format!(" (and {others} more models)") } else { String::new() };
         let reason = format!("for `{}`{more}: {}", last.model, last.reason);
-        Self { state: last.state, until: Some(last.until), reason: Some(reason), models }
+        Self { state: last.state, since: Some(last.since), until: Some(last.until), reason: Some(reason), models }
     }
 
     /// A key that is fit itself, and the way to its upstream may not be. While that is in trouble it is asked only if nobody
     /// else is fit.
     fn beside(self, line: Option<Condition>, now: Instant, wall: Timestamp) -> Self {
-        let Some(Condition { state, until, reason, .. }) = line.filter(|_| self.state == KeyState::Ready) else {
+        let Some(Condition { state, since, until, reason }) = line.filter(|_| self.state == KeyState::Ready) else {
             return self;
         };
         let reason = Some(format!("the way to the upstream: {reason}"));
-        Self { state, until: Some(on_the_wall(until, now, wall)), reason, ..self }
+        let [since, until] = [since, until].map(|at| Some(on_the_wall(at, now, wall)));
+        Self { state, since, until, reason, ..self }
     }
 
     /// A key that is not tried, and not by its own doing.
     #[must_use]
     pub fn disabled(reason: impl Into<String>) -> Self {
-        Self { state: KeyState::Disabled, until: None, reason: Some(reason.into()), models: Vec::new() }
+        Self { state: KeyState::Disabled, since: None, until: None, reason: Some(reason.into()), models: Vec::new() }
     }
 }
 
@@ -286,6 +291,8 @@ pub struct ModelStatus {
     pub model: String,
     /// The state.
     pub state: KeyState,
+    /// When it began.
+    pub since: Timestamp,
     /// When it ends.
     pub until: Timestamp,
     /// Why.
@@ -294,8 +301,9 @@ pub struct ModelStatus {
 
 impl ModelStatus {
     fn of(model: &str, condition: Condition, now: Instant, wall: Timestamp) -> Self {
-        let Condition { state, until, reason, .. } = condition;
-        Self { model: model.into(), state, until: on_the_wall(until, now, wall), reason }
+        let Condition { state, since, until, reason } = condition;
+        let [since, until] = [since, until].map(|at| on_the_wall(at, now, wall));
+        Self { model: model.into(), state, since, until, reason }
     }
 }
 
@@ -307,6 +315,5 @@ fn ramping(in_flight: u32, together: u32) -> Level {
 
 /// A moment on the monotonic clock as one on the wall clock. `wall` is `now` there.
 pub(crate) fn on_the_wall(then: Instant, now: Instant, wall: Timestamp) -> Timestamp {
-    let left = then.saturating_duration_since(now).as_millis();
-    wall.plus_millis(i64::try_from(left).unwrap_or(i64::MAX))
+    Moment { now, wall }.on_the_wall(then)
 }

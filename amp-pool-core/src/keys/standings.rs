@@ -9,7 +9,10 @@ use std::{
     time::Instant,
 };
 
-use super::{Health, Key, Line, Purse, Rooms};
+use super::{
+    Health, Key, Line, Purse, Rooms,
+    health::{Bell, KeptHealth, Memory, Moment, Subject},
+};
 use crate::id::KeyId;
 
 /// What is known of a key and what it shares with others.
@@ -31,7 +34,7 @@ impl Standing {
     pub fn new(now: Instant) -> Self {
         Self {
             health: Arc::default(),
-            account: Account::new(now),
+            account: Account::new(Arc::default(), now),
             link: Arc::new(Line::new(now)),
             purse: Arc::default(),
         }
@@ -50,14 +53,22 @@ pub struct Account {
 }
 
 impl Account {
-    fn new(now: Instant) -> Self {
-        Self { health: Arc::default(), rooms: Arc::new(Rooms::new(now)), money: Arc::default() }
+    fn new(health: Arc<Health>, now: Instant) -> Self {
+        Self { health, rooms: Arc::new(Rooms::new(now)), money: Arc::default() }
     }
 }
 
 /// What is known of all keys.
-#[derive(Debug, Default)]
-pub struct Standings(Mutex<Known>);
+///
+/// Learned limits are not among what outlives the process: they are of the last minutes, and are learned anew from the
+/// headers of the first answers or from one refusal that another key absorbs. A limit of yesterday would keep calls away
+/// from a key that could take them.
+#[derive(Default)]
+pub struct Standings {
+    known: Mutex<Known>,
+    /// Who is told of changes, if anyone.
+    bell: Option<Arc<dyn Bell>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -65,6 +76,8 @@ struct Known {
     accounts: HashMap<Upstream<Owner>, Account>,
     lines: HashMap<Upstream<Option<Box<str>>>, Arc<Line>>,
     purses: HashMap<KeyId, Arc<Purse>>,
+    /// What was remembered from before, by the name of whom it is of, until somebody asks for that.
+    before: HashMap<Arc<str>, Memory>,
 }
 
 /// Something at a provider, and at its own base URL if it has one.
@@ -78,6 +91,13 @@ enum Owner {
 }
 
 impl Standings {
+    /// What is known goes on from what was `kept`, and `bell` is rung where fitness changes.
+    #[must_use]
+    pub fn going_on(kept: Vec<KeptHealth>, moment: Moment, bell: Arc<dyn Bell>) -> Self {
+        let before = kept.into_iter().map(|kept| (kept.subject.name.clone(), kept.restored(moment))).collect();
+        Self { known: Mutex::new(Known { before, ..Known::default() }), bell: Some(bell) }
+    }
+
     /// That of `key`.
     #[must_use]
     pub fn of(&self, key: &Key, now: Instant) -> Standing {
@@ -88,23 +108,39 @@ impl Standings {
         let at = |what| (spec.provider.clone(), spec.base_url.clone(), what);
         let line = (spec.provider.clone(), spec.base_url.clone(), proxy);
         let mut known = self.known();
+        let Known { keys, accounts, lines, purses, before } = &mut *known;
+        let mut health = |subject: Subject| match &self.bell {
+            Some(bell) => {
+                Health::watched(subject.clone(), before.remove(&subject.name).unwrap_or_default(), bell.clone())
+            }
+            None => Arc::default(),
+        };
         Standing {
-            health: known.keys.entry(own()).or_default().clone(),
-            account: known.accounts.entry(at(owner)).or_insert_with(|| Account::new(now)).clone(),
-            link: known.lines.entry(line).or_insert_with(|| Arc::new(Line::new(now))).clone(),
-            purse: known.purses.entry(key.id).or_default().clone(),
+            health: keys.entry(own()).or_insert_with(|| health(Subject::key(key))).clone(),
+            account: accounts
+                .entry(at(owner))
+                .or_insert_with(|| Account::new(health(Subject::account(key)), now))
+                .clone(),
+            link: lines.entry(line).or_insert_with(|| Arc::new(Line::new(now))).clone(),
+            purse: purses.entry(key.id).or_default().clone(),
         }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{keys::KeySpec, secret::Secret, time::Timestamp};
+    use crate::{
+        keys::{KeySpec, Lesson},
+        secret::Secret,
+        time::Timestamp,
+    };
 
     fn key(id: i64, account: Option<&str>) -> Key {
         let now = Timestamp::from_millis(0);
@@ -122,5 +158,34 @@ mod tests {
         assert!(!Arc::ptr_eq(&a.health, &b.health));
         assert!(Arc::ptr_eq(&a.link, &alone.link));
         assert!(Arc::ptr_eq(&standings.of(&key(1, Some("org")), now).health, &a.health));
+    }
+
+    struct Deaf;
+
+    impl Bell for Deaf {
+        fn ring(&self, _: Arc<Health>) {}
+    }
+
+    #[test]
+    fn what_was_kept_of_an_account_holds_for_each_of_its_keys_and_for_no_other_credential() {
+        let now = Instant::now();
+        let moment = Moment { now, wall: Timestamp::from_millis(0) };
+        let standings = Standings::going_on(Vec::new(), moment, Arc::new(Deaf));
+        let rest = |reason: &str| Lesson::Rest { wait: Some(Duration::from_secs(30)), reason: reason.into() };
+        let (grouped, alone) = (standings.of(&key(1, Some("org")), now), standings.of(&key(3, None), now));
+        grouped.account.health.learn("", rest("limited"), now);
+        alone.health.learn("", rest("refused"), now);
+        let keep = |health: &Health| {
+            let report = health.report(moment).unwrap();
+            KeptHealth { subject: report.subject, at: moment.wall, troubles: report.troubles }
+        };
+
+        let kept = vec![keep(&grouped.account.health), keep(&alone.health)];
+        let after = Standings::going_on(kept, moment, Arc::new(Deaf));
+        let of = |key: Key| after.of(&key, now);
+        assert_eq!(of(key(2, Some("org"))).account.health.condition(now).unwrap().reason, "limited");
+        assert_eq!(of(key(2, Some("org"))).health.condition(now), None);
+        assert_eq!(of(Key { fingerprint: "g".into(), ..key(3, None) }).health.condition(now), None);
+        assert_eq!(of(key(3, None)).health.condition(now).unwrap().reason, "refused");
     }
 }

@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, FailurePage, FailurePlace, GroupBy, HoldAnswer,
-    NewBalance, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredBalance, StoredFailure, StoredHold,
-    StoredRecord, TokenSecret, Totals, TotalsFilter,
+    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, FailurePage, FailurePlace, GroupBy, HealthStore,
+    HoldAnswer, NewBalance, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredBalance, StoredFailure,
+    StoredHealthEvent, StoredHold, StoredRecord, TokenSecret, Totals, TotalsFilter,
     balances::surplus,
     fingerprint,
     rollup::Span,
@@ -24,14 +24,16 @@ use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
     classify::{OwnRule, RuleSpec},
     id::{CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
-    keys::{Key, KeySpec},
+    keys::{KeptHealth, Key, KeySpec, Report},
     route::{Route, RouteSpec},
     time::Timestamp,
 };
 
 mod budgets;
+mod health;
 
 use budgets::Budgets;
+use health::Healths;
 
 /// Keeps everything until it is dropped.
 ///
@@ -69,6 +71,7 @@ struct State {
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
     people: users::People,
+    healths: Healths,
 }
 
 impl Default for MemoryStore {
@@ -123,6 +126,7 @@ impl ConfigStore for MemoryStore {
         self.run(|state| {
             found(state.keys.remove(&id))?;
             state.balances.retain(|row| row.balance.key != id);
+            state.healths.forget(id);
             Ok(())
         })
     }
@@ -257,6 +261,23 @@ impl BalanceStore for MemoryStore {
             let fits = |row: &&StoredBalance| row.balance.key == key && row.update_time >= from && row.create_time < to;
             Ok(state.balances.iter().filter(fits).cloned().collect())
         })
+    }
+}
+
+impl HealthStore for MemoryStore {
+    fn put_health(&self, reports: Arc<[Report]>, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            reports.iter().for_each(|report| state.healths.put(report, now));
+            Ok(())
+        })
+    }
+
+    fn health(&self, now: Timestamp) -> StoreFuture<'_, Vec<KeptHealth>> {
+        self.run(|state| Ok(state.healths.troubles(now)))
+    }
+
+    fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>> {
+        self.run(|state| Ok(state.healths.events(&subjects, page)))
     }
 }
 

@@ -22,6 +22,7 @@ mod connect;
 mod failure;
 mod fields;
 mod groups;
+mod health;
 mod keys;
 mod migrate;
 mod pages;

@@ -25,6 +25,7 @@ mod balances;
 mod books;
 mod budgets;
 mod config;
+mod health;
 mod pages;
 mod samples;
 mod sums;
@@ -113,6 +114,14 @@ checks! {
         a_range_of_balances_is_what_was_true_in_it
         old_balances_grow_thin
         the_balances_of_a_deleted_key_go_with_it
+    }
+    health {
+        a_trouble_comes_back_as_it_was_kept
+        troubles_take_the_place_of_those_before
+        history_goes_from_the_newest_and_by_pages
+        the_same_again_is_one_that_goes_on
+        history_is_bounded_by_count_and_by_age
+        the_health_of_a_deleted_key_goes_with_it
     }
     sums {
         sums_agree_with_the_records_for_every_split

@@ -12,17 +12,18 @@ use amp_pool_core::{
     id::KeyId,
     keys::KeySpec,
     prober::Figure,
-    store::{GroupBy, Totals, TotalsFilter},
+    store::{GroupBy, Page, Totals, TotalsFilter},
     time::{Clock as _, SystemClock},
     user::Role,
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use serde::Deserialize;
 
 use super::{
     List, Problem,
     budgets::BudgetOut,
-    input::{Input, Params, Row},
+    input::{Input, Params, Row, optional},
 };
 use crate::access::Who;
 
@@ -33,6 +34,9 @@ use {
     output::{HealthOut, KeyOut},
 };
 
+/// Events of a history on a page.
+const EVENTS: u32 = 50;
+const MOST_EVENTS: u32 = 400;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) async fn list(
@@ -84,9 +88,28 @@ pub(crate) async fn reset(State(handle): State<Handle>, Row(id): Row) -> Result<
     Ok(Json(Beside::read(&handle).await?.written(&view)))
 }
 
-pub(crate) async fn health(State(handle): State<Handle>, Row(id): Row) -> Result<Json<HealthOut>, Problem> {
+/// Which page of a key's history.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HealthParams {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(crate) async fn health(
+    State(handle): State<Handle>,
+    Row(id): Row,
+    Params(HealthParams { limit, cursor }): Params<HealthParams>,
+) -> Result<Json<HealthOut>, Problem> {
     let view = find(&handle, id)?;
-    Ok(Json(HealthOut::new(view.key.id, view.status)))
+    let limit: u32 = optional("limit", limit)?.unwrap_or(EVENTS).clamp(1, MOST_EVENTS);
+    // One more than asked for tells whether there is a next page.
+    let page = Page { before: optional("cursor", cursor)?, limit: limit + 1 };
+    let mut history = handle.health_history(view.key.id, page).await?;
+    let more = history.len() > limit as usize;
+    history.truncate(limit as usize);
+    let next = history.last().filter(|_| more).map(|event| event.id.to_string());
+    Ok(Json(HealthOut::new(view.key.id, view.status, history, next)))
 }
 
 /// Who may not see a credential may not send it to another place either: it could be read there.

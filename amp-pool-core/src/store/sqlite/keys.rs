@@ -5,6 +5,7 @@ use rusqlite::{Transaction, params};
 use super::{
     Failure, balances,
     fields::{Fields, collect, from_json, json, one},
+    health,
 };
 use crate::{
     id::KeyId,
@@ -65,7 +66,8 @@ pub(super) fn update(
 
 pub(super) fn delete(tx: &Transaction<'_>, id: KeyId) -> Result<(), Failure> {
     one(tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.0])?)?;
-    balances::forget(tx, id)
+    balances::forget(tx, id)?;
+    health::forget(tx, id)
 }
 
 fn fingerprint(vault: &Vault, spec: &KeySpec) -> String {

@@ -50,6 +50,7 @@ pub(super) const STEPS: &[Step] = steps! {
     9 "0009_users"
     10 "0010_choices"
     11 "0011_rules_for_verdicts"
+    12 "0012_health_of_keys"
 };
 
 impl Step {

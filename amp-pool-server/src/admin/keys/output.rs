@@ -7,11 +7,11 @@ use amp_pool_core::{
     format::Format,
     handle::KeyView,
     id::KeyId,
-    keys::{KeyStatus, ModelStatus},
+    keys::{HealthEvent, KeyStatus, ModelStatus},
     money::NanoUsd,
     prober::Figure,
     provider::ModelPattern,
-    store::Totals,
+    store::{StoredHealthEvent, Totals},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -64,6 +64,7 @@ pub(crate) struct KeyOut {
 #[derive(Serialize)]
 struct StatusOut {
     state: &'static str,
+    since: Option<Timestamp>,
     until: Option<Timestamp>,
     reason: Option<String>,
 }
@@ -121,7 +122,7 @@ impl KeyOut {
 
 impl StatusOut {
     fn new(status: &KeyStatus) -> Self {
-        Self { state: status.state.as_str(), until: status.until, reason: status.reason.clone() }
+        Self { state: status.state.as_str(), since: status.since, until: status.until, reason: status.reason.clone() }
     }
 }
 
@@ -133,31 +134,57 @@ impl TodayOut {
     }
 }
 
-/// `GET /api/keys/{id}/health`: the key as a whole, and each model that has a state of its own.
+/// `GET /api/keys/{id}/health`: the key as a whole, each model that has a state of its own, and what happened before.
 #[derive(Serialize)]
 pub(crate) struct HealthOut {
     key_id: KeyId,
     status: StatusOut,
     models: Vec<ModelOut>,
+    history: Vec<EventOut>,
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
 struct ModelOut {
     model: String,
     state: &'static str,
+    since: Timestamp,
     until: Timestamp,
     reason: String,
 }
 
+/// What happened, newest first.
+#[derive(Serialize)]
+struct EventOut {
+    /// `key`, or `account`: limits and money are of the account, which several keys may share.
+    of: &'static str,
+    model: Option<String>,
+    state: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+    until: Option<Timestamp>,
+    reason: String,
+    times: u32,
+}
+
 impl HealthOut {
-    pub(super) fn new(key_id: KeyId, status: KeyStatus) -> Self {
-        let whole = StatusOut::new(&status);
-        Self { key_id, status: whole, models: status.models.into_iter().map(ModelOut::from).collect() }
+    pub(super) fn new(key_id: KeyId, status: KeyStatus, history: Vec<StoredHealthEvent>, next: Option<String>) -> Self {
+        let (whole, history) = (StatusOut::new(&status), history.into_iter().map(EventOut::from).collect());
+        let models = status.models.into_iter().map(ModelOut::from).collect();
+        Self { key_id, status: whole, models, history, next_cursor: next }
     }
 }
 
 impl From<ModelStatus> for ModelOut {
-    fn from(ModelStatus { model, state, until, reason }: ModelStatus) -> Self {
-        Self { model, state: state.as_str(), until, reason }
+    fn from(ModelStatus { model, state, since, until, reason }: ModelStatus) -> Self {
+        Self { model, state: state.as_str(), since, until, reason }
+    }
+}
+
+impl From<StoredHealthEvent> for EventOut {
+    fn from(StoredHealthEvent { subject, event, .. }: StoredHealthEvent) -> Self {
+        let HealthEvent { model, state, at, last, until, reason, times } = event;
+        let of = if subject.starts_with("key:") { "key" } else { "account" };
+        Self { of, model, state: state.as_str(), from: at, to: last, until, reason, times }
     }
 }

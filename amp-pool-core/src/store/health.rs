@@ -1,0 +1,40 @@
+//! What is kept of the fitness of keys: what troubles each now, and a bounded history.
+
+use std::sync::Arc;
+
+use crate::{
+    keys::{HealthEvent, KeptHealth, Report},
+    time::Timestamp,
+};
+
+use super::{Page, StoreFuture};
+
+/// How many events are kept of one key or account.
+pub const MOST_EVENTS: usize = 200;
+/// For how long anything is kept that nobody has added to since.
+pub const KEPT_FOR_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Keeps the fitness of keys and accounts over the end of the process.
+pub trait HealthStore: Send + Sync + 'static {
+    /// Keeps reports that were made at `now`, all or none of them. The troubles of a report take the place of those that
+    /// were kept of its subject, its events go behind the history; one that only goes on as the newest of its model did
+    /// moves that one's end. Of each subject the newest [`MOST_EVENTS`] are kept.
+    fn put_health(&self, reports: Arc<[Report]>, now: Timestamp) -> StoreFuture<'_, ()>;
+
+    /// Everything that is kept of troubles, by name. What is older than [`KEPT_FOR_MS`] is forgotten first.
+    fn health(&self, now: Timestamp) -> StoreFuture<'_, Vec<KeptHealth>>;
+
+    /// A page of the history of any of `subjects`, newest first.
+    fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>>;
+}
+
+/// An event read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHealthEvent {
+    /// Its row.
+    pub id: i64,
+    /// The name of whom it is of.
+    pub subject: Arc<str>,
+    /// What happened.
+    pub event: HealthEvent,
+}
