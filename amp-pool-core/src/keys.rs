@@ -2,6 +2,7 @@
 //!
 //! Pure: callers pass `now`, nothing here waits or writes. Keeping keys is the store's work.
 
+mod funds;
 mod gauge;
 mod health;
 mod line;
@@ -20,6 +21,7 @@ use crate::{
     secret::Secret, time::Timestamp,
 };
 
+pub use funds::{Funds, Left, Measure};
 pub(crate) use gauge::Gauge;
 pub use gauge::{Told, WINDOW};
 pub use health::{

@@ -3,10 +3,7 @@
 //! What was learned is kept by the store; what is known now stands on a board in memory, and only a balance that an upstream
 //! reported may stop a key. A question that fails leaves the last good answer where it is, with its age.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -16,9 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    balance::{Amount, Kind, Probe, ProbeChoice, Reading, Refusal, RefusalKind, Told},
+    balance::{Amount, Decimal, Kind, Probe, ProbeChoice, Reading, Refusal, RefusalKind, Told},
     id::KeyId,
-    keys::{KeyState, Lesson, LiveKey},
+    keys::{Key, KeyState, Left, Lesson, LiveKey},
     money::NanoUsd,
     provider::Presets,
     route::Catalog,
@@ -234,7 +231,7 @@ impl Prober {
     /// Stops a key that is down to its minimum, and lets one go on that is above again. Says whether it stopped.
     fn judge(&self, live: &LiveKey, reading: &Reading, before: Option<&StoredBalance>, sent: Instant) -> bool {
         let now = Instant::now().into_std();
-        live.account.money.store(left(reading), Ordering::Relaxed);
+        live.account.funds.set(left_by(live, reading));
         let minimum = self.minimum(live, reading);
         if let Some(minimum) = minimum.filter(|minimum| reading.is_down_to(*minimum)) {
             let wait = Some(self.schedule.stop());
@@ -250,13 +247,14 @@ impl Prober {
         false
     }
 
-    /// A balance that was known before the process began stops a key as it did then.
+    /// A balance that was known before the process began counts, and stops a key, as it did then.
     fn stop_again(&self, live: &LiveKey) {
         let Some(known) = self.board.reported(live) else { return };
         let age = self.clock.now().as_millis().saturating_sub(known.update_time.as_millis());
         let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
         let left = self.schedule.stop().saturating_sub(age);
         let reading = &known.balance.reading;
+        live.account.funds.set(left_by(live, reading));
         let Some(minimum) = self.minimum(live, reading).filter(|minimum| reading.is_down_to(*minimum)) else { return };
         if !left.is_zero() {
             let lesson = Lesson::NoCredit { wait: Some(left), reason: down_to(reading, minimum) };
@@ -326,10 +324,20 @@ impl Prober {
     }
 }
 
-/// What a reading says is left, for comparing keys; 0 where it does not say. Of other money than dollars nobody knows what
-/// it is worth, but of keys with the same it is still the order.
-fn left(reading: &Reading) -> u64 {
-    reading.amount.map_or(0, |Amount(nanos)| u64::try_from(nanos).unwrap_or(0))
+/// What a reading says is left, in dollars too where that can be told.
+fn left_by(live: &LiveKey, reading: &Reading) -> Option<Left> {
+    let (amount, unit) = (reading.amount?, reading.currency.as_deref());
+    Some(Left { amount, unit: unit.map(Into::into), usd: in_dollars(&live.key, amount, unit) })
+}
+
+const USD: &str = "USD";
+
+/// An amount in dollars: as it is, or at the rate that the key's operator gave.
+fn in_dollars(key: &Key, amount: Amount, unit: Option<&str>) -> Option<Amount> {
+    if unit == Some(USD) {
+        return Some(amount);
+    }
+    key.spec.balance.usd_rate.and_then(|rate| Decimal::from(amount).amount(rate, Decimal::ONE))
 }
 
 fn is_out_of_credit(live: &LiveKey, now: Instant) -> bool {

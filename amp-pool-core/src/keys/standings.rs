@@ -5,12 +5,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use super::{
-    Health, Key, Line, Purse, Rooms,
+    Funds, Health, Key, Line, Purse, Rooms,
     health::{Bell, KeptHealth, Memory, Moment, Subject},
 };
 use crate::id::KeyId;
@@ -48,13 +48,13 @@ pub struct Account {
     pub health: Arc<Health>,
     /// How much more it takes.
     pub rooms: Arc<Rooms>,
-    /// How much money it has left, in nano-dollars; 0 where that is not known.
-    pub money: Arc<AtomicU64>,
+    /// How much money it has left.
+    pub funds: Arc<Funds>,
 }
 
 impl Account {
     fn new(health: Arc<Health>, now: Instant) -> Self {
-        Self { health, rooms: Arc::new(Rooms::new(now)), money: Arc::default() }
+        Self { health, rooms: Arc::new(Rooms::new(now)), funds: Arc::default() }
     }
 }
 

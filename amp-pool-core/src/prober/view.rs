@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Prober, Spent, Trouble, is_out_of_credit};
+use super::{Prober, Spent, Trouble, USD, in_dollars, is_out_of_credit};
 use crate::{
-    balance::{Amount, Decimal, Kind, Probe, Seen, burn_per_day, days_left, per_day},
+    balance::{Amount, Kind, Probe, Seen, burn_per_day, days_left, per_day},
     id::KeyId,
     keys::{Key, LiveKey},
     money::NanoUsd,
@@ -16,7 +16,6 @@ use crate::{
 
 /// Over how much time it is reckoned how fast money goes.
 const WINDOW_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-const USD: &str = "USD";
 
 /// Everything that is known of a key's balance. What nobody knows is `None`.
 #[derive(Debug, Clone)]
@@ -263,11 +262,7 @@ fn figure(
     let Some((amount, currency, source, at)) = by_upstream().or_else(by_person).or_else(by_books) else {
         return Figure::default();
     };
-    let usd = if currency.as_deref() == Some(USD) {
-        Some(amount)
-    } else {
-        key.spec.balance.usd_rate.and_then(|rate| Decimal::from(amount).amount(rate, Decimal::ONE))
-    };
+    let usd = in_dollars(key, amount, currency.as_deref());
     Figure { amount: Some(amount), currency, usd, source, at: Some(at) }
 }
 

@@ -14,7 +14,7 @@ use super::{
     affinity::mix,
     plan::{Group, Plan, Seat, Want},
 };
-use crate::keys::Level;
+use crate::keys::{Left, Level, Measure};
 
 /// How one is chosen among seats that are equally fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -100,6 +100,9 @@ impl Plan {
     }
 
     fn best(&self, group: &Group, want: Want<'_>, among: impl Iterator<Item = (usize, Level)>) -> Option<usize> {
+        if self.strategy() == Strategy::MostBalance {
+            return self.richest(group, among.collect());
+        }
         let mut best: Option<([u64; 3], usize)> = None;
         for (at, level) in among {
             let rank = self.rank(group, at, level, want);
@@ -114,19 +117,34 @@ impl Plan {
         best.map(|(_, at)| at)
     }
 
+    /// The one with the most money among those that are least full. What is compared is looked at together: amounts of
+    /// different units are no numbers to compare.
+    fn richest(&self, group: &Group, among: Vec<(usize, Level)>) -> Option<usize> {
+        let funds = |at: usize| self.seats()[at].key.account.funds.get();
+        let looked_at: Vec<_> = among.into_iter().map(|(at, level)| (at, level, funds(at))).collect();
+        let measure = Measure::for_all(looked_at.iter().filter_map(|(_, _, left)| left.as_ref()));
+        let rank = |(at, level, left): &(usize, Level, Option<Left>)| {
+            [fullness(*level), u64::MAX - measure.of(left.as_ref()), group.turns.of(&self.seats()[*at])]
+        };
+        looked_at.iter().min_by_key(|seat| rank(seat)).map(|(at, _, _)| *at)
+    }
+
     /// The lowest goes first: how nearly full, then by strategy, then by turn.
     fn rank(&self, group: &Group, at: usize, level: Level, want: Want<'_>) -> [u64; 3] {
         let seat = &self.seats()[at];
-        let fullness = level.permille.saturating_sub(NEARLY_FULL) / STEP;
         let by_strategy = match self.strategy() {
-            Strategy::Weighted => 0,
+            // The richest is found by another way.
+            Strategy::Weighted | Strategy::MostBalance => 0,
             Strategy::LeastLoaded => seat.load(),
             Strategy::FillFirst => at as u64,
             Strategy::LowestLatency => seat.expected_wait(want),
-            Strategy::MostBalance => u64::MAX - seat.key.account.money.load(Ordering::Relaxed),
         };
-        [fullness, by_strategy, group.turns.of(seat)]
+        [fullness(level), by_strategy, group.turns.of(seat)]
     }
+}
+
+fn fullness(level: Level) -> u64 {
+    level.permille.saturating_sub(NEARLY_FULL) / STEP
 }
 
 impl Group {
