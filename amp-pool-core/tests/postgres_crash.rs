@@ -84,6 +84,7 @@ fn record(n: u64) -> Record {
         cost: Some(cost(n)),
         saved: None,
         price_version: None,
+        evidence: None,
     };
     Record {
         opened: opened(n),

@@ -31,8 +31,8 @@ use tower::{Service as _, ServiceExt as _};
 use crate::{
     access::{self, Gate, Guard, Peer},
     admin::{
-        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, rules, statistics,
-        tokens, users,
+        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, rules,
+        statistics, tokens, users,
     },
     front::FrontBody,
     ui,

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `ON CONFLICT`, `RETURNING`, `unnest` of arrays, data types `UUID`, `JSONB`, `BYTEA`, identity columns | everything | does not work |
 //! | `READ COMMITTED` and `REPEATABLE READ`, row locks (`FOR KEY SHARE`) | books of several nodes | does not work |
-//! | `pg_advisory_xact_lock` | migrations, when several nodes start at once | does not start |
+//! | `pg_advisory_xact_lock` | migrations, when several nodes start at once; reports of health | does not start |
 //! | a trigger by statement in PL/pgSQL | attempts leave with their call | does not start |
 //! | `LISTEN`, `NOTIFY` | changes are in force at once | they are looked for every second |
 //! | session settings (`synchronous_commit`, timeouts) | safety | does not start |
@@ -39,6 +39,7 @@ mod connect;
 mod failure;
 mod fields;
 mod groups;
+mod health;
 mod keeper;
 mod keys;
 mod migrate;
@@ -48,6 +49,7 @@ mod pages;
 mod pool;
 mod records;
 mod routes;
+mod rules;
 mod statistics;
 mod tls;
 mod tokens;

@@ -9,9 +9,10 @@ use crate::{
     balance::BalanceSpec,
     format::LossKind,
     id::KeyId,
-    keys::{KeySpec, ProxyUrl},
+    keys::{KeptHealth, KeptTrouble, KeySpec, KeyState, ProxyUrl, Subject},
     route::RouteCandidate,
     secret::Secret,
+    time::Timestamp,
 };
 
 const API_KEY: &str = "api_keys.api_key";
@@ -139,4 +140,22 @@ pub(super) fn loss(side: &str, kind: &str, field: String, note: String) -> Resul
 
 fn corrupt(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Corrupt(what.into())
+}
+
+/// The state of a key.
+pub(super) fn key_state(name: &str) -> Result<KeyState, StoreError> {
+    let known = KeyState::ALL.into_iter().find(|state| state.as_str() == name);
+    known.ok_or_else(|| corrupt(format!("`{name}` is no state of a key")))
+}
+
+/// Troubles that stand together because they are of one subject.
+pub(super) fn by_subject(rows: Vec<(Subject, Timestamp, KeptTrouble)>) -> Vec<KeptHealth> {
+    let mut found = Vec::<KeptHealth>::new();
+    for (subject, at, trouble) in rows {
+        match found.last_mut().filter(|last| last.subject == subject) {
+            Some(last) => last.troubles.push(trouble),
+            None => found.push(KeptHealth { subject, at, troubles: vec![trouble] }),
+        }
+    }
+    found
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use super::{Failure, PostgresStore, fields::collect, groups, keeper::CHANNEL, keys, pool::Lent, routes, tokens};
+use super::{
+    Failure, PostgresStore, fields::collect, groups, keeper::CHANNEL, keys, pool::Lent, routes, rules, tokens,
+};
 use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
-    id::{GroupId, KeyId, RouteId, TokenId},
+    classify::{OwnRule, RuleSpec},
+    id::{GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, StoreError, StoreFuture, TokenSecret},
@@ -26,10 +29,10 @@ impl ConfigStore for PostgresStore {
             let tx = self.inner.pool.snapshot().await?;
             let keys = keys::load(&tx, &self.inner.vault).await?;
             let (tokens, groups) = (tokens::load(&tx).await?, groups::load(&tx).await?);
-            let routes = routes::load(&tx).await?;
+            let (routes, rules) = (routes::load(&tx).await?, rules::load(&tx).await?);
             let settings = settings(&tx).await?;
             tx.commit().await?;
-            Ok(Configuration { keys, tokens, groups, routes, settings })
+            Ok(Configuration { keys, tokens, groups, routes, rules, settings })
         })
     }
 
@@ -137,6 +140,30 @@ impl ConfigStore for PostgresStore {
         self.answer(async move {
             let tx = self.inner.pool.begin().await?;
             routes::delete(&tx, id).await?;
+            changed(tx, ()).await
+        })
+    }
+
+    fn insert_rule(&self, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let rule = rules::insert(&tx, &spec, now).await?;
+            changed(tx, rule).await
+        })
+    }
+
+    fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let rule = rules::update(&tx, id, &spec, now).await?;
+            changed(tx, rule).await
+        })
+    }
+
+    fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            rules::delete(&tx, id).await?;
             changed(tx, ()).await
         })
     }

@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::{
     Failure, balances,
     fields::{Fields, collect, from_json, json, met, text},
+    health,
     pool::Lent,
 };
 use crate::{
@@ -63,7 +64,8 @@ pub(super) async fn update(tx: &Lent, vault: &Vault, id: KeyId, spec: KeySpec, n
 
 pub(super) async fn delete(tx: &Lent, id: KeyId) -> Result<(), Failure> {
     met(tx.execute("DELETE FROM api_keys WHERE id = $1", &[&id.0]).await?)?;
-    balances::forget(tx, id).await
+    balances::forget(tx, id).await?;
+    health::forget(tx, id).await
 }
 
 async fn write(

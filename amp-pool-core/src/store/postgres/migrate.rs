@@ -46,6 +46,8 @@ pub(super) const STEPS: &[Step] = steps! {
     8 "0008_how_times_spread"
     9 "0009_users"
     10 "0010_choices"
+    11 "0011_rules_for_verdicts"
+    12 "0012_health_of_keys"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     id::{AttemptId, CallId, KeyId, TokenId},
     store::{
-        Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord,
+        FailurePage, FailurePlace, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredFailure,
+        StoredRecord,
         names::{Name, SHIFT},
         stored,
     },
@@ -44,12 +45,30 @@ pub(super) const OPEN: &str = select!(
 
 const BY_CALL: &str = select!("WHERE call_id = $1");
 
-const ATTEMPTS: &str = "
-    SELECT attempt_id, key_id, provider, upstream_format, upstream_model, served, verdict, http_status_code, error_message,
-           chosen_by, candidates, create_time, latency_ms, first_byte_ms,
-           uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-           reasoning_tokens, estimated, cost, saved, price_version
-    FROM api_request_attempts WHERE request_id = $1 ORDER BY n";
+macro_rules! attempts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.attempt_id, a.key_id, a.provider, a.upstream_format, a.upstream_model, a.served, a.verdict, \
+             a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, \
+             a.first_byte_ms, a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, \
+             a.cache_write_1h_tokens, a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, \
+             a.price_version, e.evidence::text",
+            $rest
+        )
+    };
+}
+
+const ATTEMPTS: &str = attempts!(
+    " FROM api_request_attempts AS a LEFT JOIN api_request_evidence AS e ON e.request_id = a.request_id AND e.n = a.n
+    WHERE a.request_id = $1 ORDER BY a.n"
+);
+
+const FAILURES: &str = attempts!(
+    ", e.request_id, e.n, call.call_id FROM api_request_evidence AS e
+    JOIN api_request_attempts AS a ON a.request_id = e.request_id AND a.n = e.n
+    JOIN api_request_log AS call ON call.id = e.request_id
+    WHERE (e.request_id, e.n) < ($1, $2) AND e.request_id >= $3 ORDER BY e.request_id DESC, e.n DESC LIMIT $4"
+);
 
 const CHOICES: &str = "SELECT choice::text FROM api_request_choices WHERE call_id = $1 ORDER BY n";
 
@@ -65,6 +84,15 @@ pub(super) async fn list(lent: &Lent, filter: &RecordFilter, page: Page) -> Resu
     let query = query(filter, &rows, page.limit);
     let values: Vec<_> = query.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
     collect(&lent.query_once(&query.sql, &values).await?, read)
+}
+
+/// A page of failed attempts, newest first.
+pub(super) async fn failures(lent: &Lent, page: FailurePage) -> Result<Vec<StoredFailure>, Failure> {
+    let rows = span(lent, page.from, page.to).await?;
+    let end = FailurePlace { request: rows.end, n: 0 };
+    let before = page.before.map_or(end, |before| before.min(end));
+    let values: [&(dyn ToSql + Sync); 4] = [&before.request, &i64::from(before.n), &rows.start, &i64::from(page.limit)];
+    collect(&lent.query(FAILURES, &values).await?, read_failure)
 }
 
 /// One record with its attempts, choices and losses.
@@ -234,7 +262,16 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         saved: row.money()?,
         price_version: row.take()?,
+        evidence: row.maybe_json()?,
     })
+}
+
+fn read_failure(row: &mut Fields<'_>) -> Result<StoredFailure, Failure> {
+    let attempt = read_attempt(row)?;
+    let place = FailurePlace { request: row.take()?, n: row.number()? };
+    let evidence = attempt.evidence.as_deref().cloned();
+    let evidence = evidence.ok_or_else(|| Failure::corrupt("a failure without evidence"))?;
+    Ok(StoredFailure { place, call: CallId(row.uuid()?), attempt, evidence })
 }
 
 fn read_choice(row: &mut Fields<'_>) -> Result<RecordedChoice, Failure> {

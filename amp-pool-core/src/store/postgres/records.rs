@@ -28,8 +28,8 @@ use super::{
 use crate::{
     id::CallId,
     store::{
-        Attempt, Entry, GroupBy, HoldAnswer, Outcome, Page, Record, RecordFilter, RecordStore, StoreFuture,
-        StoredRecord, Totals, TotalsFilter,
+        Attempt, Entry, FailurePage, GroupBy, HoldAnswer, Outcome, Page, Record, RecordFilter, RecordStore,
+        StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter,
         batch::{Change, changes},
         names::Name,
         rows::{self, Row},
@@ -98,6 +98,11 @@ const INSERT_CHOICES: &str = "
     INSERT INTO api_request_choices (call_id, n, choice)
     SELECT call_id, n, choice::jsonb FROM unnest($1::uuid[], $2::int8[], $3::text[]) AS new (call_id, n, choice)";
 
+const INSERT_EVIDENCE: &str = "
+    INSERT INTO api_request_evidence (request_id, n, evidence)
+    SELECT request_id, n, evidence::jsonb
+    FROM unnest($1::int8[], $2::int8[], $3::text[]) AS new (request_id, n, evidence)";
+
 const INSERT_LOSSES: &str = "
     INSERT INTO api_request_losses (call_id, n, side, kind, field, note)
     SELECT * FROM unnest($1::uuid[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::text[])";
@@ -133,6 +138,10 @@ impl RecordStore for PostgresStore {
 
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>> {
         self.answer(async move { pages::list(&self.inner.pool.lend().await?, &filter, page).await })
+    }
+
+    fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>> {
+        self.answer(async move { pages::failures(&self.inner.pool.lend().await?, page).await })
     }
 
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>> {
@@ -213,6 +222,7 @@ struct Books<'tx> {
     settle: tokio_postgres::Statement,
     attempts: tokio_postgres::Statement,
     choices: tokio_postgres::Statement,
+    evidence: tokio_postgres::Statement,
     losses: tokio_postgres::Statement,
     notes: tokio_postgres::Statement,
     statistics: tokio_postgres::Statement,
@@ -228,6 +238,7 @@ impl<'tx> Books<'tx> {
             settle: tx.statement(SETTLE).await?,
             attempts: tx.statement(INSERT_ATTEMPTS).await?,
             choices: tx.statement(INSERT_CHOICES).await?,
+            evidence: tx.statement(INSERT_EVIDENCE).await?,
             losses: tx.statement(INSERT_LOSSES).await?,
             notes: tx.statement(notes::NOTE).await?,
             statistics: tx.statement(statistics::ADD).await?,
@@ -282,19 +293,22 @@ impl<'tx> Books<'tx> {
             }
         }
         let (mut attempts, mut losses, mut settled) = (Columns::default(), Columns::default(), Vec::new());
-        let mut choices = Vec::new();
+        let (mut choices, mut evidence) = (Vec::new(), Vec::new());
         for (record, row) in &batch.settled {
             let Some(id) = written.get(&row.call.0) else { continue };
             add_attempts(&mut attempts, *id, record);
             add_losses(&mut losses, record);
             choices.extend(choices_of(record)?);
+            evidence.extend(evidence_of(*id, record)?);
             settled.push(*row);
         }
         let groups = statistics::Groups::of(&settled);
         let (sums, notes, choices) = (groups.columns(), notes.columns(), choice_columns(&choices));
+        let evidence = evidence_columns(&evidence);
         try_join!(
             self.many(INSERT_ATTEMPTS, &self.attempts, None, &attempts),
             self.many(INSERT_CHOICES, &self.choices, None, &choices),
+            self.many(INSERT_EVIDENCE, &self.evidence, None, &evidence),
             self.many(INSERT_LOSSES, &self.losses, None, &losses),
             self.many(notes::NOTE, &self.notes, None, &notes),
             budgets.write(self.tx, &self.budgets, Some(node)),
@@ -414,6 +428,20 @@ fn choices_of(record: &Record) -> Result<Vec<Choice>, Failure> {
 fn choice_columns(choices: &[Choice]) -> Columns<'_> {
     let mut columns = Columns::default();
     choices.iter().for_each(|(call, n, choice)| columns.push([(*call).into(), number(*n), (&**choice).into()]));
+    columns
+}
+
+/// What an attempt was judged by, on its way: its row, its place, and its JSON.
+type Heard = (i64, i64, String);
+
+fn evidence_of(row: i64, record: &Record) -> Result<Vec<Heard>, Failure> {
+    let heard = (0..).zip(&record.attempts).filter_map(|(n, attempt)| Some((n, attempt.evidence.as_deref()?)));
+    heard.map(|(n, evidence)| Ok((row, n, json(evidence)?))).collect()
+}
+
+fn evidence_columns(evidence: &[Heard]) -> Columns<'_> {
+    let mut columns = Columns::default();
+    evidence.iter().for_each(|(row, n, json)| columns.push([number(*row), number(*n), (&**json).into()]));
     columns
 }
 

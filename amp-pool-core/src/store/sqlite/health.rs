@@ -11,7 +11,7 @@ use super::{
 use crate::{
     id::KeyId,
     keys::{HealthEvent, KeptHealth, KeptTrouble, KeyState, Report, Subject},
-    store::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, Page, StoreFuture, StoredHealthEvent},
+    store::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, Page, StoreFuture, StoredHealthEvent, stored},
     time::Timestamp,
 };
 
@@ -60,7 +60,7 @@ impl HealthStore for SqliteStore {
             tx.execute("DELETE FROM api_key_health WHERE update_time + left_ms < ?1", old)?;
             tx.execute("DELETE FROM api_key_health_events WHERE update_time < ?1", old)?;
             let rows = collect(tx, TROUBLES, &[], read_trouble)?;
-            Ok(by_subject(rows))
+            Ok(stored::by_subject(rows))
         })
     }
 
@@ -157,18 +157,6 @@ pub(super) fn forget(tx: &Transaction<'_>, key: KeyId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rows that stand together because they are of one subject.
-fn by_subject(rows: Vec<(Subject, Timestamp, KeptTrouble)>) -> Vec<KeptHealth> {
-    let mut found = Vec::<KeptHealth>::new();
-    for (subject, at, trouble) in rows {
-        match found.last_mut().filter(|last| last.subject == subject) {
-            Some(last) => last.troubles.push(trouble),
-            None => found.push(KeptHealth { subject, at, troubles: vec![trouble] }),
-        }
-    }
-    found
-}
-
 fn read_trouble(row: &mut Fields<'_>) -> Result<(Subject, Timestamp, KeptTrouble), Failure> {
     let name = row.take::<String>()?.into();
     let subject = Subject { name, key: row.take::<Option<i64>>()?.map(KeyId) };
@@ -203,7 +191,5 @@ fn read_event(row: &mut Fields<'_>) -> Result<StoredHealthEvent, Failure> {
 }
 
 fn state(row: &mut Fields<'_>) -> Result<KeyState, Failure> {
-    let name = row.take::<String>()?;
-    let known = KeyState::ALL.into_iter().find(|state| state.as_str() == name);
-    known.ok_or_else(|| Failure::corrupt(format!("`{name}` is no state of a key")))
+    Ok(stored::key_state(&row.take::<String>()?)?)
 }
