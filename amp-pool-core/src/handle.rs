@@ -26,6 +26,7 @@ use crate::{
     price::PriceBook,
     prober::Prober,
     provider::{Presets, Provider},
+    retention::{self, Policy, Retention},
     route::{Catalog, KnownModel, Route, RouteSpec, Trail},
     secret::Secret,
     service::auth::Tokens,
@@ -60,6 +61,7 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) prober: Arc<Prober>,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) presets: &'static Presets,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -138,6 +140,7 @@ impl Handle {
         let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
         self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
+        self.0.retention.set(policy(&configuration));
         self.0.configuration.store(Arc::new(configuration));
         Ok(())
     }
@@ -188,6 +191,12 @@ async fn follow(state: Weak<State>, mut revisions: watch::Receiver<i64>) {
             tokio::time::sleep(READ_AGAIN).await;
         }
     }
+}
+
+/// How long calls are kept. One that can not be read keeps everything.
+fn policy(configuration: &Configuration) -> Policy {
+    let setting = configuration.settings.get(retention::SETTING);
+    setting.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Keys.

@@ -57,6 +57,13 @@ macro_rules! event_id {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
             }
 
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn time(&self) -> Timestamp {
+                let [a, b, c, d, e, f, ..] = *self.as_bytes();
+                Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
+
             /// The sixteen bytes, as stores keep them.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 16] {
@@ -90,5 +97,6 @@ mod tests {
 
         assert!(early < late);
         assert_eq!(early.0.get_version_num(), 7);
+        assert_eq!(early.time(), Timestamp::from_millis(1_000));
     }
 }

@@ -50,6 +50,8 @@ pub mod transport;
 pub mod service;
 #[cfg(feature = "pool")]
 pub mod prober;
+#[cfg(feature = "pool")]
+pub mod retention;
 
 // Face.
 #[cfg(feature = "pool")]

@@ -21,6 +21,7 @@ use crate::{
     price::PriceBook,
     prober::{Prober, Schedule, Tools},
     provider::Presets,
+    retention::Retention,
     route::Catalog,
     service::{
         BoxError, Limits, Response,
@@ -181,10 +182,12 @@ impl PoolBuilder {
         let moment = Moment { now: tokio::time::Instant::now().into_std(), wall: clock.now() };
         let kept = store.health(moment.wall).await.map_err(BuildError::Store)?;
         let standings = Standings::going_on(kept, moment, Arc::new(journal.clone()));
+        let retention = Retention::new(store.clone(), clock.clone());
         let state = Arc::new(State {
             ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
             catalog,
             prober: prober.clone(),
+            retention: retention.clone(),
             tokens: Arc::new(Tokens::default()),
             allowances: Allowances::default(),
             site: Arc::default(),
@@ -203,6 +206,7 @@ impl PoolBuilder {
         handle.reload().await.map_err(BuildError::Store)?;
         handle.follow();
         prober.start();
+        retention.start();
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
         let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);
         Ok(Pool { stack: stack(&state, callers, transport, self.limits, seal), handle })

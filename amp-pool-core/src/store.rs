@@ -5,7 +5,7 @@
 //! neither: it reads a snapshot and hands its record to the ledger. [`BudgetStore`] tells what is spent and held, which
 //! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
 //! [`HealthStore`] what was learned of the fitness of keys, [`UserStore`] who may run the pool, and [`AuditStore`] what
-//! they did.
+//! they did. [`RetentionStore`] forgets old calls.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -40,6 +40,7 @@ pub mod memory;
 mod names;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod retention;
 // A store that keeps no sums makes them of its records.
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
 mod rollup;
@@ -57,6 +58,7 @@ pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, Sto
 pub use choices::{RecordedChoice, RecordedHindrance};
 pub use health::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, StoredHealthEvent};
 pub use histogram::Histogram;
+pub use retention::{Extent, Forgotten, RetentionStore};
 pub use users::{AuditStore, UserStore};
 
 /// A future as the store's traits return it.
@@ -194,9 +196,15 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + UserStore + AuditStore {}
+pub trait Store:
+    ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + RetentionStore + UserStore + AuditStore
+{
+}
 
-impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + UserStore + AuditStore> Store for T {}
+impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + RetentionStore + UserStore + AuditStore>
+    Store for T
+{
+}
 
 /// One thing the ledger writes.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@
 
 pub mod app;
 pub mod config;
+pub mod copies;
 pub mod healthcheck;
 
 mod access;

@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, process::ExitCode, time::Duration};
 use amp_pool_server::{
     ServeError, Server, app,
     config::{Command, CommandLine, Settings, SettingsError},
-    healthcheck,
+    copies, healthcheck,
 };
 
 mod logs;
@@ -39,6 +39,9 @@ fn run() -> Result<ExitCode, Failure> {
     match line.command.unwrap_or_default() {
         Command::Routes => print(&app::list_routes()),
         Command::Healthcheck => healthcheck::check(&line.flags.host, line.flags.port).map_err(Failure::Unhealthy)?,
+        Command::Backup { file } => print(&copies::back_up(&line.flags.check()?, &file)?),
+        Command::Restore { file, check: true } => print(&copies::check(&line.flags.check()?, &file)?),
+        Command::Restore { file, check: false } => print(&copies::restore(&line.flags.check()?, &file)?),
         Command::Serve => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
             warn_of_unknown_variables();

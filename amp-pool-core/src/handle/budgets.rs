@@ -8,6 +8,7 @@ use crate::{
     caller::{Allowance, ClientToken, GroupSpec, TokenGroup, TokenSpec},
     id::GroupId,
     keys::{Caps, LiveKey},
+    retention::{self, Policy},
     store::{Configuration, StoreError},
     time::Timestamp,
 };
@@ -201,6 +202,10 @@ pub(super) fn check_setting(name: &str, value: Option<&str>) -> Result<(), Chang
     match name {
         SITE_BUDGET => check(Some(&serde_json::from_str(value).map_err(wrong)?)),
         SITE_LIMITS => check_limits(serde_json::from_str::<SiteLimits>(value).map_err(wrong)?.caps()),
+        retention::SETTING => match serde_json::from_str::<Policy>(value).map_err(wrong)?.problem() {
+            Some(problem) => Err(invalid("value", problem)),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }

@@ -11,13 +11,10 @@ use std::{
 };
 
 use super::{
-    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, FailurePage, FailurePlace, GroupBy, HealthStore,
-    HoldAnswer, NewBalance, Page, RecordFilter, RecordStore, StoreError, StoreFuture, StoredBalance, StoredFailure,
-    StoredHealthEvent, StoredHold, StoredRecord, TokenSecret, Totals, TotalsFilter,
-    balances::surplus,
-    fingerprint,
-    rollup::Span,
-    rows::{self, Row},
+    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, Extent, FailurePage, FailurePlace, Forgotten,
+    GroupBy, HealthStore, HoldAnswer, NewBalance, Page, RecordFilter, RecordStore, RetentionStore, StoreError,
+    StoreFuture, StoredBalance, StoredFailure, StoredHealthEvent, StoredHold, StoredRecord, TokenSecret, Totals,
+    TotalsFilter, balances::surplus, fingerprint, rollup::Span, rows,
 };
 use crate::{
     budget::{Period, Tally},
@@ -30,9 +27,11 @@ use crate::{
 };
 
 mod budgets;
+mod forgotten;
 mod health;
 
 use budgets::Budgets;
+use forgotten::{Group, Sums};
 use health::Healths;
 
 /// Keeps everything until it is dropped.
@@ -67,6 +66,8 @@ struct State {
     settings: BTreeMap<String, String>,
     records: BTreeMap<i64, StoredRecord>,
     rows_of_calls: HashMap<CallId, i64>,
+    forgotten: Sums,
+    forgotten_before: Option<Timestamp>,
     budgets: Budgets,
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
@@ -329,12 +330,26 @@ impl RecordStore for MemoryStore {
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
         self.run(|state| {
             let span = if by == GroupBy::Day { Span::Day } else { Span::Hour };
-            Ok(sum(state.records.values().filter(|row| is_counted(row, &filter, span)), by))
+            Ok(state.sum(&filter, span, by))
         })
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl RetentionStore for MemoryStore {
+    fn forget(&self, before: Timestamp, most: u32, _now: Timestamp) -> StoreFuture<'_, Forgotten> {
+        self.run(|state| Ok(state.forget(before, usize::try_from(most).unwrap_or(usize::MAX))))
+    }
+
+    fn extent(&self) -> StoreFuture<'_, Extent> {
+        self.run(|state| {
+            let settled = state.records.values().filter(|row| row.outcome.is_some());
+            let oldest = settled.map(|row| row.create_time).min();
+            Ok(Extent { bytes: None, oldest, forgotten_before: state.forgotten_before })
+        })
     }
 }
 
@@ -354,6 +369,37 @@ impl State {
             rules: self.rules.values().cloned().collect(),
             settings: self.settings.clone(),
         }
+    }
+
+    fn sum(&self, filter: &TotalsFilter, span: Span, by: GroupBy) -> Vec<Totals> {
+        let mut kept = Sums::default();
+        self.records.values().filter(|row| row.outcome.is_some()).for_each(|row| kept.add(row));
+        let mut groups = BTreeMap::<Value<'_>, Totals>::new();
+        if by == GroupBy::Nothing {
+            groups.insert(Value::None, Totals::default());
+        }
+        for (group, sums) in kept.counted(filter, span).chain(self.forgotten.counted(filter, span)) {
+            groups.entry(value(group, by)).or_default().merge(sums);
+        }
+        groups.into_iter().map(|(value, sums)| Totals { group: value.to_string(), ..sums }).collect()
+    }
+
+    /// Removes calls and keeps their sums.
+    fn forget(&mut self, before: Timestamp, most: usize) -> Forgotten {
+        let old = self.records.values().filter(|row| row.outcome.is_some() && row.create_time < before);
+        let mut old: Vec<_> = old.map(|row| (row.call, row.id)).collect();
+        old.sort_unstable();
+        let more = old.len() >= most;
+        old.truncate(most);
+        for (call, id) in &old {
+            self.rows_of_calls.remove(call);
+            self.budgets.forget(*call);
+            self.records.remove(id).iter().for_each(|row| self.forgotten.add(row));
+        }
+        if !old.is_empty() {
+            self.forgotten_before = self.forgotten_before.max(Some(before));
+        }
+        Forgotten { calls: old.len() as u64, more }
     }
 
     fn put_key(&mut self, key: Key) -> Result<Key, StoreError> {
@@ -461,17 +507,6 @@ fn fits(row: &StoredRecord, filter: &RecordFilter) -> bool {
         && (filter.error_type.is_none() || filter.error_type == row.error_type)
 }
 
-fn is_counted(row: &StoredRecord, filter: &TotalsFilter, span: Span) -> bool {
-    let start = span.start_of(row.create_time);
-    row.outcome.is_some()
-        && span.start_of(filter.from) <= start
-        && start < filter.to
-        && (filter.key.is_none() || filter.key == row.key)
-        && (filter.token.is_none() || filter.token == row.token)
-        && filter.model.as_ref().is_none_or(|model| *model == row.model)
-        && (filter.provider.is_none() || filter.provider == row.provider)
-}
-
 /// What sums are ordered by.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Value<'a> {
@@ -480,26 +515,15 @@ enum Value<'a> {
     Name(&'a str),
 }
 
-fn sum<'a>(rows: impl Iterator<Item = &'a StoredRecord>, by: GroupBy) -> Vec<Totals> {
-    let mut groups = BTreeMap::<Value<'a>, Totals>::new();
-    if by == GroupBy::Nothing {
-        groups.insert(Value::None, Totals::default());
-    }
-    for row in rows {
-        groups.entry(value(row, by)).or_default().count(&Row::of(row));
-    }
-    groups.into_iter().map(|(value, sums)| Totals { group: value.to_string(), ..sums }).collect()
-}
-
-fn value(row: &StoredRecord, by: GroupBy) -> Value<'_> {
+fn value(group: &Group, by: GroupBy) -> Value<'_> {
     match by {
         GroupBy::Nothing => Value::None,
-        GroupBy::Key => row.key.map_or(Value::None, |key| Value::Number(key.0)),
-        GroupBy::Token => row.token.map_or(Value::None, |token| Value::Number(token.0)),
-        GroupBy::Model => Value::Name(&row.model),
-        GroupBy::Provider => Value::Name(row.provider.as_deref().unwrap_or_default()),
-        GroupBy::Hour => Value::Number(row.create_time.hour().as_millis()),
-        GroupBy::Day => Value::Number(row.create_time.day().as_millis()),
+        GroupBy::Key => group.key.map_or(Value::None, |key| Value::Number(key.0)),
+        GroupBy::Token => group.token.map_or(Value::None, |token| Value::Number(token.0)),
+        GroupBy::Model => Value::Name(&group.model),
+        GroupBy::Provider => Value::Name(group.provider.as_deref().unwrap_or_default()),
+        GroupBy::Hour => Value::Number(group.hour.as_millis()),
+        GroupBy::Day => Value::Number(group.hour.day().as_millis()),
     }
 }
 

@@ -48,6 +48,7 @@ mod notes;
 mod pages;
 mod pool;
 mod records;
+mod retention;
 mod routes;
 mod rules;
 mod statistics;

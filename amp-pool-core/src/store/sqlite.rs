@@ -19,6 +19,7 @@ mod blocks;
 mod budgets;
 mod config;
 mod connect;
+mod copy;
 mod failure;
 mod fields;
 mod groups;
@@ -29,6 +30,7 @@ mod pages;
 mod reader;
 mod records;
 mod repeated;
+mod retention;
 mod routes;
 mod rules;
 mod statistics;
@@ -37,6 +39,7 @@ mod users;
 mod writer;
 
 use connect::Access;
+pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
 use reader::Readers;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -124,12 +127,7 @@ pub fn sqlite_version_ok(version: i32) -> bool {
 /// Opens the vault. Only a database without one gets a new vault, and only then may a master key be made.
 fn unlock(connection: &mut Connection, master_key_file: &std::path::Path, now: Timestamp) -> Result<Vault, Failure> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let stored = tx
-        .query_row("SELECT id, wrapped_key FROM vault ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })
-        .optional()?;
-    let Some((number, wrapped)) = stored else {
+    let Some(vault) = unlock_existing(&tx, master_key_file)? else {
         let master = MasterKey::load_or_create(master_key_file).map_err(unavailable)?;
         let (vault, wrapped) = Vault::create(&master, 1)?;
         let insert = "INSERT INTO vault (id, create_time, update_time, wrapped_key) VALUES (1, ?1, ?1, ?2)";
@@ -137,7 +135,19 @@ fn unlock(connection: &mut Connection, master_key_file: &std::path::Path, now: T
         tx.commit()?;
         return Ok(vault);
     };
-    Ok(Vault::unlock(&MasterKey::load(master_key_file).map_err(unavailable)?, number, &wrapped)?)
+    Ok(vault)
+}
+
+/// Opens the vault, if the database has one.
+fn unlock_existing(connection: &Connection, master_key_file: &std::path::Path) -> Result<Option<Vault>, Failure> {
+    let stored = connection
+        .query_row("SELECT id, wrapped_key FROM vault ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?;
+    let Some((number, wrapped)) = stored else { return Ok(None) };
+    let master = MasterKey::load(master_key_file).map_err(unavailable)?;
+    Ok(Some(Vault::unlock(&master, number, &wrapped)?))
 }
 
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {

@@ -27,6 +27,7 @@ mod budgets;
 mod config;
 mod health;
 mod pages;
+mod retention;
 mod samples;
 mod sums;
 mod users;
@@ -139,6 +140,13 @@ checks! {
         what_ends_the_sessions_of_a_user
         a_deed_is_kept_before_it_is_done
         deeds_are_read_from_the_newest
+    }
+    retention {
+        the_oldest_calls_are_forgotten_first_and_no_newer_ones
+        sums_outlive_the_calls_they_are_made_of
+        a_call_that_runs_is_not_forgotten
+        what_a_budget_has_spent_stays_spent
+        the_books_say_how_far_they_reach
     }
 }
 

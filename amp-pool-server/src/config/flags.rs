@@ -34,7 +34,7 @@ pub struct CommandLine {
 }
 
 /// What to do.
-#[derive(Default, Clone, Copy, PartialEq, Eq, Debug, Subcommand)]
+#[derive(Default, Clone, PartialEq, Eq, Debug, Subcommand)]
 pub enum Command {
     /// Serve (this is what happens without a subcommand)
     #[default]
@@ -43,6 +43,20 @@ pub enum Command {
     Healthcheck,
     /// Print every route and who may call it
     Routes,
+    /// Copy the database to a new FILE, also while a server uses it. Keep the master key too, elsewhere: the copy's secrets
+    /// are sealed with it
+    Backup {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database, which is kept beside it. No server may be running
+    Restore {
+        /// A file that `backup` made
+        file: PathBuf,
+        /// Only look whether it could be restored
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 impl CommandLine {

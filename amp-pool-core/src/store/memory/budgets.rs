@@ -71,6 +71,11 @@ impl Budgets {
         }
     }
 
+    /// Lets go of what was held for a call that is forgotten. What it did cost stays spent.
+    pub(super) fn forget(&mut self, call: CallId) {
+        self.holds.retain(|(owner, ..), hold| *owner != call || hold.state == HoldState::Held);
+    }
+
     pub(super) fn recover(&mut self, now: Timestamp) {
         let open: Vec<_> = self.holds.iter().filter(|(_, hold)| hold.state == HoldState::Held).collect();
         for (name, amount) in open.into_iter().map(|(name, hold)| (*name, hold.amount)).collect::<Vec<_>>() {

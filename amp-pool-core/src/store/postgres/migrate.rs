@@ -48,6 +48,7 @@ pub(super) const STEPS: &[Step] = steps! {
     10 "0010_choices"
     11 "0011_rules_for_verdicts"
     12 "0012_health_of_keys"
+    13 "0013_retention"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

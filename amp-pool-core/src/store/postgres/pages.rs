@@ -131,7 +131,7 @@ async fn edge(lent: &Lent, sql: &'static str, at: Timestamp) -> Result<Option<i6
 }
 
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
-fn first_call(at: Timestamp) -> Uuid {
+pub(super) fn first_call(at: Timestamp) -> Uuid {
     CallId::new(at, &[0; 10]).0
 }
 

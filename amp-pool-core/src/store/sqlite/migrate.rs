@@ -2,16 +2,16 @@
 //!
 //! The rules are in `migrations/README.md`.
 
-use std::{
-    ffi::OsString,
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, fields::collect, unavailable};
+use super::{
+    Failure,
+    copy::{beside, copy_whole},
+    fields::collect,
+};
 use crate::{
     store::{StoreError, fingerprint::hex},
     time::Timestamp,
@@ -51,6 +51,7 @@ pub(super) const STEPS: &[Step] = steps! {
     10 "0010_choices"
     11 "0011_rules_for_verdicts"
     12 "0012_health_of_keys"
+    13 "0013_retention"
 };
 
 impl Step {
@@ -94,7 +95,7 @@ fn newest(steps: &[Step]) -> u32 {
     steps.last().map_or(0, |step| step.number)
 }
 
-fn is_empty(connection: &Connection) -> Result<bool, Failure> {
+pub(super) fn is_empty(connection: &Connection) -> Result<bool, Failure> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(tables == 0)
 }
@@ -128,33 +129,9 @@ fn apply(connection: &mut Connection, step: &Step, now: Timestamp) -> Result<(),
 /// Copies the database to `FILE.bak-vN`, for its owner alone. The copy has that name only when it is whole.
 fn back_up(connection: &Connection, path: &Path, version: u32) -> Result<(), Failure> {
     let copy = beside(path, &format!(".bak-v{version}"));
-    let part = beside(&copy, ".part");
-    make_empty(&part).map_err(unavailable)?;
-    let target = part.to_str().ok_or_else(|| StoreError::Invalid("the path of the database is not UTF-8".into()))?;
-    connection.execute("VACUUM INTO ?1", [target])?;
-    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(unavailable)?;
-    std::fs::rename(&part, &copy).map_err(unavailable)?;
+    copy_whole(connection, &copy)?;
     tracing::info!(copy = %copy.display(), "copied the database before migrating it");
     Ok(())
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
-/// SQLite takes an empty file as the target of a copy, so its mode can be set first.
-fn make_empty(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 #[cfg(test)]

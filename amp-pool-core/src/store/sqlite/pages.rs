@@ -116,7 +116,7 @@ fn span(tx: &Transaction<'_>, from: Option<Timestamp>, to: Option<Timestamp>) ->
 const SPAN: &str = "SELECT min(+id), max(+id) FROM api_request_log WHERE call_id >= ?1 AND call_id < ifnull(?2, x'ff')";
 
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
-fn first_call(at: Timestamp) -> Vec<u8> {
+pub(super) fn first_call(at: Timestamp) -> Vec<u8> {
     CallId::new(at, &[0; 10]).as_bytes().to_vec()
 }
 

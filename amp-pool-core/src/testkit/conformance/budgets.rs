@@ -12,7 +12,7 @@ fn period(scope: Scope) -> Period {
     Period { scope, window: Window::Day, start: at(0).as_millis() }
 }
 
-fn token() -> Period {
+pub(super) fn token() -> Period {
     period(Scope::Token(TokenId(1)))
 }
 
@@ -21,7 +21,7 @@ fn group() -> Period {
 }
 
 /// A hold for the `n`th call under these limits.
-fn hold(n: u16, worst: i64, limits: &[(Period, i64)]) -> Hold {
+pub(super) fn hold(n: u16, worst: i64, limits: &[(Period, i64)]) -> Hold {
     let claims = limits.iter().map(|(period, limit)| Claim { period: *period, limit: NanoUsd(*limit) });
     Hold {
         call: opened(n).call,
@@ -34,15 +34,15 @@ fn hold(n: u16, worst: i64, limits: &[(Period, i64)]) -> Hold {
 }
 
 /// The `n`th call, for which something was held and which did cost `cost`.
-fn paid(n: u16, cost: i64) -> Record {
+pub(super) fn paid(n: u16, cost: i64) -> Record {
     Record { booking: Booking { holds: true, charged: NanoUsd(cost), charges: Vec::new() }, ..record(n) }
 }
 
-async fn commit(store: &dyn Store, batch: impl Into<Vec<Entry>>) -> Vec<HoldAnswer> {
+pub(super) async fn commit(store: &dyn Store, batch: impl Into<Vec<Entry>>) -> Vec<HoldAnswer> {
     store.commit(batch.into().into()).await.unwrap()
 }
 
-async fn tally(store: &dyn Store, period: Period) -> (i64, i64) {
+pub(super) async fn tally(store: &dyn Store, period: Period) -> (i64, i64) {
     let Tally { spent, held } = store.tallies(vec![period]).await.unwrap()[0];
     (spent.0, held.0)
 }

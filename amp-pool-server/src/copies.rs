@@ -1,0 +1,57 @@
+//! Backups of the database, made while a server uses it, and put back while none does.
+
+use std::path::{Path, PathBuf};
+
+use amp_pool_core::{
+    store::sqlite,
+    time::{Clock as _, SystemClock},
+};
+
+use crate::{
+    ServeError,
+    config::{Database, Settings, SettingsError},
+    data_dir::DataDir,
+};
+
+/// The file of the database.
+fn file(settings: &Settings) -> Result<PathBuf, ServeError> {
+    match settings.database() {
+        Database::Sqlite(path) => Ok(path),
+        Database::Postgres(_) => {
+            let message = "a database of PostgreSQL is backed up by its own tools, such as pg_dump";
+            Err(ServeError::Settings(SettingsError::new("DATABASE_URL", message)))
+        }
+    }
+}
+
+/// Copies the database to the new file `copy`, and says what has to be kept with it.
+///
+/// # Errors
+/// When there is no database, `copy` exists, or either can not be read or written.
+pub fn back_up(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
+    sqlite::back_up(&file(settings)?, copy)?;
+    let (copy, key) = (copy.display(), settings.master_key_path());
+    Ok(format!("{copy} is whole. Its secrets are sealed with {}: keep that file too, elsewhere.\n", key.display()))
+}
+
+/// Says whether `copy` could be restored.
+///
+/// # Errors
+/// Why it can not.
+pub fn check(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
+    file(settings)?;
+    sqlite::check_backup(copy, &settings.master_key_path())?;
+    Ok(format!("{} is whole and can be restored.\n", copy.display()))
+}
+
+/// Puts `copy` in the place of the database.
+///
+/// # Errors
+/// Why it can not, or that a server is running on the data directory. The database is left as it was then.
+pub fn restore(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
+    let _no_server = DataDir::open(&settings.data_dir)?;
+    let database = file(settings)?;
+    let kept = sqlite::restore(copy, &database, &settings.master_key_path(), SystemClock.now())?;
+    let before = kept.map(|kept| format!(" What was there is in {}.", kept.display())).unwrap_or_default();
+    Ok(format!("{} was restored from {}.{before}\n", database.display(), copy.display()))
+}
