@@ -186,6 +186,7 @@ mod tail;
 mod tokens;
 mod transcode;
 mod tree;
+mod walk;
 
 pub use beginning::Beginning;
 pub use failure::Failure;

@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer as _,
-    de::{SeqAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::peek::each_member;
+use super::{
+    peek::each_member,
+    walk::{elements, members},
+};
 
 /// What a request says about the conversation it belongs to.
 ///
@@ -51,16 +51,14 @@ impl<'a> Beginning<'a> {
     }
 
     fn take_turns(&mut self, turns: &'a str) {
-        let mut user_seen = false;
-        each_first(turns, |turn| {
-            if user_seen {
-                self.goes_on = true;
-                return false;
-            }
+        let mut turns = elements(turns);
+        for turn in turns.by_ref().take(LOOKED_AT) {
             self.words.push(turn);
-            user_seen = is_of_user(turn);
-            true
-        });
+            if is_of_user(turn) {
+                self.goes_on = turns.next().is_some();
+                return;
+            }
+        }
     }
 }
 
@@ -87,35 +85,7 @@ fn session_of(metadata: &str) -> Option<Cow<'_, str>> {
 }
 
 fn is_of_user(turn: &str) -> bool {
-    let mut is_user = false;
-    let _ = each_member(turn, |name, value| is_user |= name == "role" && value.get() == "\"user\"");
-    is_user
-}
-
-/// Shows the first elements of a list to `take` until it says that it has seen enough. What is behind is not read.
-fn each_first<'a>(list: &'a str, take: impl FnMut(&'a str) -> bool) {
-    struct EachFirst<F>(F);
-
-    impl<'de, F: FnMut(&'de str) -> bool> Visitor<'de> for EachFirst<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-            for _ in 0..LOOKED_AT {
-                match seq.next_element::<&RawValue>()? {
-                    Some(element) if (self.0)(element.get()) => {}
-                    _ => break,
-                }
-            }
-            Ok(())
-        }
-    }
-
-    // Leaving before the end counts as an error there, and is none here.
-    let _ = serde_json::Deserializer::from_str(list).deserialize_seq(EachFirst(take));
+    members(turn).any(|member| member == (r#""role""#, r#""user""#))
 }
 
 #[cfg(test)]

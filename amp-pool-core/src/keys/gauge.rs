@@ -122,9 +122,9 @@ impl Gauge {
         self.learned = Some(Learned { limit, passed: 0 });
     }
 
-    /// What would be used of the limit, in thousandths, if `more` were sent now. `cap` is what an operator allows.
-    pub(crate) fn level(&mut self, more: u64, cap: Option<u64>, now: Instant) -> u64 {
-        let used = self.used(now);
+    /// What would be used of the limit, in thousandths, if `more` were sent now. `used` is what is used now, `cap` what an
+    /// operator allows.
+    pub(crate) fn level(&self, used: u64, more: u64, cap: Option<u64>, now: Instant) -> u64 {
         let wanted = used.saturating_add(more);
         let by_limit = |limit: u64| permille(wanted, limit);
         let told = self.told.filter(|told| now < told.reset).map(|told| told.level(more, used));
@@ -215,6 +215,11 @@ fn permille(part: u64, whole: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn level(gauge: &mut Gauge, more: u64, cap: Option<u64>, now: Instant) -> u64 {
+        let used = gauge.used(now);
+        gauge.level(used, more, cap, now)
+    }
+
     fn after(start: Instant, millis: u64) -> Instant {
         start + Duration::from_millis(millis)
     }
@@ -238,8 +243,8 @@ mod tests {
         assert!(!gauge.is_known(None, start));
         gauge.refuse(start);
 
-        assert_eq!(gauge.level(0, None, start), 1000);
-        assert_eq!(gauge.level(0, None, after(start, 62_500)), 500);
+        assert_eq!(level(&mut gauge, 0, None, start), 1000);
+        assert_eq!(level(&mut gauge, 0, None, after(start, 62_500)), 500);
     }
 
     #[test]
@@ -252,7 +257,7 @@ mod tests {
         gauge.spend(1, later);
         gauge.refuse(later);
 
-        assert_eq!(gauge.level(79, None, later), 1000);
+        assert_eq!(level(&mut gauge, 79, None, later), 1000);
     }
 
     #[test]
@@ -263,9 +268,9 @@ mod tests {
         gauge.refuse(start);
 
         (1..TRY_AFTER).for_each(|_| gauge.pass(start));
-        assert_eq!(gauge.level(0, None, start), 1000);
+        assert_eq!(level(&mut gauge, 0, None, start), 1000);
         gauge.pass(start);
-        assert!(gauge.level(0, None, start) < 1000);
+        assert!(level(&mut gauge, 0, None, start) < 1000);
     }
 
     #[test]
@@ -275,9 +280,9 @@ mod tests {
         gauge.hear(Told { limit: 100, remaining: 2, reset: after(start, 10_000) });
 
         gauge.spend(1, start);
-        assert_eq!(gauge.level(1, None, start), 1000);
-        assert_eq!(gauge.level(2, None, start), 1010);
-        assert!(gauge.level(2, None, after(start, 10_000)) < 1000);
+        assert_eq!(level(&mut gauge, 1, None, start), 1000);
+        assert_eq!(level(&mut gauge, 2, None, start), 1010);
+        assert!(level(&mut gauge, 2, None, after(start, 10_000)) < 1000);
     }
 
     #[test]

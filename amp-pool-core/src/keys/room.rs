@@ -232,26 +232,26 @@ impl Room {
 impl Counts {
     fn level(&mut self, input: u64, caps: Caps, now: Instant) -> Level {
         let tokens = input.saturating_add(self.usual_output);
+        let (requests_used, tokens_used) = (self.requests.used(now), self.tokens.used(now));
         let requests = Level {
-            permille: self.requests.level(1, caps.rpm(), now),
+            permille: self.requests.level(requests_used, 1, caps.rpm(), now),
             resource: Resource::Requests,
-            is_cap: is_over(self.requests.used(now), 1, caps.rpm()),
+            is_cap: is_over(requests_used, 1, caps.rpm()),
         };
         let tokens = Level {
-            permille: self.token_level(tokens, caps.tpm(), now),
+            permille: self.token_level(tokens_used, tokens, caps.tpm(), now),
             resource: Resource::Tokens,
-            is_cap: is_over(self.tokens.used(now), tokens, caps.tpm()),
+            is_cap: is_over(tokens_used, tokens, caps.tpm()),
         };
         requests.fuller(tokens).fuller(self.together_level(caps))
     }
 
     /// Without a known limit of tokens only requests are compared: how many tokens are many depends on the model.
-    fn token_level(&mut self, tokens: u64, cap: Option<u64>, now: Instant) -> u64 {
-        // One call that is larger than the whole limit may still be tried when nothing else was sent.
-        let alone = self.tokens.used(now) == 0;
+    fn token_level(&self, used: u64, tokens: u64, cap: Option<u64>, now: Instant) -> u64 {
         match self.tokens.is_known(cap, now) {
-            true if alone => self.tokens.level(tokens, cap, now).min(1000),
-            true => self.tokens.level(tokens, cap, now),
+            // One call that is larger than the whole limit may still be tried when nothing else was sent.
+            true if used == 0 => self.tokens.level(used, tokens, cap, now).min(1000),
+            true => self.tokens.level(used, tokens, cap, now),
             false => 0,
         }
     }

@@ -4,12 +4,10 @@
 //! answer that a Responses call goes on from; a name in the body; the words that the conversation begins with. A call that
 //! begins one by its words alone has no cache yet: it goes where the strategy says, and the rest follows it.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
-};
+use std::hash::{BuildHasher as _, Hash, Hasher};
 
-use http::HeaderMap;
+use foldhash::quality::FixedState;
+use http::{HeaderMap, HeaderName};
 
 use crate::{
     format::{Beginning, Endpoint},
@@ -27,8 +25,17 @@ pub struct Talk {
 }
 
 /// By which agents name a session.
-const SESSION_HEADERS: [&str; 6] =
-    ["x-amp-session", "x-amp-thread-id", "session_id", "x-session-id", "x-session-affinity", "x-grok-conv-id"];
+static SESSION_HEADERS: [HeaderName; 6] = [
+    HeaderName::from_static("x-amp-session"),
+    HeaderName::from_static("x-amp-thread-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("x-session-affinity"),
+    HeaderName::from_static("x-grok-conv-id"),
+];
+
+/// Any number will do that stays the same.
+const SEED: u64 = 0x616d_702d_706f_6f6c;
 
 /// Longer words tell conversations apart no better.
 const HASHED: usize = 4096;
@@ -43,7 +50,7 @@ pub(super) fn of(
     if !endpoint.is_translatable() && endpoint != Endpoint::CountTokens {
         return None;
     }
-    let named = SESSION_HEADERS.iter().find_map(|name| headers.get(*name)).filter(|value| !value.is_empty());
+    let named = SESSION_HEADERS.iter().find_map(|name| headers.get(name)).filter(|value| !value.is_empty());
     if let Some(name) = named {
         return Some(Talk { conversation: hash(token, &[name.as_bytes()]), may_begin: false });
     }
@@ -80,7 +87,7 @@ pub(super) fn answer_id(first: &[u8]) -> Option<&[u8]> {
 
 /// The same on every node of one version, and after every start. Callers do not meet in one another's conversations.
 fn hash(token: Option<TokenId>, words: &[&[u8]]) -> Conversation {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::with_seed(SEED).build_hasher();
     token.map(|TokenId(id)| id).hash(&mut hasher);
     for word in words {
         word.len().hash(&mut hasher);

@@ -96,19 +96,24 @@ struct Holder {
 
 /// What a chunk or an answer tells it used, wherever in it that stands.
 pub(super) fn usage(json: &[u8]) -> Option<Usage> {
+    let told = tail::last(json);
     // What most chunks of a stream say: nothing here, and nothing elsewhere.
-    if says_null(json) {
+    if told.is_some_and(is_null) && says_null(json) {
         return None;
     }
-    last(json).and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
+    told.and_then(|told| last(json, told)).and_then(OpenAiTokens::usage).or_else(|| usage_in_order(json))
 }
 
 /// The numbers at the end, where nearly all servers tell them.
-fn last(json: &[u8]) -> Option<OpenAiTokens> {
-    match OpenAiTokens::plain(tail::last(json)?) {
+fn last(json: &[u8], told: &[u8]) -> Option<OpenAiTokens> {
+    match OpenAiTokens::plain(told) {
         Some((tokens, rest)) => tail::closes_one(rest).then_some(tokens),
         None => serde_json::from_str(tail::usage(json)?.get()).ok(),
     }
+}
+
+fn is_null(value: &[u8]) -> bool {
+    value.trim_ascii_start().starts_with(b"null")
 }
 
 /// Whether the only `usage` there is is null.

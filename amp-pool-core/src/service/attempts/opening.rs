@@ -2,9 +2,11 @@
 //!
 //! While nothing has gone to the client, an error inside a good answer still lets another key try.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::StatusCode;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::{
     Means,
@@ -107,11 +109,15 @@ impl Means {
 /// How far into a body an error that came with a good status begins.
 const ERROR_WITHIN: usize = 64;
 
+// Made once: making one costs more than the search.
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
+static BASE_RESP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"base_resp\""));
+
 /// The error in a body that came with a good status: some upstreams answer so. Only where an answer's shape is known:
 /// other objects may rightly have an `error`.
 fn error_in(endpoint: Endpoint, first: &[u8]) -> Option<format::Failure> {
     let start = &first[..first.len().min(ERROR_WITHIN)];
-    let names = |name: &[u8]| memmem::find(start, name).is_some();
-    let suspicious = endpoint.needs_model() && (names(b"\"error\"") || names(b"\"base_resp\""));
+    let names = |name: &Finder<'_>| name.find(start).is_some();
+    let suspicious = endpoint.needs_model() && (names(&ERROR) || names(&BASE_RESP));
     if suspicious { format::Failure::read(first) } else { None }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{
     CachedStatement, Connection,
-    types::{ToSqlOutput, Value, ValueRef},
+    types::{ToSqlOutput, ValueRef},
 };
 
 use super::Failure;
@@ -14,13 +14,49 @@ use super::Failure;
 pub(super) struct Repeated<'c> {
     statement: CachedStatement<'c>,
     /// What is bound, as far as it may come again.
-    bound: Vec<Option<Value>>,
+    bound: Vec<Bound>,
+}
+
+/// A value to compare the next one with.
+#[derive(Clone)]
+enum Bound {
+    /// Not bound yet, or of a kind that does not come twice: bytes are ids.
+    Unknown,
+    Null,
+    Integer(i64),
+    Text(Vec<u8>),
+}
+
+impl Bound {
+    fn is(&self, value: ValueRef<'_>) -> bool {
+        match (self, value) {
+            (Self::Null, ValueRef::Null) => true,
+            (Self::Integer(bound), ValueRef::Integer(value)) => *bound == value,
+            (Self::Text(bound), ValueRef::Text(value)) => bound == value,
+            _ => false,
+        }
+    }
+
+    fn set(&mut self, value: ValueRef<'_>) {
+        match (&mut *self, value) {
+            (Self::Text(bound), ValueRef::Text(text)) => {
+                bound.clear();
+                bound.extend_from_slice(text);
+            }
+            (bound, ValueRef::Text(text)) => *bound = Self::Text(text.to_vec()),
+            (bound, ValueRef::Integer(number)) => *bound = Self::Integer(number),
+            (bound, ValueRef::Null) => *bound = Self::Null,
+            (bound, ValueRef::Real(_) | ValueRef::Blob(_)) => *bound = Self::Unknown,
+        }
+    }
 }
 
 impl<'c> Repeated<'c> {
     /// `sql`, parsed now or earlier.
     pub(super) fn prepare(connection: &'c Connection, sql: &str) -> Result<Self, Failure> {
-        Ok(Self { statement: connection.prepare_cached(sql)?, bound: Vec::new() })
+        let statement = connection.prepare_cached(sql)?;
+        let bound = vec![Bound::Unknown; statement.parameter_count()];
+        Ok(Self { statement, bound })
     }
 
     /// Runs the statement with `row` as its values, in order. Gives how many rows were changed.
@@ -32,23 +68,15 @@ impl<'c> Repeated<'c> {
     }
 
     fn bind(&mut self, at: usize, value: ValueRef<'_>) -> Result<(), Failure> {
-        if self.bound.len() <= at {
-            self.bound.resize(at + 1, None);
-        }
-        let bound = &mut self.bound[at];
-        if bound.as_ref().is_some_and(|bound| ValueRef::from(bound) == value) {
+        let bound = self.bound.get_mut(at);
+        if bound.as_ref().is_some_and(|bound| bound.is(value)) {
             return Ok(());
         }
-        *bound = may_come_again(value);
-        Ok(self.statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?)
-    }
-}
-
-/// The value to compare the next one with. Bytes are ids, and no id comes twice.
-fn may_come_again(value: ValueRef<'_>) -> Option<Value> {
-    match value {
-        ValueRef::Blob(_) => None,
-        value => value.try_into().ok(),
+        self.statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?;
+        if let Some(bound) = bound {
+            bound.set(value);
+        }
+        Ok(())
     }
 }
 
