@@ -143,9 +143,9 @@ impl Proxy {
 
     /// Puts the load of `phase` on this proxy. What was seen, and the most memory that was resident meanwhile.
     fn load(&self, phase: Phase) -> Result<(Tally, u64)> {
-        let Phase { ask, connections, calls, .. } = phase;
+        let Phase { ask, connections, calls, rate, .. } = phase;
         let (target, token) = (self.address, pool::CLIENT_TOKEN.into());
-        let job = Job { target, token, ask, connections, calls, seconds: LOAD_SECONDS };
+        let job = Job { target, token, ask, connections, calls, rate, seconds: LOAD_SECONDS };
         let mut load = Process::role(["load", &serde_json::to_string(&job)?])?;
         let mut resident = 0;
         let status = loop {

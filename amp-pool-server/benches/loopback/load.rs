@@ -1,4 +1,7 @@
-//! The client: a closed loop on a fixed number of connections, for a fixed number of calls.
+//! The client: a fixed number of calls on a fixed number of connections, in a closed loop or at a fixed rate.
+//!
+//! At a fixed rate a call that is late because all connections wait is measured from when it was due: a proxy that stalls
+//! does not get fewer calls to be slow at.
 //!
 //! Every answer is compared with the right one as it arrives. What was seen leaves as one line of JSON on stdout.
 
@@ -34,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) ask: Ask,
     pub(crate) connections: usize,
     pub(crate) calls: usize,
+    /// Calls a second; `None`: a closed loop.
+    pub(crate) rate: Option<u32>,
     /// The whole job has to be done by then.
     pub(crate) seconds: u64,
 }
@@ -94,6 +99,7 @@ struct Shared {
     taken: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
+    began: Instant,
     job: Job,
 }
 
@@ -115,7 +121,8 @@ async fn connection(shared: Arc<Shared>, index: usize) -> Seen {
     let mut seen = Seen::default();
     let mut open = None;
     while let Some(call) = shared.take() {
-        match shared.call(&mut open, call).await {
+        let due = shared.wait_for(call).await;
+        match shared.call(&mut open, call, due).await {
             Ok(timing) => seen.timings.push(timing),
             Err(error) => {
                 open = None;
@@ -132,7 +139,7 @@ impl Shared {
         let parts = job.ask.answer();
         let events = if job.ask.stream.is_some() { parts.len() as u64 } else { 0 };
         let [taken, open, most_open] = [const { AtomicUsize::new(0) }; 3];
-        Self { answer: parts.concat().into(), events, taken, open, most_open, job }
+        Self { answer: parts.concat().into(), events, taken, open, most_open, began: Instant::now(), job }
     }
 
     /// When the connection begins: slow streams spread over the time between two events, as those of strangers do.
@@ -147,15 +154,26 @@ impl Shared {
         Some(self.taken.fetch_add(1, Relaxed)).filter(|call| *call < self.job.calls)
     }
 
-    /// Makes one call on `open`, which is opened first if it is not.
-    async fn call(&self, open: &mut Option<Connection>, call: usize) -> Result<Timing> {
+    /// Waits until `call` is due. Gives that moment if it has passed already: the call is late.
+    async fn wait_for(&self, call: usize) -> Option<Instant> {
+        let due = self.began + Duration::from_secs(1) * u32::try_from(call).ok()? / self.job.rate?;
+        if due <= Instant::now() {
+            return Some(due);
+        }
+        // How late the timer is, is the load's own affair.
+        tokio::time::sleep_until(due.into()).await;
+        None
+    }
+
+    /// Makes one call on `open`, which is opened first if it is not. Measured from `due`, if it is late.
+    async fn call(&self, open: &mut Option<Connection>, call: usize, due: Option<Instant>) -> Result<Timing> {
         let connection = match open.as_mut().filter(|connection| !connection.is_closed()) {
             Some(connection) => connection,
             None => open.insert(connect(self.job.target).await?),
         };
         connection.ready().await?;
         let request = self.job.ask.request(&self.job.target.to_string(), &self.job.token, call)?;
-        let start = Instant::now();
+        let start = due.unwrap_or_else(Instant::now);
         let answer = connection.send_request(request).await?;
         if answer.status() != StatusCode::OK {
             return Err(refused(answer).await);

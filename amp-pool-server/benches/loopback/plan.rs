@@ -13,6 +13,12 @@ pub(crate) struct Plan {
     /// JSON calls per round, on 64 connections
     #[arg(long, env = "LOOPBACK_CALLS", default_value_t = 10_000)]
     calls: usize,
+    /// JSON calls per round at a fixed rate
+    #[arg(long, env = "LOOPBACK_PACED", default_value_t = 2_000)]
+    paced: usize,
+    /// That rate, in calls a second
+    #[arg(long, env = "LOOPBACK_RATE", default_value_t = 500)]
+    rate: u32,
     /// Streams per round that come as fast as they can, on 16 connections
     #[arg(long, env = "LOOPBACK_STREAMS", default_value_t = 400)]
     streams: usize,
@@ -42,8 +48,10 @@ pub(crate) struct Plan {
 /// What a phase is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Kind {
-    /// Small whole answers
+    /// Small whole answers, the next one when one is done
     Json,
+    /// The same at a fixed rate, whatever comes back
+    Paced,
     /// Streams as fast as they can be flushed
     Burst,
     /// Many streams open at once, each slow
@@ -57,6 +65,8 @@ pub(crate) struct Phase {
     pub(crate) ask: Ask,
     pub(crate) connections: usize,
     pub(crate) calls: usize,
+    /// Calls a second. `None`: each connection makes the next call when it has the answer to the last.
+    pub(crate) rate: Option<u32>,
 }
 
 impl Plan {
@@ -65,6 +75,7 @@ impl Plan {
         Self {
             rounds: self.rounds.min(1),
             calls: self.calls.min(500),
+            paced: self.paced.min(200),
             streams: self.streams.min(32),
             slow: self.slow.min(100),
             slow_events: self.slow_events.min(10),
@@ -78,11 +89,13 @@ impl Plan {
             ask: Ask { format: self.format, stream },
             connections: connections.min(calls),
             calls,
+            rate: (kind == Kind::Paced).then_some(self.rate.max(1)),
         };
         let burst = Stream { events: self.events, pace_ms: 0 };
         let slow = Stream { events: self.slow_events, pace_ms: self.pace_ms };
         let all = [
             phase(Kind::Json, 64, self.calls, None),
+            phase(Kind::Paced, 64, self.paced, None),
             phase(Kind::Burst, 16, self.streams, Some(burst)),
             phase(Kind::Slow, self.slow, self.slow, Some(slow)),
         ];

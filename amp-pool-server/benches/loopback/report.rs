@@ -71,17 +71,18 @@ impl Display for Results {
         writeln!(f, "{}", self.title())?;
         self.row(f, self.unit(), 4, |sample| per(sample, sample.tally.calls) * 1e3)?;
         match self.phase.kind {
-            Kind::Json => self.latency(f, "latency p50 / p99, ms", |sample| sample.tally.whole),
+            Kind::Json => self.latency(f, "latency p50 / p99, ms", 1, |sample| sample.tally.whole),
+            Kind::Paced => self.latency(f, "latency p50 / p99, ms", 2, |sample| sample.tally.whole),
             Kind::Burst => {
                 self.row(f, "processor µs per event", 2, |sample| per(sample, sample.tally.events) * 1e6)?;
-                self.latency(f, "whole stream p50 / p99, ms", |sample| sample.tally.whole)
+                self.latency(f, "whole stream p50 / p99, ms", 1, |sample| sample.tally.whole)
             }
             Kind::Slow => {
                 self.row(f, "processor µs per event", 2, |sample| per(sample, sample.tally.events) * 1e6)?;
                 let most_open = self.rounds.iter().map(|round| round.pool.tally.most_open).max().unwrap_or_default();
                 let label = format!("resident with {most_open} open streams, MB");
                 self.row(f, &label, 1, |sample| megabytes(sample.resident))?;
-                self.latency(f, "first event p50 / p99, ms", |sample| sample.tally.first_byte)
+                self.latency(f, "first event p50 / p99, ms", 1, |sample| sample.tally.first_byte)
             }
         }
     }
@@ -89,10 +90,11 @@ impl Display for Results {
 
 impl Results {
     fn title(&self) -> String {
-        let Phase { kind, ask, connections, calls } = self.phase;
+        let Phase { kind, ask, connections, calls, rate } = self.phase;
         let (events, pace) = ask.stream.map_or((0, 0), |stream| (stream.events, stream.pace_ms));
         match kind {
             Kind::Json => format!("{calls} JSON calls on {connections} connections"),
+            Kind::Paced => format!("{calls} JSON calls at {} a second", rate.unwrap_or_default()),
             Kind::Burst => format!("{calls} streams of {events} events on {connections} connections"),
             Kind::Slow => format!("{calls} streams at once of {events} events, {pace} ms apart"),
         }
@@ -100,7 +102,7 @@ impl Results {
 
     fn unit(&self) -> &'static str {
         match self.phase.kind {
-            Kind::Json => "processor seconds per 1000 calls",
+            Kind::Json | Kind::Paced => "processor seconds per 1000 calls",
             Kind::Burst | Kind::Slow => "processor seconds per 1000 streams",
         }
     }
@@ -112,11 +114,17 @@ impl Results {
     }
 
     // Latency under a closed loop says as much about the machine as about the proxy: no ratio.
-    fn latency(&self, f: &mut Formatter<'_>, label: &str, of: impl Fn(&Sample) -> Latency) -> fmt::Result {
+    fn latency(
+        &self,
+        f: &mut Formatter<'_>,
+        label: &str,
+        digits: usize,
+        of: impl Fn(&Sample) -> Latency,
+    ) -> fmt::Result {
         let both = |side: fn(&Pair<Sample>) -> &Sample| {
             let at =
                 |percentile: fn(Latency) -> f64| median(self.rounds.iter().map(|round| percentile(of(side(round)))));
-            format!("{:.1} / {:.1}", at(|latency| latency.p50_ms), at(|latency| latency.p99_ms))
+            format!("{:.digits$} / {:.digits$}", at(|latency| latency.p50_ms), at(|latency| latency.p99_ms))
         };
         writeln!(f, "  {label:<56}{:>15}{:>15}", both(|round| &round.floor), both(|round| &round.pool))
     }
