@@ -44,7 +44,9 @@ pub(super) fn settle(request: &mut Request, losses: &mut Losses) -> Result<(), R
 /// Drops texts that are blank. Providers refuse them; a mark that stood at one moves to what stands before it.
 fn drop_blanks(turns: &mut [Turn]) {
     for at in 0..turns.len() {
-        if !turns[at].parts.iter_mut().any(|part| blank_inside(part)) {
+        // Each is looked at: results are cleaned on the way.
+        let has_blanks = turns[at].parts.iter_mut().fold(false, |found, part| blank_inside(part) || found);
+        if !has_blanks {
             continue;
         }
         for part in std::mem::take(&mut turns[at].parts) {
@@ -300,6 +302,22 @@ mod tests {
         };
         check(&["u:hi", "a:yes", "u: "], "messages");
         check(&["u:hi", "a:a!|a!", "u:a=1"], "messages[].tool_calls");
+    }
+
+    #[test]
+    fn what_is_blank_in_a_result_is_dropped_wherever_it_stands() {
+        let result = Part::Result(ToolResult {
+            call: "a".into(),
+            content: vec![Part::Text(Text::new(" ")), Part::Text(Text::new("r"))],
+            is_error: false,
+            cache: None,
+        });
+        let turns = vec![turn("a:a!"), Turn::new(Role::User, vec![part(" "), result])];
+        let mut request = Request { turns, ..Request::default() };
+        settle(&mut request, &mut Losses::new(Format::Chat)).unwrap();
+
+        let Part::Result(result) = &request.turns[1].parts[0] else { panic!("{request:?}") };
+        assert_eq!(result.content, [Part::Text(Text::new("r"))]);
     }
 
     #[test]
