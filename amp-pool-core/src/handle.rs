@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -27,24 +27,30 @@ use crate::{
     prober::Prober,
     provider::{Presets, Provider},
     retention::{self, Policy, Retention},
-    route::{Catalog, KnownModel, Route, RouteSpec, Trail},
+    route::{Catalog, Route, RouteSpec, Trail},
     secret::Secret,
     service::auth::Tokens,
     store::{
         Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals, TotalsFilter,
     },
     time::{Clock, Timestamp},
+    transport::Transport,
 };
 
 mod balances;
 mod budgets;
+mod bulk;
 mod explain;
 mod health;
+mod models;
 mod rules;
+mod trial;
 
 pub use budgets::BudgetView;
 pub use explain::{Candidate, Excluded, Explanation, Foreseen, Hindered, Question, Refused};
+pub use models::ModelView;
 pub use rules::{Rejudged, Trial, TrialResult};
+pub use trial::{KeyTrial, ListedModels};
 
 /// What a pool and its handles share.
 pub(crate) struct State {
@@ -65,6 +71,9 @@ pub(crate) struct State {
     pub(crate) presets: &'static Presets,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transport: Arc<dyn Transport>,
+    /// What upstreams said that they serve.
+    pub(crate) listed: Mutex<HashMap<KeyId, ListedModels>>,
     /// One change at a time, so that a later one never loads an earlier state.
     pub(crate) changes: tokio::sync::Mutex<()>,
 }
@@ -432,12 +441,6 @@ impl Handle {
     pub async fn put_setting(&self, name: String, value: Option<String>) -> Result<(), ChangeError> {
         budgets::check_setting(&name, value.as_deref())?;
         self.change(self.0.store.put_setting(name, value, self.now())).await
-    }
-
-    /// Every model that callers can name.
-    #[must_use]
-    pub fn models(&self) -> Vec<KnownModel> {
-        self.0.catalog.load().models()
     }
 
     /// Every provider that keys can belong to.

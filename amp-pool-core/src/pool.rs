@@ -201,6 +201,8 @@ impl PoolBuilder {
             store,
             prices,
             clock,
+            transport: transport.clone(),
+            listed: std::sync::Mutex::default(),
         });
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;

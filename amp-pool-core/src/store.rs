@@ -113,6 +113,39 @@ pub trait ConfigStore: Send + Sync + 'static {
     /// Removes a key. Its records stay.
     fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()>;
 
+    /// Adds keys as one transaction, and says for each what became of it; a conflict keeps no other out.
+    fn insert_keys(&self, specs: Vec<KeySpec>, now: Timestamp) -> StoreFuture<'_, Vec<Result<Key, StoreError>>> {
+        Box::pin(async move {
+            let mut made = Vec::with_capacity(specs.len());
+            for spec in specs {
+                made.push(unless_unavailable(self.insert_key(spec, now).await)?);
+            }
+            Ok(made)
+        })
+    }
+
+    /// Replaces what an operator wrote of keys as one transaction, and says for each what became of it.
+    fn update_keys(&self, changes: Vec<(KeyId, KeySpec)>, now: Timestamp) -> StoreFuture<'_, Vec<KeyChange>> {
+        Box::pin(async move {
+            let mut changed = Vec::with_capacity(changes.len());
+            for (id, spec) in changes {
+                changed.push((id, unless_unavailable(self.update_key(id, spec, now).await.map(drop))?));
+            }
+            Ok(changed)
+        })
+    }
+
+    /// Removes keys as one transaction, and says for each what became of it.
+    fn delete_keys(&self, ids: Vec<KeyId>) -> StoreFuture<'_, Vec<KeyChange>> {
+        Box::pin(async move {
+            let mut removed = Vec::with_capacity(ids.len());
+            for id in ids {
+                removed.push((id, unless_unavailable(self.delete_key(id).await)?));
+            }
+            Ok(removed)
+        })
+    }
+
     /// Adds a client token.
     fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken>;
     /// Replaces what an operator wrote of a client token.
@@ -145,6 +178,17 @@ pub trait ConfigStore: Send + Sync + 'static {
 
     /// Writes one setting, or removes it with `None`.
     fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()>;
+}
+
+/// What became of a key in a change of many.
+pub type KeyChange = (KeyId, Result<(), StoreError>);
+
+/// What is wrong with one key is its own; what is wrong with the store ends the change of all.
+fn unless_unavailable<T>(result: Result<T, StoreError>) -> Result<Result<T, StoreError>, StoreError> {
+    match result {
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Corrupt(_))) => Err(error),
+        other => Ok(other),
+    }
 }
 
 /// What a store keeps of a client token's secret.

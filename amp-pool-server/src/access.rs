@@ -202,6 +202,11 @@ impl Gate {
         self.passwords.hash(password).await.map_err(|_| too_often(Duration::from_secs(2)))
     }
 
+    /// Whether a session still is one.
+    pub(crate) async fn is_signed_in(&self, session: SessionDigest) -> bool {
+        self.store.session(session, SystemClock.now()).await.is_ok_and(|found| found.is_some())
+    }
+
     /// Ends a session.
     pub(crate) async fn end(&self, session: SessionDigest) -> Result<(), StoreError> {
         self.store.end_session(session).await

@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod models;
 pub(crate) mod providers;
 pub(crate) mod requests;
 pub(crate) mod routes;
@@ -20,10 +21,13 @@ pub(crate) mod users;
 
 mod input;
 mod problem;
+mod table;
 
 use serde::Serialize;
 
 pub(crate) use problem::Problem;
+pub(crate) use requests::Live;
+pub(crate) use table::csv_text;
 
 /// A page of a list.
 #[derive(Serialize)]

@@ -31,8 +31,8 @@ use tower::{Service as _, ServiceExt as _};
 use crate::{
     access::{self, Gate, Guard, Peer},
     admin::{
-        self, Problem, audit, auth, balances, budgets, config, explain, groups, keys, providers, requests, rules,
-        statistics, tokens, users,
+        self, Live, Problem, audit, auth, balances, budgets, config, explain, groups, keys, models, providers,
+        requests, rules, statistics, tokens, users,
     },
     front::FrontBody,
     ui,
@@ -78,6 +78,7 @@ struct Route {
 struct Shared {
     handle: Handle,
     gate: Arc<Gate>,
+    live: Arc<Live>,
 }
 
 #[rustfmt::skip]
@@ -106,10 +107,15 @@ fn routes() -> Vec<Route> {
 
         get   (Viewer,   "/api/keys",                           keys::list),
         post  (Operator, "/api/keys",                           keys::add),
+        post  (Operator, "/api/keys/import",                    keys::import),
+        get   (Viewer,   "/api/keys/export",                    keys::export),
+        post  (Admin,    "/api/keys/export",                    keys::export_secrets),
+        post  (Operator, "/api/keys/bulk",                      keys::bulk),
         get   (Viewer,   "/api/keys/{id}",                      keys::show),
         put   (Operator, "/api/keys/{id}",                      keys::change),
         delete(Operator, "/api/keys/{id}",                      keys::remove),
         post  (Operator, "/api/keys/{id}/reset",                keys::reset),
+        post  (Operator, "/api/keys/{id}/test",                 keys::trial),
         get   (Viewer,   "/api/keys/{id}/health",               keys::health),
         get   (Viewer,   "/api/keys/{id}/balance",              balances::show),
         put   (Operator, "/api/keys/{id}/balance",              balances::say),
@@ -143,8 +149,12 @@ fn routes() -> Vec<Route> {
         post  (Operator, "/api/rules/dry-run",                  rules::dry_run),
 
         get   (Viewer,   "/api/providers",                      providers::list),
+        get   (Viewer,   "/api/models",                         models::list),
+        post  (Operator, "/api/models/refresh",                 models::refresh),
 
         get   (Viewer,   "/api/requests",                       requests::list),
+        get   (Viewer,   "/api/requests/live",                  requests::live),
+        get   (Viewer,   "/api/requests/export",                requests::export),
         get   (Viewer,   "/api/requests/{id}",                  requests::show),
 
         get   (Viewer,   "/api/statistics/overview",            statistics::overview),
@@ -203,7 +213,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(pool: Pool, gate: Gate) -> Self {
         let gate = Arc::new(gate);
-        let shared = Shared { handle: pool.handle(), gate: gate.clone() };
+        let live = Arc::new(Live::new(pool.handle()));
+        let shared = Shared { handle: pool.handle(), gate: gate.clone(), live };
         let open = open_router().fallback(page).with_state(shared.clone());
         let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);

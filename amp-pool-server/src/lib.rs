@@ -30,7 +30,11 @@ mod front;
 mod seed;
 mod ui;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use amp_pool_core::{
     handle::Handle,
@@ -40,7 +44,15 @@ use amp_pool_core::{
 };
 use tokio::net::TcpListener;
 
-use crate::{access::Gate, app::App, config::Settings, data_dir::DataDir, database::Opened, front::Front};
+use crate::{
+    access::Gate,
+    admin::keys,
+    app::App,
+    config::{Settings, SettingsError},
+    data_dir::DataDir,
+    database::Opened,
+    front::Front,
+};
 
 pub use crate::{data_dir::DataDirError, error::ServeError};
 
@@ -51,6 +63,33 @@ pub use crate::{data_dir::DataDirError, error::ServeError};
 pub async fn serve(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     Server::bind(settings).await?.run(shutdown, std::future::pending()).await;
     Ok(())
+}
+
+/// Adds the keys of a file, and says what became of them. No server may run on the data directory meanwhile.
+///
+/// # Errors
+/// When the file cannot be read or understood, or the data directory cannot be used.
+pub async fn import(
+    settings: Settings,
+    file: PathBuf,
+    provider: Option<String>,
+    dry_run: bool,
+) -> Result<String, ServeError> {
+    let (shape, body) = read_file(&file).map_err(|error| SettingsError::new("FILE", error.to_string()))?;
+    let data_dir = DataDir::open(&settings.data_dir)?;
+    let handle = open_pool(database::open(&settings, &data_dir).await?, &settings).await?.handle();
+    let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
+    handle.close().await;
+    report.map_err(|why| SettingsError::new("FILE", why).into())
+}
+
+fn read_file(file: &Path) -> std::io::Result<(keys::Shape, Vec<u8>)> {
+    if file == Path::new("-") {
+        let mut body = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut body)?;
+        return Ok((keys::Shape::Text, body));
+    }
+    Ok((keys::Shape::of_file(&file.to_string_lossy()), std::fs::read(file)?))
 }
 
 /// A server that listens and is not serving yet.

@@ -42,6 +42,11 @@ fn run() -> Result<ExitCode, Failure> {
         Command::Backup { file } => print(&copies::back_up(&line.flags.check()?, &file)?),
         Command::Restore { file, check: true } => print(&copies::check(&line.flags.check()?, &file)?),
         Command::Restore { file, check: false } => print(&copies::restore(&line.flags.check()?, &file)?),
+        Command::Import { file, provider, dry_run } => {
+            logs::start(line.flags.log_format, &line.flags.rust_log)?;
+            let settings = line.flags.check()?;
+            print(&wait_for(amp_pool_server::import(settings, file, provider, dry_run))?);
+        }
         Command::Serve => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
             warn_of_unknown_variables();
@@ -49,6 +54,11 @@ fn run() -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn wait_for<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    Ok(runtime.block_on(work)?)
 }
 
 fn serve(settings: Settings) -> Result<(), Failure> {

@@ -53,6 +53,7 @@ checks! {
         an_update_replaces_a_key_and_keeps_its_birth
         an_update_to_the_credential_of_another_key_changes_nothing
         the_credential_of_a_deleted_key_is_free
+        many_keys_are_changed_at_once_and_each_is_answered
         an_id_is_never_given_twice
         a_client_token_comes_back_as_it_was_written
         the_same_client_token_twice_is_a_conflict

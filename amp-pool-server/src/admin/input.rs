@@ -17,6 +17,7 @@ use super::Problem;
 use crate::access::Jot;
 
 const LARGEST_BODY: usize = 1024 * 1024;
+const LARGEST_UPLOAD: usize = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON body.
@@ -28,11 +29,31 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
         require_json(request.headers())?;
         let (head, body) = request.into_parts();
-        let body = read(body).await?;
+        let body = read(body, LARGEST_BODY).await?;
         if let Some(jot) = head.extensions.get::<Jot>() {
             jot.body(&body);
         }
         parse(&body).map(Self)
+    }
+}
+
+/// A body of any kind, larger than others may be.
+pub(crate) struct Upload {
+    /// Its `Content-Type`, without parameters, in lower case.
+    pub(crate) kind: String,
+    pub(crate) body: Bytes,
+    pub(crate) jot: Jot,
+}
+
+impl<S: Sync> FromRequest<S> for Upload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let jot = head.extensions.get::<Jot>().cloned().unwrap_or_default();
+        Ok(Self { kind, body: read(body, LARGEST_UPLOAD).await?, jot })
     }
 }
 
@@ -46,13 +67,13 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message))
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
+async fn read(body: Body, largest: usize) -> Result<Bytes, Problem> {
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not arrive in time");
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST_BODY).collect()).await.map_err(late)?;
+    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, largest).collect()).await.map_err(late)?;
     match collected {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is larger than {LARGEST_BODY} bytes");
+            let message = format!("the body is larger than {largest} bytes");
             Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))
         }
         Err(_) => Err(Problem::invalid("the body broke off")),

@@ -1,8 +1,13 @@
 //! `/api/keys`: upstream keys. Credentials go in and never come out.
 
+mod bulk;
+mod export;
+mod import;
 mod input;
 mod list;
 mod output;
+mod prefixes;
+mod trial;
 
 use std::collections::HashMap;
 
@@ -27,7 +32,11 @@ use super::{
 };
 use crate::access::Who;
 
+pub(crate) use bulk::bulk;
+pub(crate) use export::{export, export_secrets};
+pub(crate) use import::{Shape, import, import_file};
 pub(super) use input::{Limits, name};
+pub(crate) use trial::trial;
 use {
     input::KeyInput,
     list::{Facts, KeyParams},

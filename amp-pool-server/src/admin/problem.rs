@@ -80,6 +80,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is not your mistake; the log says more")
     }
 
+    /// The field that is wrong, and how.
+    pub(crate) fn into_parts(self) -> (Option<String>, String) {
+        (self.error.field, self.error.message)
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

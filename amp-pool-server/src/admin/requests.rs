@@ -1,5 +1,9 @@
 //! `/api/requests`: the books, call by call.
 
+mod export;
+mod live;
+mod search;
+
 use amp_pool_core::{
     handle::Handle,
     id::{AttemptId, CallId, KeyId, TokenId},
@@ -16,12 +20,16 @@ use super::{
     input::{Name, Params, optional},
 };
 
+pub(crate) use export::export;
+pub(crate) use live::{Live, live};
+
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 1000;
+const LONGEST_TEXT: usize = 200;
 const STATUSES: [&str; 3] = ["success", "error", "open"];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct ListParams {
     from: Option<String>,
     to: Option<String>,
@@ -30,8 +38,30 @@ pub(crate) struct ListParams {
     model: Option<String>,
     status: Option<String>,
     error_type: Option<String>,
+    text: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+}
+
+/// The same without a page.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FilterParams {
+    from: Option<String>,
+    to: Option<String>,
+    key_id: Option<String>,
+    token_id: Option<String>,
+    model: Option<String>,
+    status: Option<String>,
+    error_type: Option<String>,
+    text: Option<String>,
+}
+
+/// Which rows are asked for.
+pub(crate) struct Wish {
+    filter: RecordFilter,
+    /// In any of a row's texts, whatever its case.
+    text: Option<String>,
 }
 
 pub(crate) async fn list(
@@ -39,23 +69,31 @@ pub(crate) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Json<List<RequestOut>>, Problem> {
     let limit = optional("limit", params.limit.clone())?.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-    // One row more than asked for tells whether there is a next page.
-    let page = Page { before: optional("cursor", params.cursor.clone())?, limit: limit + 1 };
-    let mut rows = handle.records(params.filter()?, page).await?;
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
-    Ok(Json(List::page(rows.into_iter().map(RequestOut::from).collect(), next)))
+    let page = Page { before: optional("cursor", params.cursor.clone())?, limit };
+    let Wish { filter, text } = params.wish()?;
+    let found = search::page(&handle, &filter, text.as_deref(), page).await?;
+    let next = found.next.map(|id| id.to_string());
+    Ok(Json(List::page(found.rows.into_iter().map(RequestOut::from).collect(), next)))
 }
 
 impl ListParams {
-    fn filter(self) -> Result<RecordFilter, Problem> {
+    fn wish(self) -> Result<Wish, Problem> {
+        let Self { from, to, key_id, token_id, model, status, error_type, text, .. } = self;
+        FilterParams { from, to, key_id, token_id, model, status, error_type, text }.wish()
+    }
+}
+
+impl FilterParams {
+    fn wish(self) -> Result<Wish, Problem> {
         let status = optional::<String>("status", self.status)?;
         if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
             return Err(Problem::field("status", "`status` is one of `success`, `error`, `open`"));
         }
-        Ok(RecordFilter {
+        let text = optional::<String>("text", self.text)?;
+        if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
+            return Err(Problem::field("text", format!("`text` has at most {LONGEST_TEXT} bytes")));
+        }
+        let filter = RecordFilter {
             from: optional("from", self.from)?,
             to: optional("to", self.to)?,
             key: optional("key_id", self.key_id)?.map(KeyId),
@@ -63,7 +101,8 @@ impl ListParams {
             model: optional("model", self.model)?,
             status,
             error_type: optional("error_type", self.error_type)?,
-        })
+        };
+        Ok(Wish { filter, text })
     }
 }
 

@@ -57,6 +57,17 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Add the keys of a file while no server runs on the data directory
+    Import {
+        /// A key a line; a table, if it ends with .csv; a list of keys, if it ends with .json; `-` reads standard input
+        file: PathBuf,
+        /// Whose keys they are, where they do not say
+        #[arg(long)]
+        provider: Option<String>,
+        /// Only say what would become of them
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl CommandLine {

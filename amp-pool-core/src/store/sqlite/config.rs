@@ -11,7 +11,7 @@ use crate::{
     id::{GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
     route::{Route, RouteSpec},
-    store::{ConfigStore, Configuration, StoreFuture, TokenSecret},
+    store::{ConfigStore, Configuration, KeyChange, StoreError, StoreFuture, TokenSecret},
     time::Timestamp,
 };
 
@@ -42,6 +42,26 @@ impl ConfigStore for SqliteStore {
 
     fn delete_key(&self, id: KeyId) -> StoreFuture<'_, ()> {
         self.write(move |tx| keys::delete(tx, id))
+    }
+
+    fn insert_keys(&self, specs: Vec<KeySpec>, now: Timestamp) -> StoreFuture<'_, Vec<Result<Key, StoreError>>> {
+        let vault = Arc::clone(&self.vault);
+        self.write(move |tx| {
+            let insert = |spec| one_of(tx, || keys::insert(tx, &vault, spec, now));
+            specs.into_iter().map(insert).collect()
+        })
+    }
+
+    fn update_keys(&self, changes: Vec<(KeyId, KeySpec)>, now: Timestamp) -> StoreFuture<'_, Vec<KeyChange>> {
+        let vault = Arc::clone(&self.vault);
+        self.write(move |tx| {
+            let update = |id, spec| one_of(tx, || keys::update(tx, &vault, id, spec, now).map(drop));
+            changes.into_iter().map(|(id, spec)| Ok((id, update(id, spec)?))).collect()
+        })
+    }
+
+    fn delete_keys(&self, ids: Vec<KeyId>) -> StoreFuture<'_, Vec<KeyChange>> {
+        self.write(move |tx| ids.into_iter().map(|id| Ok((id, one_of(tx, || keys::delete(tx, id))?))).collect())
     }
 
     fn insert_token(&self, spec: TokenSpec, secret: TokenSecret, now: Timestamp) -> StoreFuture<'_, ClientToken> {
@@ -104,6 +124,26 @@ impl ConfigStore for SqliteStore {
             };
             Ok(())
         })
+    }
+}
+
+/// One change of many in a transaction. Where it fails it is taken back, and the others stay.
+fn one_of<T>(
+    tx: &Transaction<'_>,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<Result<T, StoreError>, Failure> {
+    tx.execute_batch("SAVEPOINT one_of_many")?;
+    let result = match work() {
+        Err(failure) if failure.spoils_connection() => return Err(failure),
+        other => other.map_err(StoreError::from),
+    };
+    if result.is_err() {
+        tx.execute_batch("ROLLBACK TO one_of_many")?;
+    }
+    tx.execute_batch("RELEASE one_of_many")?;
+    match result {
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Corrupt(_))) => Err(error.into()),
+        other => Ok(other),
     }
 }
 

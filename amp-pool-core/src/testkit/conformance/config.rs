@@ -6,6 +6,7 @@ use crate::{
     classify::RuleSpec,
     id::{KeyId, RouteId, TokenId},
     keys::{Caps, Key, KeySpec},
+    secret::Secret,
     store::{Store, StoreError},
 };
 
@@ -111,6 +112,26 @@ pub(super) async fn the_credential_of_a_deleted_key_is_free(store: &dyn Store) {
     assert!(keys(store).await.is_empty());
 
     store.insert_key(plain_key("sk-1"), at(2)).await.unwrap();
+}
+
+pub(super) async fn many_keys_are_changed_at_once_and_each_is_answered(store: &dyn Store) {
+    let specs = ["sk-1", "sk-2", "sk-1"].map(plain_key).to_vec();
+    let made = store.insert_keys(specs, at(1)).await.unwrap();
+    let ids: Vec<_> = made.iter().flatten().map(|key| key.id).collect();
+    assert_eq!(ids.len(), 2);
+    assert!(matches!(made[2].as_ref().err(), Some(StoreError::Conflict { .. })));
+
+    let changes = vec![(ids[0], plain_key("sk-3")), (KeyId(99), plain_key("sk-4")), (ids[1], plain_key("sk-3"))];
+    let changed = store.update_keys(changes, at(2)).await.unwrap();
+    assert!(changed[0].1.is_ok());
+    assert!(matches!(changed[1].1, Err(StoreError::NotFound)));
+    assert!(matches!(changed[2].1, Err(StoreError::Conflict { .. })));
+    let found = keys(store).await;
+    assert!(found[0].spec.api_key == Secret::new("sk-3") && found[1].spec.api_key == Secret::new("sk-2"));
+
+    let removed = store.delete_keys(vec![KeyId(99), ids[0]]).await.unwrap();
+    assert!(matches!(removed[0].1, Err(StoreError::NotFound)) && removed[1].1.is_ok());
+    assert_eq!(keys(store).await.len(), 1);
 }
 
 pub(super) async fn an_id_is_never_given_twice(store: &dyn Store) {

@@ -14,7 +14,7 @@ use amp_pool_core::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use super::{super::input::given, Problem, output::MASK};
+use super::{super::input::given, Problem, output::MASK, prefixes};
 
 /// Headers that frame or route a request. An operator's value would break or misdirect it.
 const NOT_OURS_TO_SET: [&str; 10] = [
@@ -114,6 +114,23 @@ impl KeyInput {
     /// Whether a credential is given.
     pub(super) fn has_credential(&self) -> bool {
         self.api_key.is_some()
+    }
+
+    /// Fills in what an import gives for all keys, and a name where there is none.
+    pub(super) fn with_defaults(mut self, provider: Option<&str>, tags: &[String], enabled: Option<bool>) -> Self {
+        self.provider = self.provider.or_else(|| {
+            let credential = self.api_key.as_ref().map(Secret::expose).unwrap_or_default();
+            provider.or_else(|| prefixes::provider_of(credential)).map(str::to_owned)
+        });
+        self.enabled = self.enabled.or(enabled);
+        if !tags.is_empty() {
+            let own = self.tags.get_or_insert_default();
+            own.extend(tags.iter().filter(|tag| !own.contains(tag)).cloned().collect::<Vec<_>>());
+        }
+        let hint = self.api_key.as_ref().map(Secret::hint).unwrap_or_default();
+        let provider = self.provider.clone().unwrap_or_default();
+        self.name.get_or_insert_with(|| format!("{provider} {hint}").trim().to_owned());
+        self
     }
 
     /// A new key.

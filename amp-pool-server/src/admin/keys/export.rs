@@ -1,0 +1,165 @@
+//! `/api/keys/export`: all keys as a list that can be imported again; their secrets only for an admin who gives the
+//! password once more.
+
+use std::sync::Arc;
+
+use amp_pool_core::{
+    balance::ProbeChoice, format::Format, handle::Handle, keys::Key, money::NanoUsd, provider::ModelPattern,
+    secret::Secret,
+};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::input::{Input, Params},
+    Limits, Problem,
+};
+use crate::{
+    access::{Gate, Who},
+    admin::csv_text,
+};
+
+/// A key as an import takes it. Without its secrets it is a list to look at: an import asks for `api_key`.
+#[derive(Serialize)]
+pub(crate) struct ExportedKey {
+    name: String,
+    provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<String>,
+    proxy_ip: String,
+    ua: String,
+    base_url: Option<String>,
+    formats: Option<Vec<Format>>,
+    enabled: bool,
+    priority: i32,
+    weight: u32,
+    models: Vec<ModelPattern>,
+    models_denied: Vec<ModelPattern>,
+    limits: Limits,
+    account: Option<String>,
+    total_balance: Option<NanoUsd>,
+    balance_probe: ProbeChoice,
+    price_factor: String,
+    tags: Vec<String>,
+    memo: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ExportOut {
+    keys: Vec<ExportedKey>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ExportParams {
+    format: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportInput {
+    password: Secret,
+}
+
+/// Without secrets, as JSON or (`?format=csv`) as a table.
+pub(crate) async fn export(
+    State(handle): State<Handle>,
+    Params(params): Params<ExportParams>,
+) -> Result<Response, Problem> {
+    let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, false)).collect();
+    written(params, keys)
+}
+
+/// With secrets.
+pub(crate) async fn export_secrets(
+    State(handle): State<Handle>,
+    State(gate): State<Arc<Gate>>,
+    who: Who,
+    Params(params): Params<ExportParams>,
+    Input(input): Input<ExportInput>,
+) -> Result<Response, Problem> {
+    gate.confirm("password", &who, input.password).await?;
+    let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, true)).collect();
+    written(params, keys)
+}
+
+fn written(params: ExportParams, keys: Vec<ExportedKey>) -> Result<Response, Problem> {
+    let (mut response, name) = match params.format.as_deref().unwrap_or("json") {
+        "json" => (Json(ExportOut { keys }).into_response(), "attachment; filename=\"keys.json\""),
+        "csv" => (csv_text(HEAD, keys.iter().map(ExportedKey::cells))?, "attachment; filename=\"keys.csv\""),
+        _ => return Err(Problem::field("format", "`format` is one of `json`, `csv`")),
+    };
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    Ok(response)
+}
+
+const HEAD: &[&str] = &[
+    "name",
+    "provider",
+    "api_key",
+    "proxy_ip",
+    "ua",
+    "base_url",
+    "enabled",
+    "priority",
+    "weight",
+    "models",
+    "account",
+    "price_factor",
+    "tags",
+    "memo",
+];
+
+impl ExportedKey {
+    fn of(key: &Key, with_secrets: bool) -> Self {
+        let spec = key.spec.clone();
+        let proxy =
+            spec.egress.proxy.map(|proxy| if with_secrets { proxy.expose().to_owned() } else { proxy.to_string() });
+        Self {
+            name: spec.name,
+            provider: spec.provider,
+            api_key: with_secrets.then(|| spec.api_key.expose().to_owned()),
+            proxy_ip: proxy.unwrap_or_default(),
+            ua: spec.egress.user_agent.and_then(|ua| ua.to_str().map(str::to_owned).ok()).unwrap_or_default(),
+            base_url: spec.base_url,
+            formats: spec.formats,
+            enabled: spec.enabled,
+            priority: spec.priority,
+            weight: spec.weight,
+            models: spec.models,
+            models_denied: spec.models_denied,
+            limits: spec.limits.into(),
+            account: spec.account,
+            total_balance: spec.total_balance,
+            balance_probe: spec.balance.probe,
+            price_factor: spec.price_factor.to_string(),
+            tags: spec.tags,
+            memo: spec.memo,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let models: Vec<_> = self.models.iter().map(ModelPattern::as_str).collect();
+        vec![
+            self.name.clone(),
+            self.provider.clone(),
+            self.api_key.clone().unwrap_or_default(),
+            self.proxy_ip.clone(),
+            self.ua.clone(),
+            self.base_url.clone().unwrap_or_default(),
+            self.enabled.to_string(),
+            self.priority.to_string(),
+            self.weight.to_string(),
+            models.join(";"),
+            self.account.clone().unwrap_or_default(),
+            self.price_factor.clone(),
+            self.tags.join(";"),
+            self.memo.clone(),
+        ]
+    }
+}
