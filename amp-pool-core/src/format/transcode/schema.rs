@@ -8,11 +8,11 @@ use crate::format::{
 };
 
 /// A schema of arguments that every provider takes: an object that says so and has `properties`. All else stays.
-pub(in crate::format) fn of_arguments(schema: Option<Json>, without_id: bool) -> Json {
-    if let Some(schema) = schema.as_ref().filter(|schema| is_whole(schema, without_id)) {
+pub(in crate::format) fn of_arguments(schema: Option<&Json>, without_id: bool) -> Json {
+    if let Some(schema) = schema.filter(|schema| is_whole(schema, without_id)) {
         return schema.clone();
     }
-    let mut members = schema.as_ref().and_then(Json::members).unwrap_or_default();
+    let mut members = schema.and_then(Json::members).unwrap_or_default();
     if without_id {
         members.retain(|(name, _)| !is_id(name));
     }
@@ -83,7 +83,7 @@ mod tests {
     fn arguments_are_an_object_with_properties_and_all_else_stays() {
         let check = |schema: Option<&str>, expected: &str| {
             let schema = schema.map(|schema| Json::parse(schema).unwrap());
-            assert_eq!(of_arguments(schema, true).get(), expected);
+            assert_eq!(of_arguments(schema.as_ref(), true).get(), expected);
         };
         let empty = r#"{"type":"object","properties":{}}"#;
         check(None, empty);

@@ -219,7 +219,7 @@ fn unique(tools: &mut Vec<Tool>, losses: &Losses) -> Result<(), Reject> {
 fn schemas(tools: &mut [Tool], translation: &Translation) {
     for tool in tools {
         if let Tool::Function(tool) = tool {
-            tool.schema = Some(schema::of_arguments(tool.schema.take(), translation.dialect.schema_without_id));
+            tool.schema = Some(schema::of_arguments(tool.schema.as_ref(), translation.dialect.schema_without_id));
             tool.description = tool.description.take().filter(|text| !text.trim().is_empty());
         }
     }

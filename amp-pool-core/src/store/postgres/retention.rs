@@ -2,12 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{
-    Failure, PostgresStore,
-    fields::{collect, firsts},
-    pages::first_call,
-    pool::Lent,
-};
+use super::{Failure, PostgresStore, fields::firsts, pages::first_call, pool::Lent};
 use crate::{
     id::CallId,
     store::{Extent, Forgotten, RetentionStore, StoreFuture},
@@ -77,6 +72,10 @@ async fn extent(lent: &Lent) -> Result<Extent, Failure> {
     let oldest = "SELECT call_id FROM api_request_log WHERE outcome IS NOT NULL ORDER BY call_id LIMIT 1";
     let oldest = firsts::<Uuid>(&lent.query(oldest, &[]).await?)?.pop();
     let horizon = "SELECT forgotten_before FROM retention";
-    let horizon = collect(&lent.query(horizon, &[]).await?, |row| row.time())?.pop();
-    Ok(Extent { bytes: None, oldest: oldest.map(|id| CallId(id).time()), forgotten_before: horizon })
+    let horizon = firsts::<i64>(&lent.query(horizon, &[]).await?)?.pop();
+    Ok(Extent {
+        bytes: None,
+        oldest: oldest.map(|id| CallId(id).time()),
+        forgotten_before: horizon.map(Timestamp::from_millis),
+    })
 }

@@ -17,6 +17,7 @@ pub(super) struct Lines {
 }
 
 /// A piece of what an item says, which most events of a stream are: written as it stands, and not member by member.
+#[derive(Clone, Copy)]
 pub(super) struct Piece<'a> {
     pub(super) item_id: &'a str,
     pub(super) output_index: usize,
