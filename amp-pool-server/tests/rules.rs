@@ -99,7 +99,7 @@ async fn what_is_wrong_with_a_rule_is_named_by_its_field() {
     check(json!({"provider": "nobody"}), "provider").await;
     check(json!({"name": ""}), "name").await;
     check(json!({"wait_seconds": -1}), "wait_seconds").await;
-    check(json!({"wait_seconds": 1e9 as u64}), "wait_seconds").await;
+    check(json!({"wait_seconds": 1_000_000_000}), "wait_seconds").await;
     check(json!({"until": "tomorrow"}), "until").await;
     check(json!({"colour": "red"}), "colour").await;
     let missing = admin.post("/api/rules", &json!({"name": "x", "status": [1]})).await;
