@@ -17,6 +17,9 @@ pub(in crate::format) use value::Value;
 /// How deep values may be nested where they are followed into. More than any schema of a provider may be.
 pub(in crate::format) const DEEPEST: usize = 200;
 
+/// How many values may be read: what notes their places must not grow to a multiple of what a body may have.
+const MOST: usize = 2_000_000;
+
 /// No container: the root is in none.
 const NONE: u32 = u32::MAX;
 
@@ -26,6 +29,12 @@ pub(in crate::format) struct Tree<'a> {
     /// In the order in which they begin: a container stands before what is in it.
     nodes: Vec<Node>,
     deepest: usize,
+}
+
+/// Why a text was not read.
+enum Unread {
+    NoJson,
+    TooMuch,
 }
 
 /// Where a value stands.
@@ -43,14 +52,21 @@ struct Node {
 }
 
 impl<'a> Tree<'a> {
-    /// Reads a text. `None` when it is no JSON, or has more than 4 GB.
+    /// Reads a text. `None` when it is no JSON, or too much of it.
     pub(in crate::format) fn parse(text: &'a str) -> Option<Self> {
-        // Where more is counted, numbers need no check: a node begins and ends in the text.
-        u32::try_from(text.len()).ok()?;
-        let nodes = Vec::with_capacity(text.len() / 24 + 8);
+        Self::read(text).ok()
+    }
+
+    fn read(text: &'a str) -> Result<Self, Unread> {
+        // Places are counted in 32 bits, and each is in the text.
+        u32::try_from(text.len()).map_err(|_| Unread::TooMuch)?;
+        let nodes = Vec::with_capacity((text.len() / 24 + 8).min(1 << 16));
         let mut parser = Parser { bytes: text.as_bytes(), at: 0, nodes, open: NONE, depth: 0, deepest: 0 };
-        parser.whole()?;
-        Some(Self { text, nodes: parser.nodes, deepest: parser.deepest })
+        match parser.whole() {
+            Some(()) => Ok(Self { text, nodes: parser.nodes, deepest: parser.deepest }),
+            None if parser.nodes.len() >= MOST => Err(Unread::TooMuch),
+            None => Err(Unread::NoJson),
+        }
     }
 
     /// The value itself.
@@ -113,7 +129,7 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, name: (u32, u32)) -> Option<()> {
-        let first = self.peek()?;
+        let first = self.peek().filter(|_| self.nodes.len() < MOST)?;
         let (start, next) = (self.here(), self.count() + 1);
         self.nodes.push(Node { start, end: start, name, parent: self.open, next, is_taken: Cell::new(false) });
         match first {
@@ -311,6 +327,15 @@ mod tests {
         assert!(Tree::parse(&objects).unwrap().is_too_deep());
         assert!(Tree::parse(&"[".repeat(300_000)).is_none());
         assert!(!Tree::parse("[[[1]]]").unwrap().is_too_deep());
+    }
+
+    #[test]
+    fn so_many_values_are_read_and_no_more() {
+        let list = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+
+        assert!(Tree::read(&list(MOST - 1)).is_ok());
+        assert!(matches!(Tree::read(&list(MOST)), Err(Unread::TooMuch)));
+        assert!(matches!(Tree::read("[1"), Err(Unread::NoJson)));
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-use super::{Tree, Value};
+use super::{Tree, Unread, Value};
 use crate::format::{
     Reject,
     canonical::{Json, Member},
@@ -21,10 +21,13 @@ impl<'t> Tree<'t> {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`Reject`] when it is no JSON, or nested deeper than anybody would follow.
+    /// [`Reject`] when it is no JSON, too much of it, or nested deeper than anybody would follow.
     pub(in crate::format) fn of_body(body: &'t [u8]) -> Result<Self, Reject> {
-        let tree = std::str::from_utf8(body).ok().and_then(Self::parse);
-        let tree = tree.ok_or_else(|| Reject::body("the body is no JSON"))?;
+        let text = std::str::from_utf8(body).map_err(|_| Reject::body("the body is no JSON"))?;
+        let tree = Self::read(text).map_err(|unread| match unread {
+            Unread::NoJson => Reject::body("the body is no JSON"),
+            Unread::TooMuch => Reject::body(format!("the body holds more than {} values", super::MOST)),
+        })?;
         if tree.is_too_deep() {
             let most = super::DEEPEST;
             return Err(Reject::body(format!("the body is nested more than {most} levels deep")));
