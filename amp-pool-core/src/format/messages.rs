@@ -3,6 +3,7 @@
 pub(super) mod countable;
 mod finish;
 mod hosted;
+mod line;
 pub(super) mod meter;
 pub(super) mod paused;
 pub(super) mod read_answer;

@@ -3,14 +3,15 @@
 //! A stream tells first numbers at its start and cumulative ones later: each field that comes replaces the older one, also
 //! by a smaller number. Nothing is added up but the passes that are billed beside the answer.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::tokens::Told;
+use super::{
+    line::{Delta, Line, Message},
+    tokens::Told,
+};
 use crate::format::{
     Event, Failure,
     glance::{Speech, Value, each_member},
-    loose::{Loose, Text},
     meter::{Ending, Tally},
     tail,
 };
@@ -49,20 +50,22 @@ impl Counter {
     }
 
     fn read(&mut self, event: &Event<'_>, line: &Line<'_>, tally: &mut Tally) {
-        let kind = line.kind.0.as_ref().map(|kind| kind.0.as_bytes());
-        match kind.or(event.name) {
-            Some(b"message_start") => {
-                let Some(message) = &line.message.0 else { return };
+        match line.kind(event) {
+            b"message_start" => {
+                if line.message.is_none() {
+                    return;
+                }
+                let message = Message::of(line.message);
                 self.take_usage(message.usage, tally);
                 // A message that is complete at its start has told its output there.
-                self.has_output = message.stop_reason.is_some();
-                self.has_stop_reason = message.stop_reason.is_some();
+                self.has_output = message.stop_reason.0.is_some();
+                self.has_stop_reason = message.stop_reason.0.is_some();
             }
-            Some(b"message_delta") => {
+            b"message_delta" => {
                 self.has_output |= self.take_usage(line.usage, tally);
-                self.has_stop_reason |= line.delta.0.as_ref().is_some_and(|delta| delta.stop_reason.is_some());
+                self.has_stop_reason |= Delta::of(line.delta).stop_reason.0.is_some();
             }
-            Some(b"message_stop") => {
+            b"message_stop" => {
                 self.has_stopped = true;
                 tally.end(Ending::Finished);
             }
@@ -109,35 +112,6 @@ impl Glance {
 
 fn matters(kind: &[u8]) -> bool {
     matches!(kind, b"message_start" | b"message_delta" | b"message_stop")
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Line<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Loose<Text<'a>>,
-    #[serde(borrow)]
-    message: Loose<Message<'a>>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Loose<Delta<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    stop_reason: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Delta<'a> {
-    #[serde(borrow)]
-    stop_reason: Option<&'a RawValue>,
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::line::{Delta, Line, Message};
 use crate::format::{
     Scanner,
     canonical::{Json, Member},
-    loose::{Loose, LooseList, Text, Tokens},
+    loose::{Loose, Text},
     sse,
 };
 
@@ -44,46 +44,6 @@ struct Block {
     signature: String,
     input: String,
     citations: Vec<Json>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Line<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Loose<Text<'a>>,
-    index: Loose<Tokens>,
-    #[serde(borrow)]
-    message: Loose<Message<'a>>,
-    #[serde(borrow)]
-    content_block: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Loose<Delta<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    content: LooseList<'a>,
-    #[serde(borrow)]
-    stop_reason: Loose<Text<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Delta<'a> {
-    #[serde(borrow)]
-    stop_reason: Loose<Text<'a>>,
-    #[serde(borrow)]
-    text: Loose<Text<'a>>,
-    #[serde(borrow)]
-    thinking: Loose<Text<'a>>,
-    #[serde(borrow)]
-    signature: Loose<Text<'a>>,
-    #[serde(borrow)]
-    partial_json: Loose<Text<'a>>,
-    #[serde(borrow)]
-    citation: Option<&'a RawValue>,
 }
 
 impl Pausing {
@@ -133,22 +93,21 @@ impl Pausing {
 
 impl Said {
     fn hear(&mut self, event: &sse::Event<'_>) {
-        let line = serde_json::from_slice::<Line<'_>>(&event.data).unwrap_or_default();
-        let kind = line.kind.0.as_ref().map(|kind| kind.0.as_bytes());
+        let line = Line::of(event);
         let index = line.index.count().unwrap_or(0);
-        match kind.or(event.name).unwrap_or_default() {
-            b"message_start" => self.message(line.message.0.unwrap_or_default()),
+        match line.kind(event) {
+            b"message_start" => self.message(Message::of(line.message)),
             b"content_block_start" => {
                 if let Some(start) = line.content_block {
                     self.blocks.insert(index, Block::new(start));
                 }
             }
             b"content_block_delta" => {
-                if let (Some(block), Some(delta)) = (self.blocks.get_mut(&index), line.delta.0) {
-                    block.extend(delta);
+                if let Some(block) = self.blocks.get_mut(&index) {
+                    block.extend(Delta::of(line.delta));
                 }
             }
-            b"message_delta" => self.end(&line.delta.0.unwrap_or_default().stop_reason),
+            b"message_delta" => self.end(&Delta::of(line.delta).stop_reason),
             _ => {}
         }
     }

@@ -4,14 +4,12 @@
 //! A message that is complete at its start is replayed; a second start is an event like the first, which the transcoder
 //! refuses. A stream ends with `message_stop` or an error; nothing else is an end, and nothing behind it is read.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::said::Said;
+use super::{line::Line, said::Said};
 use crate::format::{
     Failure,
     canonical::Event,
-    loose::{Loose, Text, Tokens},
     sse,
     transcode::{ReadEvents, WayBack},
 };
@@ -23,30 +21,13 @@ pub(in crate::format) struct Reader {
     is_over: bool,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Line<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Loose<Text<'a>>,
-    index: Loose<Tokens>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content_block: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
 impl ReadEvents for Reader {
     fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) {
         if self.is_over {
             return;
         }
-        let line = serde_json::from_slice::<Line<'_>>(&event.data).unwrap_or_default();
-        let kind = line.kind.0.as_ref().map(|kind| kind.0.as_bytes());
-        if self.is_known(kind.or(event.name).unwrap_or_default(), &line, out) {
+        let line = Line::of(event);
+        if self.is_known(line.kind(event), &line, out) {
             return;
         }
         // Servers write errors in many shapes; what is none of them is something new, which may be skipped.

@@ -7,15 +7,11 @@ mod block;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::block::{Open, owned};
-use super::{finish, tokens};
-use crate::format::{
-    canonical::{Event, Finish, FinishReason, Started},
-    loose::{Loose, LooseList, Text},
-};
+use super::{finish, line::Message, tokens};
+use crate::format::canonical::{Event, Finish, FinishReason, Started};
 
 /// The state of an answer.
 #[derive(Debug, Default)]
@@ -28,20 +24,6 @@ pub(super) struct Said {
     has_calls: bool,
     account: tokens::Account,
     finish: Option<Finish>,
-}
-
-/// A whole message, or the beginning of one.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Loose<Text<'a>>,
-    #[serde(borrow)]
-    model: Loose<Text<'a>>,
-    #[serde(borrow)]
-    content: LooseList<'a>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
 }
 
 impl Said {

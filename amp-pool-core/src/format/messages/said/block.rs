@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::format::{
     canonical::{Arguments, BlockKind, Citation, Delta, Event, Json, Proof, ProofKind, ThoughtKind},
     loose::{Loose, LooseList, Text},
-    messages::hosted,
+    messages::{hosted, line},
 };
 
 /// A block of which the end has not been told.
@@ -57,22 +57,6 @@ struct Block<'a> {
     signature: Loose<Text<'a>>,
 }
 
-/// What is new in a block. The kind of the block decides what is taken of it, so that a delta which does not fit is nothing.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct More<'a> {
-    #[serde(borrow)]
-    text: Loose<Text<'a>>,
-    #[serde(borrow)]
-    thinking: Loose<Text<'a>>,
-    #[serde(borrow)]
-    signature: Loose<Text<'a>>,
-    #[serde(borrow)]
-    partial_json: Loose<Text<'a>>,
-    #[serde(borrow)]
-    citation: Option<&'a RawValue>,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Cited<'a> {
@@ -121,16 +105,21 @@ impl Open {
         let (kind, told) = begun(&block, raw)?;
         let mut open = Self { index, kind };
         out.extend(told.map(|kind| Event::BlockStarted { index, kind }));
-        let more = More { text: block.text, thinking: block.thinking, signature: block.signature, ..More::default() };
+        let more = line::Delta {
+            text: block.text,
+            thinking: block.thinking,
+            signature: block.signature,
+            ..line::Delta::default()
+        };
         open.take(more, out);
         for citation in block.citations.0.unwrap_or_default() {
-            open.take(More { citation: Some(citation), ..More::default() }, out);
+            open.take(line::Delta { citation: Some(citation), ..line::Delta::default() }, out);
         }
         Some(open)
     }
 
     pub(super) fn extend(&mut self, raw: &RawValue, out: &mut Vec<Event>) {
-        self.take(serde_json::from_str(raw.get()).unwrap_or_default(), out);
+        self.take(line::Delta::of(Some(raw)), out);
     }
 
     /// Whether its start has been told.
@@ -142,7 +131,7 @@ impl Open {
         matches!(self.kind, Kind::Call { .. })
     }
 
-    fn take(&mut self, more: More<'_>, out: &mut Vec<Event>) {
+    fn take(&mut self, more: line::Delta<'_>, out: &mut Vec<Event>) {
         let index = self.index;
         match &mut self.kind {
             Kind::Text(citations) => {
