@@ -6,9 +6,8 @@
 use std::hint::black_box;
 
 use amp_pool_core::{
-    format::{Format, Policy, SealKey, Sent, Transcoder, Translation, canonical::Issuer, capability::Dialect},
-    id::CallId,
-    time::Timestamp,
+    format::{Format, Sent, Transcoder, Translation},
+    testkit,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
@@ -23,24 +22,12 @@ fn pairs() -> impl Iterator<Item = (Format, Format)> {
 }
 
 fn translation(client: Format, upstream: Format) -> Translation {
-    let seal = SealKey::derive(b"secret", "tenant");
     let (provider, model) = match upstream {
         Format::Chat => ("openai", "gpt-4.1"),
         Format::Messages => ("anthropic", "claude-sonnet-4-5"),
         Format::Responses => ("openai", "gpt-5.1"),
     };
-    Translation {
-        client,
-        upstream,
-        call: CallId::new(Timestamp::from_millis(1_000), &[7; 10]),
-        created: Timestamp::from_millis(1_000),
-        model: model.into(),
-        asked_model: model.into(),
-        dialect: Dialect::find(provider),
-        issuer: Issuer { format: upstream, provider: provider.into(), account: seal.tag("account") },
-        seal,
-        policy: Policy::default(),
-    }
+    testkit::translation(client, upstream, provider, model)
 }
 
 /// The session of an agent: a few tools, and as many rounds of calls and results as fit into the size.

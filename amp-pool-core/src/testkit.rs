@@ -4,5 +4,7 @@
 
 pub mod conformance;
 pub mod script;
+mod translation;
 
 pub use script::{Reply, Script, Sent};
+pub use translation::translation;

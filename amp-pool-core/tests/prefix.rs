@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use amp_pool_core::{
-    format::{Format, Policy, SealKey, Translation, canonical::Issuer, capability::Dialect},
+    format::{Format, Translation},
     id::CallId,
+    testkit,
     time::Timestamp,
 };
 use proptest::prelude::*;
@@ -80,7 +81,6 @@ fn request(client: Format, rounds: &[Round], last: &str) -> Value {
 }
 
 fn translation(client: Format, upstream: Format, call: u8) -> Translation {
-    let seal = SealKey::derive(b"secret", "tenant");
     let (provider, model) = match upstream {
         Format::Chat => ("openai", "gpt-4.1"),
         Format::Messages => ("anthropic", "claude-sonnet-4-5"),
@@ -89,16 +89,9 @@ fn translation(client: Format, upstream: Format, call: u8) -> Translation {
     // Another call at another time: nothing of that may stand in the body.
     let at = Timestamp::from_millis(1_000 * i64::from(call));
     Translation {
-        client,
-        upstream,
         call: CallId::new(at, &[call; 10]),
         created: at,
-        model: model.into(),
-        asked_model: model.into(),
-        dialect: Dialect::find(provider),
-        issuer: Issuer { format: upstream, provider: provider.into(), account: seal.tag("account") },
-        seal,
-        policy: Policy::default(),
+        ..testkit::translation(client, upstream, provider, model)
     }
 }
 

@@ -9,12 +9,8 @@ use std::{
 };
 
 use amp_pool_core::{
-    format::{
-        Format, Meter, Policy, SealKey, Sent, Transcoder, Translation, canonical::Issuer, capability::Dialect,
-        count_tokens,
-    },
-    id::CallId,
-    time::Timestamp,
+    format::{Format, Meter, Sent, Transcoder, count_tokens},
+    testkit::translation,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -116,22 +112,6 @@ fn every_trap_has_a_test_or_a_reason_why_it_can_not_arise() {
             let is_told = rows.iter().any(|(of, shown)| *of == number && names(shown).any(|name| name == test));
             assert!(is_told, "{test} is missing in traps.md: UPDATE=1 cargo test -p amp-pool-core --test traps");
         }
-    }
-}
-
-fn translation(client: Format, upstream: Format, provider: &str, model: &str) -> Translation {
-    let seal = SealKey::derive(b"secret", "tenant");
-    Translation {
-        client,
-        upstream,
-        call: CallId::new(Timestamp::from_millis(1_000), &[7; 10]),
-        created: Timestamp::from_millis(1_000),
-        model: model.into(),
-        asked_model: model.into(),
-        dialect: Dialect::find(provider),
-        issuer: Issuer { format: upstream, provider: provider.into(), account: seal.tag("account") },
-        seal,
-        policy: Policy::default(),
     }
 }
 

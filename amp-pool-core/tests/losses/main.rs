@@ -10,9 +10,8 @@ mod source;
 use std::{env, fs, path::PathBuf};
 
 use amp_pool_core::{
-    format::{Format, Loss, LossKind, SealKey, Translation, canonical::Issuer, capability::Dialect},
-    id::CallId,
-    time::Timestamp,
+    format::{Format, Loss, LossKind},
+    testkit::translation,
 };
 use page::Row;
 
@@ -106,21 +105,5 @@ fn upstreams(format: Format) -> &'static [(&'static str, &'static str)] {
             ("deepseek", "deepseek-v4"),
         ],
         Format::Responses => &[("openai", "gpt-5.1"), ("openai", "gpt-4.1"), ("deepseek", "deepseek-v4")],
-    }
-}
-
-fn translation(client: Format, upstream: Format, provider: &str, model: &str) -> Translation {
-    let seal = SealKey::derive(b"secret", "tenant");
-    Translation {
-        client,
-        upstream,
-        call: CallId::new(Timestamp::from_millis(1_000), &[7; 10]),
-        created: Timestamp::from_millis(1_000),
-        model: model.into(),
-        asked_model: model.into(),
-        dialect: Dialect::find(provider),
-        issuer: Issuer { format: upstream, provider: provider.into(), account: seal.tag("account") },
-        seal,
-        policy: amp_pool_core::format::Policy::default(),
     }
 }
