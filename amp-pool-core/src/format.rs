@@ -88,6 +88,8 @@ pub enum Endpoint {
     CountTokens,
     /// `POST /v1/responses`
     Responses,
+    /// `POST /v1/responses/input_tokens`: an answer that costs nothing.
+    InputTokens,
     /// `GET /v1/models` and `GET /v1/models/{id}`: answered by the pool itself.
     Models,
     /// Everything else under `/v1`, passed on as opaque bytes.
@@ -103,6 +105,7 @@ impl Endpoint {
             (&Method::POST, "/v1/messages") => Self::Messages,
             (&Method::POST, "/v1/messages/count_tokens") => Self::CountTokens,
             (&Method::POST, "/v1/responses") => Self::Responses,
+            (&Method::POST, "/v1/responses/input_tokens") => Self::InputTokens,
             (&Method::GET, path) if path == "/v1/models" || path.starts_with("/v1/models/") => Self::Models,
             _ => Self::Opaque,
         }
@@ -124,7 +127,7 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => Some(Format::Chat),
             Self::Messages | Self::CountTokens => Some(Format::Messages),
-            Self::Responses => Some(Format::Responses),
+            Self::Responses | Self::InputTokens => Some(Format::Responses),
             Self::Models | Self::Opaque => None,
         }
     }
@@ -132,7 +135,14 @@ impl Endpoint {
     /// Whether a call without `model` can not be served.
     #[must_use]
     pub fn needs_model(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Messages | Self::CountTokens | Self::Responses)
+        self.is_translatable() || self.only_counts()
+    }
+
+    /// Whether it counts the tokens of a request that is not served: it costs nothing, and where no upstream counts the
+    /// pool estimates.
+    #[must_use]
+    pub fn only_counts(self) -> bool {
+        matches!(self, Self::CountTokens | Self::InputTokens)
     }
 
     /// Whether a call can be served by an upstream that speaks another format.
@@ -149,6 +159,7 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
             Self::Responses => "responses",
+            Self::InputTokens => "input_tokens",
             Self::Models => "models",
             Self::Opaque => "opaque",
         }

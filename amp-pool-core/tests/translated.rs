@@ -339,6 +339,27 @@ async fn tokens_are_counted_here_where_no_upstream_counts_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_of_responses_are_counted_by_who_can_and_else_here() {
+    let body = json!({"model": "gpt-4o-mini", "input": "a few words to be counted", "instructions": "be brief"});
+    let counted = json!({"object": "response.input_tokens", "input_tokens": 11});
+    let openai = Script::new().on("a", Reply::json(200, &counted));
+    let bench = Bench::new(&openai, &[("a", "openai", 0)]).await;
+    let got = bench.post("/v1/responses/input_tokens", &body).await;
+    assert_eq!((got.status, got.json()), (200, counted));
+    assert_eq!(openai.sent()[0].uri.path(), "/v1/responses/input_tokens");
+
+    // A server like OpenAI's seldom has it.
+    for format in [Format::Responses, Format::Chat, Format::Messages] {
+        let upstream = Script::new();
+        let bench = only_speaking(&upstream, format).await;
+        let got = bench.post("/v1/responses/input_tokens", &body).await;
+        assert_eq!((got.status, &got.json()["object"]), (200, &json!("response.input_tokens")), "{}", got.text());
+        assert!(got.json()["input_tokens"].as_u64().unwrap() > 8);
+        assert_eq!((upstream.sent().len(), bench.records().await.len()), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_speaks_the_clients_format_goes_before_one_that_needs_translation() {
     let upstream = Script::new().on("other", Reply::message("x")).on("native", Reply::chat("x"));
     let bench = Bench::new(&upstream, &[]).await;

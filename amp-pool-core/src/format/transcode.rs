@@ -15,6 +15,7 @@ mod count;
 mod explain;
 mod frame;
 mod gather;
+mod inline;
 mod media;
 mod memory;
 mod names;

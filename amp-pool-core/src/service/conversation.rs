@@ -47,7 +47,7 @@ pub(super) fn of(
     headers: &HeaderMap,
     beginning: &Beginning<'_>,
 ) -> Option<Talk> {
-    if !endpoint.is_translatable() && endpoint != Endpoint::CountTokens {
+    if !endpoint.is_translatable() && !endpoint.only_counts() {
         return None;
     }
     let named = SESSION_HEADERS.iter().find_map(|name| headers.get(name)).filter(|value| !value.is_empty());

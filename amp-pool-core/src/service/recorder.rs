@@ -351,7 +351,8 @@ fn charge(key: &LiveKey, cost: NanoUsd, admitted: Timestamp, now: Timestamp, boo
 
 /// Whether it is sure that an attempt used nothing: it was refused, or the call is of a kind that is free.
 fn used_nothing(opened: &Opened, attempt: &Attempt) -> bool {
-    let free = opened.endpoint == Endpoint::CountTokens.as_str() || opened.model.is_empty();
+    let counts = [Endpoint::CountTokens, Endpoint::InputTokens].iter().any(|free| opened.endpoint == free.as_str());
+    let free = counts || opened.model.is_empty();
     attempt.usage == Usage::default() && (free || !attempt.served || attempt.verdict != Verdict::Answer.as_str())
 }
 

@@ -17,8 +17,8 @@ use super::{Ask, Call, PoolBody, Response, ResponseFuture, Routed};
 use crate::{
     Error,
     caller::Caller,
-    format::{Endpoint, Format, Reject, count_tokens},
-    route::{Catalog, KnownModel, Plan},
+    format::{Endpoint, Format, Reject, capability::Dialect, count_tokens},
+    route::{Catalog, KnownModel, Plan, Seat},
 };
 
 /// Makes [`Routing`].
@@ -95,7 +95,7 @@ pub(crate) fn plan(
     if plan.seats().is_empty() {
         return Err(Error::no_key("this pool has no enabled key"));
     }
-    let is_ours = endpoint.is_translatable() || endpoint == Endpoint::CountTokens;
+    let is_ours = endpoint.is_translatable() || endpoint.only_counts();
     if !is_ours && !plan.formats().contains(&format) {
         return Err(mismatch(model, format, plan.formats()));
     }
@@ -111,9 +111,17 @@ fn mismatch(model: &str, format: Format, spoken: &[Format]) -> Error {
     ))
 }
 
-/// Whether nobody behind the model counts tokens, so that we have to.
+/// Whether nobody behind the model counts tokens, so that we have to. Whoever speaks Messages is asked; of those who speak
+/// Responses few can count, and a call must not depend on which of them it meets.
 fn must_count(routed: &Routed) -> bool {
-    routed.call.ask.endpoint == Endpoint::CountTokens && !routed.plan.formats().contains(&routed.call.ask.format)
+    let (plan, format) = (&routed.plan, routed.call.ask.format);
+    let counts = |seat: &Seat| Dialect::find(&seat.key.provider.id).count_tokens;
+    let mut speakers = plan.seats().iter().filter(|seat| seat.formats.contains(&format));
+    match routed.call.ask.endpoint {
+        Endpoint::CountTokens => !plan.formats().contains(&format),
+        Endpoint::InputTokens => !plan.formats().contains(&format) || !speakers.all(counts),
+        _ => false,
+    }
 }
 
 /// An estimate of ours. It costs nothing and opens no record.

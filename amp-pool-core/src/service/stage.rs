@@ -114,7 +114,7 @@ impl Ask {
     /// Whether tokens are counted and paid.
     #[must_use]
     pub fn is_paid(&self) -> bool {
-        !matches!(self.endpoint, Endpoint::CountTokens | Endpoint::Models)
+        !self.endpoint.only_counts() && self.endpoint != Endpoint::Models
     }
 }
 

@@ -46,9 +46,10 @@ const CALLS: [(&str, &str); 4] = [
 
 /// What stands in a variable at a place, by file and expression. A new one has to be added here, or the page can not be
 /// made.
-const VARIABLES: [(&str, &str, &[&str]); 14] = [
+const VARIABLES: [(&str, &str, &[&str]); 15] = [
     ("transcode/translation.rs", "name", &["\"…\""]),
     ("transcode/openai.rs", "field", &["Field::Effort", "Field::Thinking", "Field::Temperature", "Field::TopP"]),
+    ("transcode/inline.rs", "field", &["Field::Tools", "Field::Structured"]),
     ("transcode/tools.rs", "field", &["Field::Tools", "Field::WebSearch"]),
     ("messages/write_request.rs", "field", &["Field::Temperature", "Field::TopP", "Field::TopK"]),
     (

@@ -73,8 +73,6 @@ pub struct Dialect {
     pub reasoning_per_call: bool,
     /// Whether its streams break official SDKs and are normalised on the way, also without translation.
     pub repair_stream: bool,
-    /// Betas that may be named to it. Others are taken out, with what they are for.
-    pub beta_allowlist: Vec<String>,
     /// Statuses that mean overload, besides 503 and 529.
     pub overload_statuses: Vec<u16>,
     /// Whether `completion_tokens` leaves the reasoning out.
@@ -83,7 +81,7 @@ pub struct Dialect {
     pub cache_marks: bool,
     /// Whether Messages takes `cache_control` at the top of the body.
     pub automatic_cache: bool,
-    /// Whether it counts tokens for us.
+    /// Whether it counts the tokens of Responses requests for us (`/v1/responses/input_tokens`).
     pub count_tokens: bool,
     /// Whether it checks signatures of thoughts (Messages): ours must never reach it.
     pub checks_signatures: bool,
@@ -124,7 +122,6 @@ impl Default for Dialect {
             adjacent_outputs: false,
             reasoning_per_call: false,
             repair_stream: false,
-            beta_allowlist: Vec::new(),
             overload_statuses: Vec::new(),
             reasoning_outside_completion: false,
             cache_marks: false,

@@ -42,6 +42,10 @@ const ECHOED: [&str; 16] = [
 /// Members that name something which only the client's own provider holds.
 const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 
+/// Why they are refused, and what to do.
+const KEPT: &str = "is known only to the provider that keeps it; send the whole conversation in `input`, or ask a model whose \
+                    keys speak Responses";
+
 const ENCRYPTED: &str = "reasoning.encrypted_content";
 const LOGPROBS: &str = "message.output_text.logprobs";
 
@@ -100,11 +104,11 @@ fn echo(body: Object<'_>) -> Vec<Member> {
 fn refuse_state(body: Object<'_>) -> Result<(), Reject> {
     for name in STATEFUL {
         if body.take(name).is_some() {
-            return Err(Reject::unsupported(name, format!("`{name}` is known only to the provider that keeps it")));
+            return Err(Reject::unsupported(name, format!("`{name}` {KEPT}")));
         }
     }
     if body.flag("background")? == Some(true) {
-        return Err(Reject::unsupported("background", "no answer is made in the background"));
+        return Err(Reject::unsupported("background", "no answer is made in the background; ask for a stream"));
     }
     if body.look("truncation").is_some_and(|truncation| truncation.says("disabled")) {
         body.take("truncation");

@@ -12,7 +12,8 @@ const IMAGE: u64 = 1_600;
 /// Tokens of what surrounds a turn.
 const TURN: u64 = 4;
 
-/// Answers `count_tokens` of a client without asking anybody: the body `{"input_tokens": n}`.
+/// Answers a client who counts tokens without asking anybody: the body `{"input_tokens": n}`, for Responses with the name of
+/// its type.
 ///
 /// Everything counts: system text, tools, calls, results, thoughts, images. The number is a little too high rather than too
 /// low, so that a client compacts in time.
@@ -23,11 +24,15 @@ const TURN: u64 = 4;
 /// ```
 /// use amp_pool_core::format::{Format, count_tokens};
 ///
+/// let counted = count_tokens(Format::Responses, br#"{"model": "m", "input": "a few words"}"#)?;
+/// assert_eq!(counted, br#"{"object":"response.input_tokens","input_tokens":8}"#);
 /// assert!(count_tokens(Format::Messages, b"{").is_err());
+/// # Ok::<_, amp_pool_core::format::Reject>(())
 /// ```
 pub fn count_tokens(client: Format, body: &[u8]) -> Result<Vec<u8>, Reject> {
     let request = codec::read_request(client, body, &mut Losses::new(client))?;
-    Ok(format!("{{\"input_tokens\":{}}}", tokens(&request)).into_bytes())
+    let object = if client == Format::Responses { "\"object\":\"response.input_tokens\"," } else { "" };
+    Ok(format!("{{{object}\"input_tokens\":{}}}", tokens(&request)).into_bytes())
 }
 
 /// An estimate of the tokens of a request.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, SealKey, WayBack, call_ids, codec, count, memory, stops, thoughts, tools, turns};
+use super::{Memory, SealKey, WayBack, call_ids, codec, count, inline, memory, stops, thoughts, tools, turns};
 use crate::{
     format::{
         Field, Format, Losses, Reject,
@@ -203,6 +203,7 @@ impl Translation {
         turns::settle(request, losses)?;
         self.clamp_output(request, losses)?;
         tools::fit(request, self, losses, back)?;
+        inline::fit(request, self, losses)?;
         // After the turns, so that every result has its call, and both get the same id.
         call_ids::fit(request, self);
         stops::fit(request, self, losses, back)

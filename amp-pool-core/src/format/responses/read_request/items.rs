@@ -61,6 +61,10 @@ fn take(item: Object<'_>, losses: &mut Losses, read: &mut Conversation) -> Resul
         "function_call_output" | "custom_tool_call_output" => {
             turns.push(Turn::new(Role::User, vec![Part::Result(output(item)?)]));
         }
+        "item_reference" => {
+            let why = "items of type `item_reference` can not be translated; send the item itself";
+            return Err(Reject::unsupported(item.path(), why));
+        }
         kind if HOSTED.contains(&kind) => said(turns, Part::Hosted(hosted(kind, item)?)),
         _ => {
             return Err(Reject::unsupported(item.path(), format!("items of type `{kind}` can not be translated")));
