@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: run simulate test test-rust test-sdk lint wasm bench fuzz deps help
+.PHONY: test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ test-rust:
 	cargo run --locked --quiet --package amp-pool-examples --bin translate -- --from chat --to messages \
 		--model claude-sonnet-4-5 examples/translate/request.json examples/translate/answer.sse examples/translate/answer.json
 	cargo run --locked --quiet --package amp-pool-examples --bin simulate -- --minutes 10
+
+## make test-model  budgets against a model, a million steps; make test-kill: 50 rounds of kill -9 under load
+test-model:
+	AMP_POOL_MODEL_STEPS=1000000 cargo test --release --locked --package amp-pool-core --test budget_model -- --nocapture
+test-kill:
+	AMP_POOL_KILL_ROUNDS=50 cargo test --locked --package amp-pool-server --test hardship kill_9 -- --nocapture
 
 ## make wasm       the pure part of the library builds for wasm
 wasm:

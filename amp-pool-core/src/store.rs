@@ -27,6 +27,8 @@ use crate::{
     usage::{Usage, UsageSource},
 };
 
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod audit;
 mod balances;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
@@ -53,6 +55,7 @@ mod users;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod vault;
 
+pub use audit::{Audit, Finding, What};
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 pub use choices::{RecordedChoice, RecordedHindrance};

@@ -1,9 +1,9 @@
-//! Backups of the database, made while a server uses it, and put back while none does.
+//! What is done with the database file beside a server: backups and audits while one uses it, restoring while none does.
 
 use std::path::{Path, PathBuf};
 
 use amp_pool_core::{
-    store::sqlite,
+    store::{Audit, sqlite},
     time::{Clock as _, SystemClock},
 };
 
@@ -18,7 +18,7 @@ fn file(settings: &Settings) -> Result<PathBuf, ServeError> {
     match settings.database() {
         Database::Sqlite(path) => Ok(path),
         Database::Postgres(_) => {
-            let message = "a database of PostgreSQL is backed up by its own tools, such as pg_dump";
+            let message = "this works on a file of SQLite alone; PostgreSQL has tools of its own, such as pg_dump";
             Err(ServeError::Settings(SettingsError::new("DATABASE_URL", message)))
         }
     }
@@ -54,4 +54,12 @@ pub fn restore(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
     let kept = sqlite::restore(copy, &database, &settings.master_key_path(), SystemClock.now())?;
     let before = kept.map(|kept| format!(" What was there is in {}.", kept.display())).unwrap_or_default();
     Ok(format!("{} was restored from {}.{before}\n", database.display(), copy.display()))
+}
+
+/// Recomputes every total of the database.
+///
+/// # Errors
+/// When it can not be read.
+pub fn audit(settings: &Settings) -> Result<Audit, ServeError> {
+    Ok(sqlite::audit(&file(settings)?)?)
 }

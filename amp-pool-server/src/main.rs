@@ -2,6 +2,7 @@
 
 use std::{fmt, io::Write as _, process::ExitCode, time::Duration};
 
+use amp_pool_core::store::Audit;
 use amp_pool_server::{
     ServeError, Server, app,
     config::{Command, CommandLine, Settings, SettingsError},
@@ -47,6 +48,7 @@ fn run() -> Result<ExitCode, Failure> {
             let settings = line.flags.check()?;
             print(&wait_for(amp_pool_server::import(settings, file, provider, dry_run))?);
         }
+        Command::Audit => return audit(&line.flags.check()?),
         Command::Serve => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
             warn_of_unknown_variables();
@@ -59,6 +61,18 @@ fn run() -> Result<ExitCode, Failure> {
 fn wait_for<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
     Ok(runtime.block_on(work)?)
+}
+
+/// Says what agrees and what does not.
+fn audit(settings: &Settings) -> Result<ExitCode, Failure> {
+    let Audit { calls, open, attempts, sums, holds, budgets, discrepancies, findings } =
+        copies::audit(settings)?;
+    let told: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    print(&format!(
+        "{told}{calls} calls ({open} open), {attempts} attempts, {sums} sums, {holds} holds, {budgets} budgets: \
+         {discrepancies} discrepancies\n"
+    ));
+    Ok(if discrepancies == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve(settings: Settings) -> Result<(), Failure> {

@@ -193,6 +193,9 @@ pub(super) fn attempt(attempt: &Attempt) -> StoredAttempt {
     }
 }
 
+/// The error type of a call that a crash broke off.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// Resolves the row of a call that a crash left open.
 ///
 /// What it used and cost is not known, and is said to be so: it was not free.
@@ -200,7 +203,7 @@ pub(super) fn interrupt(row: &mut StoredRecord, now: Timestamp) {
     row.update_time = now;
     row.outcome = Some(Outcome::Failed);
     row.http_status = None;
-    row.error_type = Some("interrupted".to_owned());
+    row.error_type = Some(INTERRUPTED.to_owned());
     row.error_message = Some("the process ended before the call did".to_owned());
     row.estimated = true;
 }

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 pub use super::Durability;
 
+mod audit;
 mod balances;
 mod blocks;
 mod budgets;
@@ -38,6 +39,7 @@ mod tokens;
 mod users;
 mod writer;
 
+pub use audit::audit;
 use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;

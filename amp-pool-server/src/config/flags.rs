@@ -41,6 +41,8 @@ pub enum Command {
     Serve,
     /// Ask the server on HOST and PORT whether it is ready; exit code 0 when it is
     Healthcheck,
+    /// Recompute every total in the database from attempts; exit code 0 when all agree. The server may run meanwhile
+    Audit,
     /// Print every route and who may call it
     Routes,
     /// Copy the database to a new FILE, also while a server uses it. Keep the master key too, elsewhere: the copy's secrets

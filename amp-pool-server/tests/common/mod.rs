@@ -39,9 +39,19 @@ impl Launch {
     }
 
     /// Under the umask that forbids nothing.
-    pub(crate) fn with_loose_umask(mut self) -> Self {
+    pub(crate) fn with_loose_umask(self) -> Self {
+        self.after("umask 000")
+    }
+
+    /// A file that may not grow is an error to it, and not its end.
+    pub(crate) fn that_survives_full_files(self) -> Self {
+        self.after("trap '' XFSZ")
+    }
+
+    /// Started by a shell that has run `command`.
+    fn after(mut self, command: &str) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "umask 000; exec \"$0\"", env!("CARGO_BIN_EXE_amp-pool-server")]);
+        shell.args(["-c", &format!("{command}; exec \"$0\""), env!("CARGO_BIN_EXE_amp-pool-server")]);
         shell.env_clear().envs(self.0.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.0 = shell;

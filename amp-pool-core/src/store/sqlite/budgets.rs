@@ -265,7 +265,7 @@ fn of_call(tx: &Transaction<'_>, call: CallId) -> Result<Vec<(i64, StoredHold)>,
     collect(tx, OF_CALL, &[call.as_bytes()], read)
 }
 
-fn read(row: &mut Fields<'_>) -> Result<(i64, StoredHold), Failure> {
+pub(super) fn read(row: &mut Fields<'_>) -> Result<(i64, StoredHold), Failure> {
     let (id, n) = (row.take()?, row.take()?);
     let (kind, scope_id, window): (String, i64, String) = (row.take()?, row.take()?, row.take()?);
     let scope = Scope::of(&kind, scope_id).ok_or_else(|| Failure::corrupt(format!("a budget of a `{kind}`")))?;

@@ -74,6 +74,17 @@ pub(super) fn refuse_what_is_not_ours(connection: &Connection) -> Result<(), Fai
     if found > known { Err(StoreError::Newer { found, known }.into()) } else { Ok(()) }
 }
 
+/// Refuses a database that a program of this version has not opened yet.
+pub(super) fn refuse_what_is_older(connection: &Connection) -> Result<(), Failure> {
+    let (found, known) = (version(connection)?, newest(STEPS));
+    if found < known {
+        let message =
+            format!("the database has version {found} and is brought to {known} by the next start of the server");
+        return Err(StoreError::Invalid(message).into());
+    }
+    Ok(())
+}
+
 /// Brings the database to the last of `steps`. What a killed run had finished stays finished.
 pub(super) fn run(connection: &mut Connection, path: &Path, steps: &[Step], now: Timestamp) -> Result<(), Failure> {
     let found = version(connection)?;

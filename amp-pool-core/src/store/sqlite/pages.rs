@@ -38,6 +38,9 @@ macro_rules! select {
     };
 }
 
+/// Every call, in the order of rows.
+pub(super) const EVERY: &str = select!("ORDER BY id");
+
 /// Every call that has not ended.
 pub(super) const OPEN: &str = select!("WHERE outcome IS NULL");
 
@@ -261,7 +264,7 @@ fn read_loss(row: &mut Fields<'_>) -> Result<RecordedLoss, Failure> {
     Ok(stored::loss(&side, &kind, row.take()?, row.take()?)?)
 }
 
-fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {
+pub(super) fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {
     Ok(Uuid::from_bytes(row.take()?))
 }
 

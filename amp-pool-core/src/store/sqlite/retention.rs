@@ -68,7 +68,7 @@ fn forget_blocks(tx: &Transaction<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn extent(connection: &Connection) -> Result<Extent, Failure> {
+pub(super) fn extent(connection: &Connection) -> Result<Extent, Failure> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
     let oldest = "SELECT call_id FROM api_request_log WHERE outcome IS NOT NULL ORDER BY call_id LIMIT 1";

@@ -11,7 +11,7 @@ use rusqlite::{
 
 use super::{
     Failure,
-    fields::{Fields, int},
+    fields::{Fields, each, int},
     repeated::{Repeated, maybe, number},
 };
 use crate::{
@@ -141,6 +141,26 @@ fn select(by: GroupBy) -> &'static str {
         GroupBy::Token => select_by!("nullif(token_id, 0)"),
         GroupBy::Hour | GroupBy::Day => select_by!("bucket_start"),
     }
+}
+
+const EVERY: &str = concat!(
+    "SELECT granularity, bucket_start, key_id, token_id, model, provider, ",
+    "requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, ",
+    "output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, ",
+    "saved, latency_histogram, first_byte_histogram FROM api_request_stats"
+);
+
+/// Shows every row: its span, where it begins, key and token, model and provider, and its sums.
+pub(super) fn each_row(
+    tx: &Transaction<'_>,
+    mut show: impl FnMut(&str, Timestamp, [i64; 2], [String; 2], &Totals),
+) -> Result<(), Failure> {
+    each(tx, EVERY, &[], |row| {
+        let (span, start): (String, _) = (row.take()?, row.time()?);
+        let (ids, names) = ([row.take()?, row.take()?], [row.take()?, row.take()?]);
+        show(&span, start, ids, names, &read(row)?);
+        Ok(())
+    })
 }
 
 /// Sums of sums. Added up here and not in SQLite, whose `sum` fails where ours stops at the largest number.
