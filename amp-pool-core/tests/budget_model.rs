@@ -263,6 +263,7 @@ fn attempt(opened: &Opened, cost: i64, estimated: bool) -> Attempt {
         first_byte_ms: None,
         saved: None,
         price_version: None,
+        evidence: None,
     }
 }
 

@@ -65,8 +65,7 @@ fn wait_for<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, F
 
 /// Says what agrees and what does not.
 fn audit(settings: &Settings) -> Result<ExitCode, Failure> {
-    let Audit { calls, open, attempts, sums, holds, budgets, discrepancies, findings } =
-        copies::audit(settings)?;
+    let Audit { calls, open, attempts, sums, holds, budgets, discrepancies, findings } = copies::audit(settings)?;
     let told: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     print(&format!(
         "{told}{calls} calls ({open} open), {attempts} attempts, {sums} sums, {holds} holds, {budgets} budgets: \

@@ -38,6 +38,13 @@ pub struct Hold {
     pub claims: Vec<Claim>,
 }
 
+impl Hold {
+    /// Whether `kept` is what became of it. A charge to a key stands under the first number too, and was never held.
+    pub(super) fn is_kept_as(&self, kept: &StoredHold) -> bool {
+        self.n == kept.n && self.claims.iter().any(|claim| claim.period == kept.period)
+    }
+}
+
 /// What came of a [`Hold`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldAnswer {

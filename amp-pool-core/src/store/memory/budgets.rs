@@ -27,10 +27,7 @@ impl Budgets {
 
     /// Holds what is asked for, if every limit allows it.
     pub(super) fn hold(&mut self, hold: &Hold, is_open: bool) -> HoldAnswer {
-        // A charge to a key stands under the first number too, and was never held.
-        let is_same =
-            |kept: &StoredHold| kept.n == hold.n && hold.claims.iter().any(|claim| claim.period == kept.period);
-        let before = self.holds(hold.call).into_iter().find(is_same);
+        let before = self.holds(hold.call).into_iter().find(|kept| hold.is_kept_as(kept));
         if let Some(before) = before {
             return self.answer(hold, before.amount);
         }

@@ -271,7 +271,7 @@ impl Budgets {
     /// Holds what is asked for, if every limit allows it.
     fn hold(&mut self, hold: &Hold, ends_here: bool) -> Result<HoldAnswer, Failure> {
         let kept = hold.claims.iter().map(|claim| self.period(&claim.period)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(before) = self.holds_of(hold.call).iter().find(|kept| kept.stored.n == hold.n) {
+        if let Some(before) = self.holds_of(hold.call).iter().find(|kept| hold.is_kept_as(&kept.stored)) {
             return Ok(self.answer(hold, before.stored.amount));
         }
         if !ends_here && self.0.closed.contains(&hold.call) {

@@ -67,7 +67,8 @@ const FAILURES: &str = attempts!(
     ", e.request_id, e.n, call.call_id FROM api_request_evidence AS e
     JOIN api_request_attempts AS a ON a.request_id = e.request_id AND a.n = e.n
     JOIN api_request_log AS call ON call.id = e.request_id
-    WHERE (e.request_id, e.n) < ($1, $2) AND e.request_id >= $3 ORDER BY e.request_id DESC, e.n DESC LIMIT $4"
+    WHERE (e.request_id, e.n) < ($1, $2) AND e.request_id >= $3 AND call.create_time >= $4 AND call.create_time < $5
+    ORDER BY e.request_id DESC, e.n DESC LIMIT $6"
 );
 
 const CHOICES: &str = "SELECT choice::text FROM api_request_choices WHERE call_id = $1 ORDER BY n";
@@ -91,7 +92,10 @@ pub(super) async fn failures(lent: &Lent, page: FailurePage) -> Result<Vec<Store
     let rows = span(lent, page.from, page.to).await?;
     let end = FailurePlace { request: rows.end, n: 0 };
     let before = page.before.map_or(end, |before| before.min(end));
-    let values: [&(dyn ToSql + Sync); 4] = [&before.request, &i64::from(before.n), &rows.start, &i64::from(page.limit)];
+    // The rows of a time are known by and large.
+    let (from, to) = (page.from.map_or(i64::MIN, Timestamp::as_millis), page.to.map_or(i64::MAX, Timestamp::as_millis));
+    let values: [&(dyn ToSql + Sync); 6] =
+        [&before.request, &i64::from(before.n), &rows.start, &from, &to, &i64::from(page.limit)];
     collect(&lent.query(FAILURES, &values).await?, read_failure)
 }
 

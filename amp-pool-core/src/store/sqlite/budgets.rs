@@ -148,10 +148,7 @@ impl Budgets<'_> {
     /// What is held already, when a hold comes again.
     fn held_before(&self, hold: &Hold) -> Result<Option<NanoUsd>, Failure> {
         let before = of_call(self.tx, hold.call)?;
-        // A charge to a key stands under the first number too, and was never held.
-        let is_same =
-            |kept: &StoredHold| kept.n == hold.n && hold.claims.iter().any(|claim| claim.period == kept.period);
-        Ok(before.iter().find(|(_, kept)| is_same(kept)).map(|(_, kept)| kept.amount))
+        Ok(before.iter().find(|(_, kept)| hold.is_kept_as(kept)).map(|(_, kept)| kept.amount))
     }
 
     fn is_closed(&self, call: CallId) -> Result<bool, Failure> {
