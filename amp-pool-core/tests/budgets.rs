@@ -413,8 +413,8 @@ async fn a_key_whose_budget_is_used_up_is_left_out_until_it_begins_anew() {
     let upstream = Script::new().on("a", Reply::chat("hello")).on("b", Reply::chat("hello"));
     let bench = Bench::new(&upstream, &[("a", "openai", 1), ("b", "openai", 0)]).await;
     let key = bench.handle().keys().remove(0).key;
-    let budget = Some(Budget::of(COST, Window::Month));
-    bench.handle().change_key(key.id, KeySpec { budget: budget.clone(), ..key.spec.clone() }).await.unwrap();
+    let budget = Budget::of(COST, Window::Month);
+    bench.handle().change_key(key.id, KeySpec { budget: Some(budget.clone()), ..key.spec.clone() }).await.unwrap();
     for _ in 0..3 {
         chat(&bench, None).await;
     }
@@ -424,7 +424,7 @@ async fn a_key_whose_budget_is_used_up_is_left_out_until_it_begins_anew() {
     assert_eq!(status.state, KeyState::OutOfBudget);
     assert!(status.reason.unwrap().contains("a month is used up") && status.until.is_some());
     bench.handle().flush().await;
-    let view = bench.handle().budgets(vec![(Scope::Key(key.id), budget.unwrap())]).await.unwrap().remove(0);
+    let view = bench.handle().budgets(vec![(Scope::Key(key.id), budget)]).await.unwrap().remove(0);
     assert_eq!((view.tally.spent, view.tally.held), (COST, NanoUsd::ZERO));
 
     let more = Some(Budget::of(NanoUsd(COST.0 + 1), Window::Month));

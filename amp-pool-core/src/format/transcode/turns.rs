@@ -45,7 +45,7 @@ pub(super) fn settle(request: &mut Request, losses: &mut Losses) -> Result<(), R
 fn drop_blanks(turns: &mut [Turn]) {
     for at in 0..turns.len() {
         // Each is looked at: results are cleaned on the way.
-        let has_blanks = turns[at].parts.iter_mut().fold(false, |found, part| blank_inside(part) || found);
+        let has_blanks = turns[at].parts.iter_mut().map(blank_inside).filter(|is_blank| *is_blank).count() > 0;
         if !has_blanks {
             continue;
         }

@@ -72,7 +72,7 @@ pub(crate) async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
     let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, false)).collect();
-    written(params, keys)
+    written(&params, keys)
 }
 
 /// With secrets.
@@ -85,10 +85,10 @@ pub(crate) async fn export_secrets(
 ) -> Result<Response, Problem> {
     gate.confirm("password", &who, input.password).await?;
     let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, true)).collect();
-    written(params, keys)
+    written(&params, keys)
 }
 
-fn written(params: ExportParams, keys: Vec<ExportedKey>) -> Result<Response, Problem> {
+fn written(params: &ExportParams, keys: Vec<ExportedKey>) -> Result<Response, Problem> {
     let (mut response, name) = match params.format.as_deref().unwrap_or("json") {
         "json" => (Json(ExportOut { keys }).into_response(), "attachment; filename=\"keys.json\""),
         "csv" => (csv_text(HEAD, keys.iter().map(ExportedKey::cells))?, "attachment; filename=\"keys.csv\""),

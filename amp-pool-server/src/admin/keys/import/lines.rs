@@ -200,21 +200,21 @@ fn input(members: Map<String, Value>) -> Result<KeyInput, Problem> {
 mod tests {
     use super::*;
 
-    fn check(line: &str, expected: Option<Value>) {
-        assert_eq!(words(line).ok().map(Value::Object), expected, "{line}");
+    fn check(line: &str, expected: Option<&Value>) {
+        assert_eq!(words(line).ok().map(Value::Object).as_ref(), expected, "{line}");
     }
 
     #[test]
     fn a_line_is_read_in_every_way_people_write_it() {
-        check("sk-0123456789", Some(json!({"api_key": "sk-0123456789"})));
-        check("team sk-0123456789", Some(json!({"api_key": "sk-0123456789", "name": "team"})));
-        check("sk-0123456789, team", Some(json!({"api_key": "sk-0123456789", "name": "team"})));
+        check("sk-0123456789", Some(&json!({"api_key": "sk-0123456789"})));
+        check("team sk-0123456789", Some(&json!({"api_key": "sk-0123456789", "name": "team"})));
+        check("sk-0123456789, team", Some(&json!({"api_key": "sk-0123456789", "name": "team"})));
         check(
             "export OPENAI_API_KEY=\"sk-0123456789-0123456789\"",
-            Some(json!({"api_key": "sk-0123456789-0123456789", "name": "OPENAI_API_KEY"})),
+            Some(&json!({"api_key": "sk-0123456789-0123456789", "name": "OPENAI_API_KEY"})),
         );
         let proxied = json!({"api_key": "sk-0123456789", "name": "a", "proxy_ip": "socks5://u:p@h:1"});
-        check("a\tsk-0123456789\tsocks5://u:p@h:1", Some(proxied));
+        check("a\tsk-0123456789\tsocks5://u:p@h:1", Some(&proxied));
         check("a b c", None);
         check("http://h:1", None);
         check("sk-1 http://h:1 http://h:2", None);
