@@ -1,29 +1,37 @@
 //! How many calls per second reach the disk, by the size of the batches they come in.
 //!
-//! Each call is opened and settled in the same batch, with one attempt; each batch is one synced transaction.
+//! Each call is opened and settled in the same batch, with one attempt; each batch is one synced transaction. On PostgreSQL
+//! also as it comes: many writers over one ledger.
 
 #![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "../tests/postgres_server/mod.rs"]
+mod postgres_server;
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use amp_pool_core::{
     format::Format,
     id::{AttemptId, CallId, KeyId, TokenId},
+    ledger::Ledger,
     money::NanoUsd,
+    secret::Secret,
     store::{
-        Attempt, Booking, Entry, Opened, Outcome, Record, RecordStore as _,
-        sqlite::{Durability, SqliteOptions, SqliteStore},
+        Attempt, Booking, Durability, Entry, Opened, Outcome, Record, RecordStore as _,
+        postgres::{PostgresOptions, PostgresStore},
+        sqlite::{SqliteOptions, SqliteStore},
     },
     time::Timestamp,
     usage::{Usage, UsageSource},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use postgres_server::PostgresServer;
 
 /// 2026-11-23, 01:00 UTC.
 const START: i64 = 1_795_395_600_000;
@@ -107,5 +115,63 @@ fn ledger(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ledger);
+async fn postgres(dir: &tempfile::TempDir) -> PostgresStore {
+    let options = PostgresOptions {
+        url: Secret::new(PostgresServer::shared().database()),
+        master_key_file: dir.path().join("master.key"),
+        node: "bench".into(),
+        connections: 4,
+        durability: Durability::Full,
+        echo: false,
+    };
+    PostgresStore::open(options, Timestamp::from_millis(START)).await.unwrap()
+}
+
+fn on_postgres(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let store = runtime.block_on(postgres(&dir));
+    let mut group = criterion.benchmark_group("postgres");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    let next = AtomicU64::new(0);
+    for calls in [1, 16, 256] {
+        group.throughput(Throughput::Elements(calls));
+        group.bench_function(format!("commit/{calls}"), |bencher| {
+            bencher.iter_batched(
+                || batch(next.fetch_add(calls, Ordering::Relaxed), calls),
+                |batch| runtime.block_on(store.commit(batch)).unwrap(),
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+    let ledger = runtime.block_on(async { Ledger::start(Arc::new(store), 16_384) });
+    group.throughput(Throughput::Elements(WRITERS));
+    group.bench_function(format!("writers/{WRITERS}"), |bencher| {
+        bencher.iter_custom(|rounds| runtime.block_on(write_at_once(&ledger, &next, rounds)));
+    });
+    group.finish();
+}
+
+const WRITERS: u64 = 64;
+
+/// Each writer opens a call, settles it and waits until it is durable, `rounds` times.
+async fn write_at_once(ledger: &Ledger, next: &AtomicU64, rounds: u64) -> Duration {
+    let start = Instant::now();
+    let writers = (0..WRITERS).map(|_| {
+        let (ledger, from) = (ledger.clone(), next.fetch_add(rounds, Ordering::Relaxed));
+        tokio::spawn(async move {
+            for n in from..from + rounds {
+                let record = record(n);
+                let slot = ledger.open(record.opened.clone()).unwrap();
+                slot.settle_durably(Box::new(record)).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    start.elapsed()
+}
+
+criterion_group!(benches, ledger, on_postgres);
 criterion_main!(benches);

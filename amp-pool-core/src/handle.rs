@@ -173,7 +173,7 @@ impl Handle {
 
     fn try_live(&self, key: &Key) -> Result<LiveKey, crate::keys::LiveKeyError> {
         let standing = self.0.standings.of(key, monotonic());
-        LiveKey::new(Arc::new(key.clone()), self.0.presets, standing)
+        Ok(LiveKey::new(Arc::new(key.clone()), self.0.presets, standing)?.sliced(self.0.store.slice()))
     }
 
     /// Makes one change and puts it in force.

@@ -9,6 +9,7 @@ mod line;
 mod live;
 mod purse;
 mod room;
+mod slice;
 mod standings;
 mod told;
 
@@ -35,6 +36,7 @@ pub(crate) use live::on_the_wall;
 pub use live::{KeyStatus, LiveKey, LiveKeyError, Manner, ModelStatus};
 pub use purse::Purse;
 pub use room::{Caps, Level, Resource, Room, Rooms};
+pub use slice::{Slice, Slices};
 pub use standings::{Account, Standing, Standings};
 pub use told::{refused_for, told};
 

@@ -20,7 +20,7 @@ use crate::{
     classify::{Evidence, OwnRule, RuleSpec},
     format::{Format, Loss, LossKind},
     id::{AttemptId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
-    keys::{Key, KeySpec},
+    keys::{Key, KeySpec, Slice},
     money::NanoUsd,
     route::{Route, RouteSpec},
     time::Timestamp,
@@ -107,6 +107,12 @@ pub trait ConfigStore: Send + Sync + 'static {
     /// A connection that is lost may hide a change until there is one again.
     fn revisions(&self) -> Option<watch::Receiver<i64>> {
         None
+    }
+
+    /// Which part of every limit this process may use, of those that share the store. When it changes, so does the number
+    /// of [`revisions`](Self::revisions), or it is said once more.
+    fn slice(&self) -> Slice {
+        Slice::WHOLE
     }
 
     /// Adds a key. [`StoreError::Conflict`] when the same credential is there already.

@@ -36,7 +36,8 @@ impl Handle {
     /// Puts in force what callers may.
     pub(super) fn allow(&self, configuration: &Configuration) {
         let now = monotonic();
-        let make = |scope, limits, budget| self.0.allowances.of(scope, limits, budget, now);
+        let slice = self.0.store.slice();
+        let make = |scope, limits, budget| self.0.allowances.of(scope, slice.caps(limits), budget, now);
         let of_group = |group: &TokenGroup| {
             let GroupSpec { limits, budget, .. } = group.spec.clone();
             (group.id, make(Scope::Group(group.id), limits, budget))

@@ -128,7 +128,9 @@ impl Gauge {
         let wanted = used.saturating_add(more);
         let by_limit = |limit: u64| permille(wanted, limit);
         let told = self.told.filter(|told| now < told.reset).map(|told| told.level(more, used));
-        let known = [cap.map(by_limit), told, self.learned.map(|learned| by_limit(learned.limit))];
+        // Of nothing, anything is too much.
+        let by_cap = |cap: u64| if cap == 0 { u64::MAX } else { by_limit(cap) };
+        let known = [cap.map(by_cap), told, self.learned.map(|learned| by_limit(learned.limit))];
         let unmet = || by_limit((2 * self.most).max(UNMET_AT_LEAST));
         known.into_iter().flatten().max().unwrap_or_else(unmet)
     }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 
 use super::{
     Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Moment, Purse, Resource, Room,
-    Standing,
+    Slice, Standing,
 };
 use crate::{
     budget::Window,
@@ -38,6 +38,8 @@ pub struct LiveKey {
     pub link: Arc<Line>,
     /// What is spent of its budget.
     pub purse: Arc<Purse>,
+    /// What its operator allows, or this node's part of that.
+    pub caps: Caps,
     manners: Vec<Manner>,
 }
 
@@ -90,8 +92,14 @@ impl LiveKey {
             formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
         let Standing { health, account, link, purse } = standing;
-        let rules = OwnRules::default();
-        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, manners, key })
+        let (rules, caps) = (OwnRules::default(), key.spec.limits);
+        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, caps, manners, key })
+    }
+
+    /// The key where only `slice` of its limits is this node's.
+    #[must_use]
+    pub fn sliced(self, slice: Slice) -> Self {
+        Self { caps: slice.caps(self.key.spec.limits), ..self }
     }
 
     /// The same key, with what operators say about its answers.
@@ -164,9 +172,9 @@ impl LiveKey {
     #[must_use]
     pub fn level(&self, room: &Room, input: u64, now: Instant) -> Level {
         let level = room.level(input, Caps::default(), now);
-        let level = match self.key.spec.limits == Caps::default() {
+        let level = match self.caps == Caps::default() {
             true => level,
-            false => level.fuller(self.account.rooms.whole().level(input, self.key.spec.limits, now)),
+            false => level.fuller(self.account.rooms.whole().level(input, self.caps, now)),
         };
         match self.health.ramp(now).or_else(|| self.account.health.ramp(now)) {
             Some(together) => level.fuller(ramping(self.account.rooms.whole().in_flight(), together)),

@@ -384,7 +384,7 @@ impl Seat {
     }
 
     fn room_at(&self, want: Want<'_>) -> Instant {
-        self.key.account.rooms.whole().room_at(want.input, self.key.key.spec.limits, want.now)
+        self.key.account.rooms.whole().room_at(want.input, self.key.caps, want.now)
     }
 
     /// The model the upstream is asked for when the client named `asked`.

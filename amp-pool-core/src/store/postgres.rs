@@ -2,7 +2,8 @@
 //!
 //! The books are written by each node for its own calls, a batch as one transaction of two round trips. What operators
 //! write is noticed by all nodes within a second. A node whose process ended is missed after some seconds by the others,
-//! which then close the calls it had open; one that starts again under the same name closes them at once.
+//! which then close the calls it had open; one that starts again under the same name closes them at once. Of a limit of
+//! requests, tokens or calls at a time each node may use an equal part.
 //!
 //! What is used of PostgreSQL, beyond plain SQL and prepared statements:
 //!
@@ -20,7 +21,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use super::{
     Durability, StoreError, StoreFuture,
     vault::{MasterKey, Vault},
 };
-use crate::{secret::Secret, time::Timestamp};
+use crate::{keys::Slice, secret::Secret, time::Timestamp};
 
 mod balances;
 mod budgets;
@@ -95,6 +96,8 @@ struct Inner {
     pool: Arc<Pool>,
     vault: Vault,
     node: Node,
+    /// Which part of every limit is this node's.
+    slice: Mutex<Slice>,
     /// Nothing more is said of this node.
     closed: AtomicBool,
 }
@@ -114,8 +117,11 @@ impl PostgresStore {
         let pool = Arc::new(Pool::new(Access::new(&url, durability, echo)?, connections));
         migrate::run(&pool, migrate::STEPS, now).await?;
         let vault = unlock(&pool, &master_key_file, now).await?;
-        let node = Node::enter(&pool.lend().await?, node).await?;
-        let inner = Arc::new(Inner { pool, vault, node, closed: AtomicBool::new(false) });
+        let lent = pool.lend().await?;
+        let node = Node::enter(&lent, node).await?;
+        let slice = node.slice(&lent).await?;
+        drop(lent);
+        let inner = Arc::new(Inner { pool, vault, node, slice: Mutex::new(slice), closed: AtomicBool::new(false) });
         let (announce, revisions) = watch::channel(0);
         keeper::start(&inner, announce);
         Ok(Self { inner, revisions })

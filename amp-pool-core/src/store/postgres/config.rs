@@ -1,6 +1,6 @@
 //! What operators write. The rows of each kind are in a file of their own; settings are here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use tokio::sync::watch;
 
@@ -11,7 +11,7 @@ use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
     classify::{OwnRule, RuleSpec},
     id::{GroupId, KeyId, RouteId, RuleId, TokenId},
-    keys::{Key, KeySpec},
+    keys::{Key, KeySpec, Slice},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, StoreError, StoreFuture, TokenSecret},
     time::Timestamp,
@@ -38,6 +38,10 @@ impl ConfigStore for PostgresStore {
 
     fn revisions(&self) -> Option<watch::Receiver<i64>> {
         Some(self.revisions.clone())
+    }
+
+    fn slice(&self) -> Slice {
+        *self.inner.slice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn insert_key(&self, spec: KeySpec, now: Timestamp) -> StoreFuture<'_, Key> {

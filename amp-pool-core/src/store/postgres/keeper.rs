@@ -4,7 +4,7 @@
 //! also read, often enough.
 
 use std::{
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use tokio::{
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
 use super::{Failure, Inner, nodes, tls::Stream};
+use crate::keys::Slices;
 
 /// What changes are announced on.
 pub(super) const CHANNEL: &str = "amp_pool_config";
@@ -31,9 +32,16 @@ pub(super) fn start(inner: &Arc<Inner>, revisions: watch::Sender<i64>) {
     tokio::spawn(keep(Arc::downgrade(inner), revisions));
 }
 
+/// What is remembered of the other nodes.
+#[derive(Default)]
+struct Sight {
+    silent: nodes::Watch,
+    slices: Slices,
+}
+
 async fn keep(store: Weak<Inner>, revisions: watch::Sender<i64>) {
     let mut wait = FIRST_RETRY;
-    let mut watch = nodes::Watch::default();
+    let mut sight = Sight::default();
     loop {
         let Some(inner) = store.upgrade() else { return };
         let opened = open(&inner).await;
@@ -41,14 +49,14 @@ async fn keep(store: Weak<Inner>, revisions: watch::Sender<i64>) {
         let failure = match opened {
             Ok((client, heard)) => {
                 wait = FIRST_RETRY;
-                match serve(&store, &client, heard, &revisions, &mut watch).await {
+                match serve(&store, &client, heard, &revisions, &mut sight).await {
                     Ok(()) => return,
                     Err(failure) => failure,
                 }
             }
             Err(failure) => failure,
         };
-        watch.restart();
+        sight.silent.restart();
         tracing::warn!(%failure, "the database does not answer; changes of other nodes are not heard");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_RETRY);
@@ -85,7 +93,7 @@ async fn serve(
     client: &Client,
     mut heard: mpsc::UnboundedReceiver<()>,
     revisions: &watch::Sender<i64>,
-    watch: &mut nodes::Watch,
+    sight: &mut Sight,
 ) -> Result<(), Failure> {
     let mut tick = tokio::time::interval(POLL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,9 +109,10 @@ async fn serve(
         let patience = POLL * 5;
         let look = async {
             read_revision(client, revisions).await?;
+            share_limits(&inner, client, &mut sight.slices, revisions).await?;
             if Instant::now() >= beat {
                 beat = Instant::now() + nodes::BEAT;
-                look_after(&inner, client, watch).await?;
+                look_after(&inner, client, &mut sight.silent).await?;
             }
             Ok::<(), Failure>(())
         };
@@ -117,6 +126,22 @@ async fn serve(
 async fn read_revision(client: &Client, revisions: &watch::Sender<i64>) -> Result<(), Failure> {
     let now: i64 = client.query_one(REVISION, &[]).await?.try_get(0)?;
     revisions.send_if_modified(|last| std::mem::replace(last, now) != now);
+    Ok(())
+}
+
+/// Takes the part of every limit that is this node's now, and has the configuration read again when it is another.
+async fn share_limits(
+    inner: &Inner,
+    client: &Client,
+    slices: &mut Slices,
+    revisions: &watch::Sender<i64>,
+) -> Result<(), Failure> {
+    let slice = slices.note(inner.node.look_around(client).await?, Instant::now().into_std());
+    let before = std::mem::replace(&mut *inner.slice.lock().unwrap_or_else(PoisonError::into_inner), slice);
+    if before != slice {
+        tracing::info!(part = slice.place + 1, of = slice.of, "limits are shared with other nodes");
+        revisions.send_modify(|_| {});
+    }
     Ok(())
 }
 

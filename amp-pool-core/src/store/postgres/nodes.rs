@@ -13,10 +13,10 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use super::{Failure, fields::firsts, pool::Lent};
-use crate::time::Timestamp;
+use crate::{keys::Slice, time::Timestamp};
 
 /// How often a node says that it is there.
 pub(super) const BEAT: Duration = Duration::from_secs(3);
@@ -40,6 +40,7 @@ const ENTER: &str = concat!(
 );
 const RENEW: &str =
     concat!("UPDATE nodes SET update_time = ", clock!(), ", expires_at = ", clock!(), " + $2 WHERE id = $1");
+const ALL: &str = "SELECT id FROM nodes ORDER BY id";
 const SILENT: &str = concat!("SELECT id FROM nodes WHERE expires_at < ", clock!());
 
 /// While a transaction has asked this, nobody can remove the node. No row: it was removed.
@@ -83,6 +84,24 @@ impl Node {
     /// Says that it is there. `false`: it was removed.
     pub(super) async fn renew(&self, client: &Client) -> Result<bool, Failure> {
         Ok(client.execute(RENEW, &[&self.id(), &LEASE_MS]).await? == 1)
+    }
+
+    /// Which part of every limit is this node's: all that have a row have a part.
+    pub(super) async fn slice(&self, lent: &Lent) -> Result<Slice, Failure> {
+        self.slice_of(&lent.query(ALL, &[]).await?)
+    }
+
+    /// As [`slice`](Self::slice), by the connection that is always there.
+    pub(super) async fn look_around(&self, client: &Client) -> Result<Slice, Failure> {
+        self.slice_of(&client.query(ALL, &[]).await?)
+    }
+
+    fn slice_of(&self, nodes: &[Row]) -> Result<Slice, Failure> {
+        let nodes = firsts::<i64>(nodes)?;
+        // One that was removed is behind all others until it has entered again.
+        let place = nodes.iter().position(|id| *id == self.id()).unwrap_or(nodes.len());
+        let whole = |count: usize| u32::try_from(count).map_err(Failure::corrupt);
+        Ok(Slice { place: whole(place)?, of: whole(nodes.len().max(place + 1))? })
     }
 
     /// Removes the predecessors of this process, and gives their numbers.
