@@ -203,16 +203,19 @@ pub fn write_token(random: &[u8; 32]) -> Secret {
     Secret::new(text)
 }
 
-/// The token a request shows, from whichever of the three headers carries it: `Authorization: Bearer`, `x-api-key`,
-/// `api-key`.
+/// The token a request shows, from whichever header carries it: `Authorization: Bearer`, `x-api-key`, `api-key`, and
+/// `x-goog-api-key` for Google's clients.
 #[must_use]
 pub fn shown_token(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    bearer.or_else(|| ["x-api-key", "api-key"].iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::trim)))
+    bearer.or_else(|| OTHER_CARRIERS.iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::trim)))
 }
+
+/// Where a token stands that is no bearer.
+const OTHER_CARRIERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 #[cfg(test)]
 mod tests {
@@ -230,6 +233,7 @@ mod tests {
         check("authorization", "bearer  amp-1 ", Some("amp-1"));
         check("authorization", "Basic amp-1", None);
         check("x-api-key", "amp-1", Some("amp-1"));
+        check("x-goog-api-key", "amp-1", Some("amp-1"));
         check("api-key", "amp-1", Some("amp-1"));
     }
 

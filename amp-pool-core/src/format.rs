@@ -90,6 +90,9 @@ pub enum Endpoint {
     Responses,
     /// `POST /v1/responses/input_tokens`: an answer that costs nothing.
     InputTokens,
+    /// `POST /v1/models/{model}:generateContent` and the like: Google's own format, passed on as it is. Clients of the Amp
+    /// layout come by it.
+    Google,
     /// `GET /v1/models` and `GET /v1/models/{id}`: answered by the pool itself.
     Models,
     /// Everything else under `/v1`, passed on as opaque bytes.
@@ -106,6 +109,7 @@ impl Endpoint {
             (&Method::POST, "/v1/messages/count_tokens") => Self::CountTokens,
             (&Method::POST, "/v1/responses") => Self::Responses,
             (&Method::POST, "/v1/responses/input_tokens") => Self::InputTokens,
+            (&Method::POST, path) if google_model(path).is_some() => Self::Google,
             (&Method::GET, path) if path == "/v1/models" || path.starts_with("/v1/models/") => Self::Models,
             _ => Self::Opaque,
         }
@@ -125,7 +129,8 @@ impl Endpoint {
     #[must_use]
     pub fn format(self) -> Option<Format> {
         match self {
-            Self::ChatCompletions => Some(Format::Chat),
+            // Errors of ours look like OpenAI's there.
+            Self::ChatCompletions | Self::Google => Some(Format::Chat),
             Self::Messages | Self::CountTokens => Some(Format::Messages),
             Self::Responses | Self::InputTokens => Some(Format::Responses),
             Self::Models | Self::Opaque => None,
@@ -160,10 +165,26 @@ impl Endpoint {
             Self::CountTokens => "count_tokens",
             Self::Responses => "responses",
             Self::InputTokens => "input_tokens",
+            Self::Google => "google",
             Self::Models => "models",
             Self::Opaque => "opaque",
         }
     }
+}
+
+/// The model that a path of Google's format names, and what is asked of it.
+///
+/// ```
+/// use amp_pool_core::format::google_model;
+///
+/// let path = "/v1/models/gemini-3-pro:streamGenerateContent";
+/// assert_eq!(google_model(path), Some(("gemini-3-pro", "streamGenerateContent")));
+/// assert_eq!(google_model("/v1/models/gemini-3-pro"), None);
+/// ```
+#[must_use]
+pub fn google_model(path: &str) -> Option<(&str, &str)> {
+    let (model, verb) = path.strip_prefix("/v1/models/")?.rsplit_once(':')?;
+    (!model.is_empty() && verb.bytes().all(|byte| byte.is_ascii_alphabetic())).then_some((model, verb))
 }
 
 pub mod canonical;
@@ -177,6 +198,7 @@ mod chat;
 mod checker;
 mod failure;
 mod glance;
+mod google;
 mod hidden_usage;
 mod loose;
 mod loss;

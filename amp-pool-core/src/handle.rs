@@ -41,6 +41,7 @@ mod balances;
 mod budgets;
 mod bulk;
 mod explain;
+mod forward;
 mod health;
 mod models;
 mod rules;

@@ -56,6 +56,15 @@ pub struct Provider {
     /// Whether its streams break official SDKs and are mended on the way. `None`: as it is known of its dialect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair_stream: Option<bool>,
+    /// Where Google's own format is spoken. The pool passes that on as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub google: Option<Surface>,
+    /// What clients of the Amp layout call it, beside its id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// How the names of headers begin that clients may say to it, beside those that every upstream gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<String>,
     /// What its errors mean, where that is its own.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -114,12 +123,31 @@ pub struct Surface {
     /// Sent with every request in this format that does not have them.
     #[serde(default, with = "fixed")]
     pub headers: HeaderMap,
+    /// Models that stand behind another root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<Branch>,
     /// Spoken only for keys that name the format: it is the vendor's own translation and loses more than ours.
     #[serde(default)]
     pub opt_in: bool,
 }
 
+/// Another place of the same base, for some models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// What stands behind the base URL in place of `/v1`.
+    pub root: String,
+    /// What is served there.
+    pub models: Vec<ModelPattern>,
+}
+
 impl Provider {
+    /// Whether a client of the Amp layout means it by `name`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.aliases.iter().any(|alias| alias == name)
+    }
+
     /// Whether its streams break official SDKs and are mended on the way.
     #[must_use]
     pub fn repairs_stream(&self) -> bool {
@@ -153,18 +181,37 @@ impl Provider {
     /// [`BaseUrlError`] when there is no address, or it is no base URL.
     pub fn upstream(&self, format: Format, base_url: Option<&str>) -> Result<Upstream, BaseUrlError> {
         let surface = self.formats.get(format).or_else(|| self.formats.surfaces().next());
-        let own_roots: Vec<_> = self.formats.surfaces().map(|surface| surface.root.as_str()).collect();
+        self.behind(surface.cloned().unwrap_or_else(Surface::plain), base_url)
+    }
+
+    /// The same for Google's own format. `None`: it does not speak that.
+    ///
+    /// # Errors
+    /// As [`upstream`](Self::upstream).
+    pub fn google_upstream(&self, base_url: Option<&str>) -> Result<Option<Upstream>, BaseUrlError> {
+        self.google.clone().map(|surface| self.behind(surface, base_url)).transpose()
+    }
+
+    fn behind(&self, surface: Surface, base_url: Option<&str>) -> Result<Upstream, BaseUrlError> {
+        let own_roots: Vec<_> = self.roots().collect();
         let base = base_url.or(self.base_url.as_deref()).ok_or(BaseUrlError::Missing)?;
-        let root = base::root(base, &own_roots, surface.map_or("/v1", |surface| &surface.root))?;
-        let own = surface.cloned().unwrap_or_else(Surface::plain);
+        let root = |root: &str| base::root(base, &own_roots, root);
+        let branch = |branch: &Branch| Ok((branch.models.clone(), root(&branch.root)?));
         let mut headers = self.headers.clone();
-        headers.extend(own.headers);
+        headers.extend(surface.headers);
         Ok(Upstream::new(
-            root,
-            own.auth.unwrap_or(self.auth),
-            own.models.unwrap_or_else(|| self.models.clone()),
+            root(&surface.root)?,
+            surface.auth.unwrap_or(self.auth),
+            surface.models.unwrap_or_else(|| self.models.clone()),
             headers,
+            surface.branches.iter().map(branch).collect::<Result<_, _>>()?,
         ))
+    }
+
+    /// All roots behind its base.
+    fn roots(&self) -> impl Iterator<Item = &str> {
+        let surfaces = self.formats.surfaces().chain(&self.google);
+        surfaces.flat_map(|surface| surface.branches.iter().map(|branch| &*branch.root).chain([&*surface.root]))
     }
 
     /// The address in front of all its roots: what `{base}` stands for in a [`Probe`].
@@ -180,8 +227,16 @@ impl Provider {
     /// # Errors
     /// As [`upstream`](Self::upstream).
     pub fn base(&self, base_url: Option<&str>) -> Result<String, BaseUrlError> {
-        let own_roots: Vec<_> = self.formats.surfaces().map(|surface| surface.root.as_str()).collect();
+        let own_roots: Vec<_> = self.roots().collect();
         base::root(base_url.or(self.base_url.as_deref()).ok_or(BaseUrlError::Missing)?, &own_roots, "")
+    }
+
+    /// The URL of a path that stands behind the same base as all roots. `None`: there is no base, or the path climbs.
+    #[must_use]
+    pub fn beside(&self, base_url: Option<&str>, path_and_query: &str) -> Option<String> {
+        let path = path_and_query.split('?').next().unwrap_or_default();
+        let is_plain = path.starts_with('/') && upstream::is_plain(path);
+        is_plain.then(|| self.base(base_url).ok()).flatten().map(|base| base + path_and_query)
     }
 
     /// Whether `credential` can be sent to this provider at all. To be asked when a key is entered.
@@ -204,6 +259,13 @@ impl Provider {
 
 impl Surface {
     fn plain() -> Self {
-        Self { root: "/v1".into(), auth: None, models: None, headers: HeaderMap::new(), opt_in: false }
+        Self {
+            root: "/v1".into(),
+            auth: None,
+            models: None,
+            headers: HeaderMap::new(),
+            branches: Vec::new(),
+            opt_in: false,
+        }
     }
 }

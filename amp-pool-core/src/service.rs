@@ -22,6 +22,7 @@ pub mod auth;
 mod body;
 pub(crate) mod conversation;
 mod headers;
+mod layout;
 mod held;
 mod memos;
 pub mod read;
@@ -34,6 +35,7 @@ mod waits;
 
 pub use body::PoolBody;
 pub use conversation::Talk;
+pub(crate) use headers::forwarded as forwarded_headers;
 pub use stage::{Admitted, Arrived, Ask, Call, Cap, Known, Routed};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

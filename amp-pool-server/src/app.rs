@@ -8,7 +8,7 @@ mod area;
 use std::{fmt::Write as _, net::IpAddr, sync::Arc};
 
 use amp_pool_core::{
-    caller::{self, shown_token},
+    caller,
     format::{self, Endpoint, Format},
     handle::Handle,
     pool::Pool,
@@ -34,6 +34,8 @@ use crate::{
         self, Live, Problem, audit, auth, balances, budgets, config, explain, groups, keys, models, providers,
         requests, rules, statistics, tokens, users,
     },
+    amp::Amp,
+    config::AmpPaths,
     front::FrontBody,
     ui,
 };
@@ -204,6 +206,7 @@ pub fn list_routes() -> String {
 pub(crate) struct App {
     pool: Pool,
     gate: Arc<Gate>,
+    amp: Amp,
     open: Router,
     admin: Router,
     /// The ways to come in.
@@ -211,14 +214,15 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(pool: Pool, gate: Gate) -> Self {
+    pub(crate) fn new(pool: Pool, gate: Gate, amp: AmpPaths) -> Self {
         let gate = Arc::new(gate);
         let live = Arc::new(Live::new(pool.handle()));
         let shared = Shared { handle: pool.handle(), gate: gate.clone(), live };
         let open = open_router().fallback(page).with_state(shared.clone());
         let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
-        Self { pool, gate, open, admin, doors: doors.collect() }
+        let amp = Amp::new(amp, pool.handle());
+        Self { pool, gate, amp, open, admin, doors: doors.collect() }
     }
 
     /// Answers one request, which came from `peer`.
@@ -228,15 +232,15 @@ impl App {
             _ if matches!(*request.method(), Method::TRACE | Method::CONNECT) => {
                 api_answer(wrong_method().await.into_response())
             }
-            Area::Gateway | Area::AmpLayout if !self.gate.is_set_up() => {
-                not_set_up(&request).into_response().map(FrontBody::page)
-            }
+            Area::Gateway if !self.gate.is_set_up() => not_set_up(&request).into_response().map(FrontBody::page),
             Area::Gateway => {
                 request.extensions_mut().insert(caller::Peer(peer));
                 let Ok(answer) = self.pool.clone().call(request).await;
                 answer.map(FrontBody::pool)
             }
-            Area::AmpLayout => amp_layout(&request).into_response().map(FrontBody::page),
+            Area::Admin if self.gate.is_set_up() && self.amp.answers(request.uri().path()) => {
+                api_answer(self.amp.answer(request, peer).await)
+            }
             Area::Admin => {
                 request.extensions_mut().insert(Peer(peer));
                 api_answer(self.admin(request, peer).await)
@@ -299,13 +303,6 @@ fn api_answer(mut answer: PageResponse) -> Response<FrontBody> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer.map(FrontBody::page)
-}
-
-fn amp_layout(request: &Request<Incoming>) -> Problem {
-    match shown_token(request.headers()) {
-        None => Problem::unauthorized(),
-        Some(_) => Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported", "this path layout is not supported yet"),
-    }
 }
 
 /// Nobody runs this pool yet, so nobody's keys are used. Said in the client's own format.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Limits of size and time of a call.
     pub limits: Limits,
+    /// What becomes of Amp's paths that ask no model.
+    pub amp_paths: AmpPaths,
     /// When balances are asked for.
     pub balances: Schedule,
     /// How long running calls get to finish when the server stops.
@@ -68,6 +70,18 @@ impl fmt::Display for Database {
             Self::Postgres(_) => f.write_str("PostgreSQL"),
         }
     }
+}
+
+/// What becomes of the paths of the Amp layout that ask no model.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AmpPaths {
+    /// There are none.
+    #[default]
+    Off,
+    /// They are answered by stubs that let a client start.
+    Stub,
+    /// They are passed on with the key of that name.
+    Key(String),
 }
 
 /// A key that the environment brings along.
@@ -99,6 +113,7 @@ impl Default for Settings {
             block_private_upstreams: false,
             durability: Durability::Full,
             limits: Limits::default(),
+            amp_paths: AmpPaths::Off,
             balances: Schedule::every(Duration::from_secs(3600)),
             drain: Duration::from_secs(600),
             warnings: Vec::new(),

@@ -23,6 +23,7 @@ pub mod healthcheck;
 
 mod access;
 mod admin;
+mod amp;
 mod data_dir;
 mod database;
 mod error;
@@ -116,7 +117,7 @@ impl Server {
         seed::plant(&handle, &settings).await?;
 
         let setup = gate.setup_secret();
-        let front = Front::new(listener, App::new(pool, gate))?;
+        let front = Front::new(listener, App::new(pool, gate, settings.amp_paths.clone()))?;
         announce(front.local_addr(), &settings, setup.as_ref());
         Ok(Self { front, handle, drain: settings.drain, data_dir })
     }

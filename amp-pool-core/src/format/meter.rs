@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::{Event, Failure, Format, Scanner, chat, glance, messages, responses};
+use super::{Event, Failure, Format, Scanner, chat, glance, google, messages, responses};
 use crate::usage::{Usage, UsageSource};
 
 /// A whole answer is kept up to this many bytes; a longer one is estimated.
@@ -54,6 +54,8 @@ enum Counter {
     /// The only format whose numbers come in parts.
     Messages(messages::meter::Counter),
     Responses,
+    /// Passed on and never translated, so that it is no [`Format`].
+    Google,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,13 @@ impl Meter {
     #[must_use]
     pub fn whole(format: Format) -> Self {
         Self::new(format, Shape::Whole(Kept::default()))
+    }
+
+    /// A meter for an answer of Google's own format.
+    #[must_use]
+    pub fn google(is_stream: bool) -> Self {
+        let meter = if is_stream { Self::stream(Format::Chat) } else { Self::whole(Format::Chat) };
+        Self { counter: Counter::Google, ..meter }
     }
 
     fn new(format: Format, shape: Shape) -> Self {
@@ -194,6 +203,7 @@ impl Counter {
             Self::Chat => chat::meter::event(event, tally),
             Self::Messages(counter) => counter.event(event, tally),
             Self::Responses => responses::meter::event(event, tally),
+            Self::Google => google::event(event, tally),
         }
     }
 
@@ -202,6 +212,7 @@ impl Counter {
             Self::Chat => chat::meter::whole(json, tally),
             Self::Messages(counter) => counter.whole(json, tally),
             Self::Responses => responses::meter::whole(json, tally),
+            Self::Google => google::whole(json, tally),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     id::{KeyId, RouteId, TokenId},
     keys::{KeySpec, Level, on_the_wall},
     route::{By, Choice, Hindrance, PassedOver, Plan, Seat, Strategy, Want},
-    service::{attempts, conversation, render, routing},
+    service::{Ask, attempts, conversation, render, routing},
     time::Timestamp,
 };
 
@@ -26,6 +26,8 @@ pub struct Question {
     pub format: Format,
     /// The client token it comes with. `None`: one that may use everything.
     pub token: Option<TokenId>,
+    /// The provider it names by the path of the Amp layout.
+    pub provider: Option<String>,
     /// The name of the conversation it belongs to, as in `x-amp-session`.
     pub session: Option<String>,
     /// About how many tokens it sends.
@@ -36,7 +38,7 @@ impl Question {
     /// A call in `format` for `model`, of which nothing else is known.
     #[must_use]
     pub fn new(model: impl Into<String>, format: Format) -> Self {
-        Self { model: model.into(), format, token: None, session: None, input_tokens: 0 }
+        Self { model: model.into(), format, token: None, provider: None, session: None, input_tokens: 0 }
     }
 }
 
@@ -162,7 +164,11 @@ impl Handle {
             Ok(caller) => caller,
             Err(error) => return self.refused(question, route, error),
         };
-        match routing::plan(&catalog, &caller, endpoint, question.format, &question.model) {
+        let ask = Ask {
+            provider: question.provider.as_deref().map(Into::into),
+            ..Ask::plain(endpoint, question.format, &question.model)
+        };
+        match routing::plan(&catalog, &caller, &ask) {
             Ok(plan) => self.explain_plan(question, route, &plan),
             Err(error) => self.refused(question, route, error),
         }

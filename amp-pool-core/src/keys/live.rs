@@ -41,6 +41,7 @@ pub struct LiveKey {
     /// What its operator allows, or this node's part of that.
     pub caps: Caps,
     manners: Vec<Manner>,
+    google: Option<Manner>,
 }
 
 /// Why a key can not be put in service.
@@ -91,9 +92,10 @@ impl LiveKey {
         let manners =
             formats.into_iter().map(|format| Manner::new(spec, provider, format)).collect::<Result<_, _>>()?;
         let egress = Arc::new(spec.egress.clone());
+        let google = Manner::of_google(spec, provider)?;
         let Standing { health, account, link, purse } = standing;
         let (rules, caps) = (OwnRules::default(), key.spec.limits);
-        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, caps, manners, key })
+        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, caps, manners, google, key })
     }
 
     /// The key where only `slice` of its limits is this node's.
@@ -120,6 +122,12 @@ impl LiveKey {
         self.manners.iter().find(|manner| manner.format == format)
     }
 
+    /// How it is spoken to in Google's own format, if it serves `model` in that.
+    #[must_use]
+    pub fn google(&self, model: &str) -> Option<&Manner> {
+        self.google.as_ref().filter(|manner| self.serves(&manner.upstream, model))
+    }
+
     /// Its upstream in `format`. `None`: it does not speak that.
     #[must_use]
     pub fn upstream(&self, format: Format) -> Option<&Upstream> {
@@ -128,13 +136,14 @@ impl LiveKey {
 
     /// The formats in which it serves `model`.
     pub fn formats_for(&self, model: &str) -> impl Iterator<Item = Format> {
+        self.manners.iter().filter(move |manner| self.serves(&manner.upstream, model)).map(|manner| manner.format)
+    }
+
+    /// What its operator wrote holds; else what the preset says of the upstream.
+    fn serves(&self, upstream: &Upstream, model: &str) -> bool {
         let spec = &self.key.spec;
-        let denied = spec.models_denied.iter().any(|pattern| pattern.matches(model));
-        let own = (!spec.models.is_empty()).then(|| spec.models.iter().any(|pattern| pattern.matches(model)));
-        self.manners
-            .iter()
-            .filter(move |manner| !denied && own.unwrap_or_else(|| manner.upstream.serves(model)))
-            .map(|manner| manner.format)
+        let names = |patterns: &[ModelPattern]| patterns.iter().any(|pattern| pattern.matches(model));
+        !names(&spec.models_denied) && if spec.models.is_empty() { upstream.serves(model) } else { names(&spec.models) }
     }
 
     /// Whether it is known to serve `model` by name, and not just because it serves whatever it is asked for.
@@ -232,6 +241,15 @@ impl Manner {
         let url = url.ok_or(LiveKeyError::BaseUrl(BaseUrlError::Address))?;
         let headers = headers(&spec.egress, &upstream, &spec.api_key).map_err(LiveKeyError::Credential)?;
         Ok(Self { format, upstream, path, url, headers })
+    }
+
+    /// For Google's own format, which has no path that all calls share: the model is in it.
+    fn of_google(spec: &KeySpec, provider: &Provider) -> Result<Option<Self>, LiveKeyError> {
+        let upstream = provider.google_upstream(spec.base_url.as_deref()).map_err(LiveKeyError::BaseUrl)?;
+        let Some(upstream) = upstream else { return Ok(None) };
+        let url = upstream.root().parse().map_err(|_| LiveKeyError::BaseUrl(BaseUrlError::Address))?;
+        let headers = headers(&spec.egress, &upstream, &spec.api_key).map_err(LiveKeyError::Credential)?;
+        Ok(Some(Self { format: Format::Chat, upstream, path: "", url, headers }))
     }
 }
 

@@ -181,12 +181,20 @@ impl Room {
         counts.raise_together();
     }
 
+    /// Whether a refusal for too many calls at a time is explained by our own calls. There is room again as soon as one of
+    /// them ends, and a rest would only waste it.
+    #[must_use]
+    pub fn is_crowded(&self, resource: Option<Resource>) -> bool {
+        resource == Some(Resource::Concurrency) && self.counts().in_flight > 1
+    }
+
     /// The upstream refused for a limit; for `resource`, if it said which.
     pub fn refuse(&self, resource: Option<Resource>, now: Instant) {
         let mut counts = self.counts();
+        let is_crowded = resource == Some(Resource::Concurrency) && counts.in_flight > 1;
         match resource {
             // Somebody else uses the account, or a day's worth is spent: a minute of ours says nothing about that.
-            _ if counts.requests.used(now) < ENOUGH_TO_LEARN => {}
+            _ if counts.requests.used(now) < ENOUGH_TO_LEARN && !is_crowded => {}
             Some(Resource::Requests) => counts.requests.refuse(now),
             Some(Resource::Tokens) => counts.tokens.refuse(now),
             Some(Resource::Concurrency) => counts.together = Some(counts.in_flight.saturating_sub(1).max(1)),
@@ -357,6 +365,21 @@ mod tests {
         assert!(room.level(10, caps, now).is_full());
         room.leave(counted, None, now);
         assert!(!room.level(10, caps, now).is_full());
+    }
+
+    #[test]
+    fn a_crowd_teaches_how_many_pass_and_a_call_alone_does_not() {
+        let (now, full) = (Instant::now(), Some(Resource::Concurrency));
+        let room = Room::new(now);
+        room.enter(10, now);
+        assert!(!room.is_crowded(full));
+        room.refuse(full, now);
+        assert!(!room.level(10, FREE, now).is_full());
+
+        room.enter(10, now);
+        assert!(room.is_crowded(full) && !room.is_crowded(None));
+        room.refuse(full, now);
+        assert!(room.level(10, FREE, now).is_full());
     }
 
     #[test]

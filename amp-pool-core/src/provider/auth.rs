@@ -25,6 +25,8 @@ pub enum Auth {
     XApiKey,
     /// `api-key: …`
     ApiKey,
+    /// `x-goog-api-key: …`
+    XGoogApiKey,
     /// `authorization` and `x-api-key`, for gateways that look at either.
     Both,
     /// None: the upstream asks for nothing.
@@ -52,6 +54,7 @@ impl Auth {
         match self {
             Self::XApiKey | Self::Both => _ = headers.insert(X_API_KEY, sensitive(credential.expose())?),
             Self::ApiKey => _ = headers.insert(API_KEY, sensitive(credential.expose())?),
+            Self::XGoogApiKey => _ = headers.insert(X_GOOG_API_KEY, sensitive(credential.expose())?),
             Self::Bearer | Self::None => {}
         }
         Ok(())

@@ -11,11 +11,20 @@ pub struct Upstream {
     auth: Auth,
     models: Vec<ModelPattern>,
     headers: HeaderMap,
+    /// Other roots, and the models behind them.
+    branches: Vec<(Vec<ModelPattern>, String)>,
 }
 
 impl Upstream {
-    pub(super) fn new(root: String, auth: Auth, models: Vec<ModelPattern>, headers: HeaderMap) -> Self {
-        Self { root, auth, models, headers }
+    pub(super) fn new(
+        root: String,
+        auth: Auth,
+        mut models: Vec<ModelPattern>,
+        headers: HeaderMap,
+        branches: Vec<(Vec<ModelPattern>, String)>,
+    ) -> Self {
+        models.extend(branches.iter().flat_map(|(models, _)| models.iter().cloned()));
+        Self { root, auth, models, headers, branches }
     }
 
     /// The URL that stands for `/v1`.
@@ -48,10 +57,20 @@ impl Upstream {
     /// more than a client is to reach with this key.
     #[must_use]
     pub fn url(&self, path_and_query: &str) -> Option<String> {
-        let rest = path_and_query.strip_prefix("/v1")?;
-        let path = rest.split('?').next().unwrap_or_default();
-        let under = path.is_empty() || path.starts_with('/');
-        (under && is_plain(path)).then(|| [&self.root, rest].concat())
+        under(&self.root, path_and_query)
+    }
+
+    /// The same where `model` stands behind a root of its own. `None`: it does not, or as above.
+    #[must_use]
+    pub fn branch_url(&self, model: &str, path_and_query: &str) -> Option<String> {
+        under(self.branch(model)?, path_and_query)
+    }
+
+    /// The root of its own behind which `model` stands, if it does.
+    #[must_use]
+    pub fn branch(&self, model: &str) -> Option<&str> {
+        let serves = |models: &[ModelPattern]| models.iter().any(|pattern| pattern.matches(model));
+        self.branches.iter().find(|(models, _)| serves(models)).map(|(_, root)| &**root)
     }
 
     /// Adds the provider's fixed headers where the request has none of that name.
@@ -60,6 +79,13 @@ impl Upstream {
             headers.entry(name).or_insert_with(|| value.clone());
         }
     }
+}
+
+fn under(root: &str, path_and_query: &str) -> Option<String> {
+    let rest = path_and_query.strip_prefix("/v1")?;
+    let path = rest.split('?').next().unwrap_or_default();
+    let is_under = path.is_empty() || path.starts_with('/');
+    (is_under && is_plain(path)).then(|| [root, rest].concat())
 }
 
 /// Whether no segment of `path` is `.` or `..`, in any spelling that a URL parser understands as one.
@@ -78,7 +104,7 @@ mod tests {
 
     fn upstream(headers: &[(&'static str, &'static str)]) -> Upstream {
         let lines = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Upstream::new("https://h/api/v1".into(), Auth::Bearer, vec!["gpt-*".parse().unwrap()], lines.collect())
+        Upstream::new("https://h/api/v1".into(), Auth::Bearer, vec!["gpt-*".parse().unwrap()], lines.collect(), vec![])
     }
 
     fn check(path: &str, expected: Option<&str>) {
@@ -92,6 +118,16 @@ mod tests {
         check("/v1/files/a.b/content..x", Some("https://h/api/v1/files/a.b/content..x"));
         check("/v1", Some("https://h/api/v1"));
         check("/v1?x", Some("https://h/api/v1?x"));
+    }
+
+    #[test]
+    fn a_model_with_a_root_of_its_own_is_asked_for_there() {
+        let branches = vec![(vec!["grok-*".parse().unwrap()], "https://h/xai/v1".to_owned())];
+        let upstream = Upstream::new("https://h/v1".into(), Auth::Bearer, Vec::new(), HeaderMap::new(), branches);
+        assert!(upstream.serves("grok-4"));
+        assert_eq!(upstream.branch_url("grok-4", "/v1/x?y").as_deref(), Some("https://h/xai/v1/x?y"));
+        assert_eq!(upstream.branch_url("grok-4", "/v1/../x"), None);
+        assert_eq!(upstream.branch("gpt-5"), None);
     }
 
     #[test]

@@ -61,8 +61,40 @@ impl Catalog {
     /// Who may serve `model`. `None`: nobody.
     #[must_use]
     pub fn plan(&self, model: &str) -> Option<Arc<Plan>> {
-        let known = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned();
-        known.or_else(|| self.make_plan(model))
+        self.known(model).or_else(|| self.keep(model, self.make_plan(model)))
+    }
+
+    /// Who may serve `model` (any, if it is empty) to a client that names a provider by its path, as in the Amp layout: the
+    /// keys of that provider, and in the tier behind them whoever else serves the model. A route of the model goes before.
+    #[must_use]
+    pub fn plan_at(&self, provider: &str, model: &str) -> Option<Arc<Plan>> {
+        let is_its = |seat: &Seat| seat.key.provider.is_called(provider);
+        if self.routes.contains_key(model) || !self.keys.iter().any(|key| key.provider.is_called(provider)) {
+            return if model.is_empty() { Some(self.everyone()) } else { self.plan(model) };
+        }
+        // No model's name has a line break, so that none is taken for this.
+        let name = format!("{provider}\n{model}");
+        let seats =
+            || if model.is_empty() { enabled(&self.keys).map(any_model).collect() } else { self.by_name(model) };
+        let in_tier = |seat: Seat| Seat { rank: rank(u32::from(!is_its(&seat)), seat.key.key.spec.priority), ..seat };
+        let make = || Plan::new(seats().into_iter().map(in_tier).collect(), Strategy::default());
+        self.known(&name).or_else(|| self.keep(&name, make()))
+    }
+
+    /// Who serves `model` in Google's own format.
+    #[must_use]
+    pub fn google(&self, model: &str) -> Option<Arc<Plan>> {
+        let name = format!("google\n\n{model}");
+        let seat = |key: &Arc<LiveKey>| {
+            let spec = &key.key.spec;
+            Seat::new(key.clone(), Some(model.into()), vec![Format::Chat], rank(0, spec.priority), spec.weight)
+        };
+        let serving = || enabled(&self.keys).filter(|key| key.google(model).is_some()).map(seat).collect();
+        self.known(&name).or_else(|| self.keep(&name, Plan::new(serving(), Strategy::default())))
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<Plan>> {
+        self.plans.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Every key, for calls that name no model.
@@ -71,14 +103,18 @@ impl Catalog {
         self.everyone.clone()
     }
 
-    fn make_plan(&self, model: &str) -> Option<Arc<Plan>> {
-        let plan = match self.routes.get(model) {
+    fn make_plan(&self, model: &str) -> Plan {
+        match self.routes.get(model) {
             Some(Route { spec, .. }) => {
                 let seats = spec.candidates.iter().flat_map(|candidate| self.behind(candidate)).collect();
                 Plan::new(seats, spec.strategy).translating(spec.translation.clone())
             }
             None => Plan::new(self.by_name(model), Strategy::default()),
-        };
+        }
+    }
+
+    /// Keeps a plan that was made for `name`, unless nobody has a seat in it.
+    fn keep(&self, name: &str, plan: Plan) -> Option<Arc<Plan>> {
         if plan.seats().is_empty() {
             return None;
         }
@@ -89,7 +125,7 @@ impl Catalog {
             plans.clear();
         }
         // Whoever came first wins, so that all calls share one wheel.
-        Some(plans.entry(model.into()).or_insert(plan).clone())
+        Some(plans.entry(name.into()).or_insert(plan).clone())
     }
 
     /// `provider/model` picks a provider, where keys of that provider serve the model. Else every key that serves the

@@ -550,6 +550,7 @@ fn meter(routed: &Routed, upstream: Format, headers: &HeaderMap) -> Option<Meter
         return None;
     }
     let mut meter = match headers::is_stream(headers) {
+        is_stream if ask.endpoint == Endpoint::Google => Meter::google(is_stream),
         true => Meter::stream(upstream),
         false if headers::is_json(headers) => Meter::whole(upstream),
         false => return None,

@@ -35,21 +35,38 @@ const TO_CLIENT: &[&str] = &[
 /// Families of rate-limit headers, which clients get to see too.
 const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
 
+/// What of a client's headers passes.
+#[derive(Clone, Copy)]
+pub(super) struct Passing<'a> {
+    /// Whether the body was translated.
+    pub(super) is_translated: bool,
+    /// How the names of others begin that the provider takes.
+    pub(super) own: &'a [String],
+}
+
 /// The headers of a request to an upstream: what the client may say, what the provider wants said, and over both what
 /// the key says in every request.
 pub(super) fn to_upstream(
     client: &HeaderMap,
-    is_translated: bool,
+    passing: Passing<'_>,
     complete: impl FnOnce(&mut HeaderMap),
     key: &HeaderMap,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
-    let passing = if is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
-    copy(client, &mut headers, |name| passing.contains(&name));
+    let names = if passing.is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
+    copy(client, &mut headers, |name| names.contains(&name) || passing.own.iter().any(|own| name.starts_with(&**own)));
     complete(&mut headers);
     for (name, value) in key {
         headers.insert(name, value.clone());
     }
+    headers
+}
+
+/// The headers of a request that is no call of a model.
+pub(crate) fn forwarded(client: &HeaderMap, own: &[String], key: &HeaderMap) -> HeaderMap {
+    let mut headers = to_upstream(client, Passing { is_translated: false, own }, |_| (), key);
+    // Its body is not read here, and goes on as it was written.
+    copy(client, &mut headers, |name| name == "content-encoding");
     headers
 }
 
@@ -104,6 +121,17 @@ pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
 mod tests {
     use super::*;
 
+    const NATIVE: Passing<'_> = Passing { is_translated: false, own: &[] };
+
+    #[test]
+    fn what_only_one_provider_takes_passes_to_that_alone() {
+        let client = map(&[("x-amp-thread-id", "T-1"), ("x-amp-session", "s")]);
+        let own = ["x-amp-thread".to_owned()];
+        let sent = to_upstream(&client, Passing { own: &own, ..NATIVE }, |_| (), &HeaderMap::new());
+        assert_eq!(sent.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-amp-thread-id"]);
+        assert!(to_upstream(&client, NATIVE, |_| (), &HeaderMap::new()).is_empty());
+    }
+
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
     }
@@ -118,7 +146,7 @@ mod tests {
             ("connection", "x-secret"),
             ("anthropic-beta", "a"),
         ]);
-        let sent = to_upstream(&client, false, |_| (), &map(&[("authorization", "Bearer sk-1")]));
+        let sent = to_upstream(&client, NATIVE, |_| (), &map(&[("authorization", "Bearer sk-1")]));
         let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
 
         assert_eq!(sent, [("anthropic-beta", "a"), ("authorization", "Bearer sk-1")]);
@@ -134,7 +162,7 @@ mod tests {
             ("content-type", "application/json"),
             ("openai-beta", "b"),
         ]);
-        let sent = to_upstream(&client, true, |_| (), &HeaderMap::new());
+        let sent = to_upstream(&client, Passing { is_translated: true, own: &[] }, |_| (), &HeaderMap::new());
         let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
 
         assert_eq!(names, ["accept", "content-type"]);

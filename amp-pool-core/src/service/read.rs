@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, conversation, headers};
 use crate::{
     Error,
-    format::{Endpoint, Format, Peek, PeekError, peek},
+    format::{Endpoint, Format, Peek, PeekError, google_model, peek},
     id::TokenId,
 };
 
@@ -74,11 +74,12 @@ where
     B::Error: Into<BoxError>,
 {
     let Known { caller, arrived } = known;
-    let Arrived { id, received, started, endpoint, format, request, .. } = arrived;
+    let Arrived { id, received, started, endpoint, format, provider, request, .. } = arrived;
     let (head, body) = request.into_parts();
     let encoding = Encoding::of(&head.headers)?;
     let body = encoding.decode(collect(body, limits).await?, limits)?;
-    let ask = ask(Heading { token: caller.token, endpoint, format, headers: &head.headers }, &body)?;
+    let heading = Heading { token: caller.token, endpoint, format, path: head.uri.path(), headers: &head.headers };
+    let ask = Ask { provider, ..ask(heading, &body)? };
     Ok(Call { id, received, started, caller, head, body, ask })
 }
 
@@ -179,6 +180,7 @@ struct Heading<'a> {
     token: Option<TokenId>,
     endpoint: Endpoint,
     format: Format,
+    path: &'a str,
     headers: &'a http::HeaderMap,
 }
 
@@ -189,6 +191,10 @@ fn ask(heading: Heading<'_>, body: &Bytes) -> Result<Ask, Error> {
             return Err(Error::bad_request("model", "`model` is missing: name the model the call is for"));
         }
         return Ok(wanted(heading, &peeked));
+    }
+    if let Some((model, verb)) = google_model(heading.path).filter(|_| heading.endpoint == Endpoint::Google) {
+        let stream = verb.starts_with("stream");
+        return Ok(Ask { stream, ..Ask::plain(heading.endpoint, heading.format, model) });
     }
     // What we do not understand we pass on; what looks like ours tells us the model.
     let peeked = headers::is_json(heading.headers).then(|| peek(body).ok()).flatten();
@@ -214,15 +220,5 @@ fn wanted(heading: Heading<'_>, peeked: &Peek<'_>) -> Ask {
 }
 
 fn nothing_known(Heading { endpoint, format, .. }: Heading<'_>) -> Ask {
-    Ask {
-        endpoint,
-        format,
-        model: "".into(),
-        model_span: None,
-        stream: false,
-        max_output: None,
-        ask_for_usage: None,
-        talk: None,
-        cap: None,
-    }
+    Ask::plain(endpoint, format, "")
 }

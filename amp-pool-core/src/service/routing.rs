@@ -74,30 +74,29 @@ where
 }
 
 fn route(call: Call, catalog: Arc<Catalog>) -> Result<Routed, Error> {
-    let Ask { endpoint, format, model, .. } = &call.ask;
-    let plan = plan(&catalog, &call.caller, *endpoint, *format, model)?;
+    let plan = plan(&catalog, &call.caller, &call.ask)?;
     Ok(Routed { call, catalog, plan })
 }
 
 /// Who may serve a call.
-pub(crate) fn plan(
-    catalog: &Catalog,
-    caller: &Caller,
-    endpoint: Endpoint,
-    format: Format,
-    model: &str,
-) -> Result<Arc<Plan>, Error> {
+pub(crate) fn plan(catalog: &Catalog, caller: &Caller, ask: &Ask) -> Result<Arc<Plan>, Error> {
+    let Ask { endpoint, format, model, .. } = ask;
     if !model.is_empty() && !caller.may_use(model) {
         return Err(Error::forbidden(format!("this client token may not use the model `{model}`")));
     }
-    let plan = if model.is_empty() { Some(catalog.everyone()) } else { catalog.plan(model) };
+    let plan = match &ask.provider {
+        _ if *endpoint == Endpoint::Google => catalog.google(model),
+        Some(provider) => catalog.plan_at(provider, model),
+        None if model.is_empty() => Some(catalog.everyone()),
+        None => catalog.plan(model),
+    };
     let plan = plan.ok_or_else(|| Error::unknown_model(model))?;
     if plan.seats().is_empty() {
         return Err(Error::no_key("this pool has no enabled key"));
     }
     let is_ours = endpoint.is_translatable() || endpoint.only_counts();
-    if !is_ours && !plan.formats().contains(&format) {
-        return Err(mismatch(model, format, plan.formats()));
+    if !is_ours && !plan.formats().contains(format) {
+        return Err(mismatch(model, *format, plan.formats()));
     }
     Ok(plan)
 }

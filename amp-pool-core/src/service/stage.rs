@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::{Talk, ambient, recorder::Recorder};
+use super::{Talk, ambient, layout, recorder::Recorder};
 use crate::{
     caller::{Caller, Peer},
     format::{Endpoint, Format, Losses, Reach, Splice},
@@ -28,6 +28,8 @@ pub struct Arrived<B> {
     pub endpoint: Endpoint,
     /// The format its caller understands, errors included.
     pub format: Format,
+    /// The provider it named by the path of the Amp layout.
+    pub provider: Option<Box<str>>,
     /// The request itself, its body unread.
     pub request: http::Request<B>,
 }
@@ -35,13 +37,14 @@ pub struct Arrived<B> {
 impl<B> Arrived<B> {
     /// Names a request and finds out in which format its caller speaks.
     #[must_use]
-    pub fn new(request: http::Request<B>, clock: &dyn Clock) -> Self {
+    pub fn new(mut request: http::Request<B>, clock: &dyn Clock) -> Self {
         let received = clock.now();
+        let provider = layout::enter(request.uri_mut());
         let endpoint = Endpoint::of(request.method(), request.uri().path());
         let format = endpoint.format().unwrap_or_else(|| by_headers(request.headers()));
         let id = CallId::new(received, &ambient::random());
         let peer = request.extensions().get().map(|Peer(address)| *address);
-        Self { id, received, started: ambient::now(), peer, endpoint, format, request }
+        Self { id, received, started: ambient::now(), peer, endpoint, format, provider, request }
     }
 }
 
@@ -83,6 +86,8 @@ pub struct Ask {
     pub endpoint: Endpoint,
     /// The caller's format.
     pub format: Format,
+    /// The provider it names by the path of the Amp layout.
+    pub provider: Option<Box<str>>,
     /// The model it names; empty when it names none.
     pub model: Box<str>,
     /// Where the model stands in the body, quotes included.
@@ -111,6 +116,23 @@ pub struct Cap {
 }
 
 impl Ask {
+    /// A call of which no more is known.
+    #[must_use]
+    pub fn plain(endpoint: Endpoint, format: Format, model: &str) -> Self {
+        Self {
+            endpoint,
+            format,
+            provider: None,
+            model: model.into(),
+            model_span: None,
+            stream: false,
+            max_output: None,
+            ask_for_usage: None,
+            talk: None,
+            cap: None,
+        }
+    }
+
     /// Whether tokens are counted and paid.
     #[must_use]
     pub fn is_paid(&self) -> bool {

@@ -23,6 +23,8 @@ pub(crate) struct QuestionInput {
     #[serde(default)]
     stream: bool,
     #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
     session: Option<String>,
     #[serde(default)]
     input_tokens: u64,
@@ -51,6 +53,7 @@ impl QuestionInput {
         let format = format.map_err(|error: UnknownFormat| Problem::field("format", error.to_string()))?;
         Ok(Question {
             token: self.token_id,
+            provider: self.provider,
             session: self.session.filter(|session| !session.is_empty()),
             input_tokens: self.input_tokens,
             ..Question::new(self.model, format)

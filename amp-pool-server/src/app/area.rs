@@ -3,10 +3,8 @@
 /// To which part of the list a path belongs, whoever asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Area {
-    /// The pool's own paths.
+    /// The pool's own paths, those of the Amp layout too.
     Gateway,
-    /// The gateway's paths for clients of the Amp layout.
-    AmpLayout,
     /// Behind the lock.
     Admin,
     /// The rest.
@@ -15,10 +13,8 @@ pub(super) enum Area {
 
 impl Area {
     pub(super) fn of(path: &str) -> Self {
-        if path == "/v1" || path.starts_with("/v1/") {
+        if path == "/v1" || path.starts_with("/v1/") || path.starts_with("/api/provider/") {
             Self::Gateway
-        } else if path.starts_with("/api/provider/") {
-            Self::AmpLayout
         } else if first_segment(path).eq_ignore_ascii_case("api") {
             Self::Admin
         } else {
@@ -70,7 +66,7 @@ mod tests {
         check("/v1", Area::Gateway);
         check("/v1/chat/completions", Area::Gateway);
         check("/v10/x", Area::Open);
-        check("/api/provider/openai/v1/models", Area::AmpLayout);
+        check("/api/provider/openai/v1/models", Area::Gateway);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use clap::{
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{Database, SeedKey, Settings, SettingsError};
+use super::{AmpPaths, Database, SeedKey, Settings, SettingsError};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -179,6 +179,9 @@ pub struct Flags {
     /// Most calls that wait so at a time
     #[arg(long, env = "AMP_POOL_MAX_WAITING_CALLS", default_value_t = 1000)]
     pub amp_pool_max_waiting_calls: usize,
+    /// Amp's paths that ask no model: `off`, `stub`, or `key:NAME` to pass them on with the key of that name
+    #[arg(long, env = "AMP_POOL_AMP_PATHS", default_value = "off")]
+    pub amp_pool_amp_paths: String,
     /// How often each key's upstream is asked for its balance, in seconds; 0 asks on demand only
     #[arg(long, env = "AMP_POOL_BALANCE_REFRESH_SECONDS", default_value_t = 3600)]
     pub amp_pool_balance_refresh_seconds: u64,
@@ -241,6 +244,7 @@ impl Flags {
             db_echo: self.db_echo,
             master_key_file: self.amp_pool_master_key_file.filter(|path| path != Path::new("")),
             block_private_upstreams: self.amp_pool_block_private_upstreams,
+            amp_paths: amp_paths(&self.amp_pool_amp_paths)?,
             balances: schedule(self.amp_pool_balance_refresh_seconds),
             drain: Duration::from_secs(self.amp_pool_drain_seconds),
         })
@@ -284,6 +288,18 @@ fn disconnect(text: &str) -> Result<Duration, SettingsError> {
             "AMP_POOL_ON_DISCONNECT",
             format!("`{text}` is neither `cancel` nor `drain:SECONDS` with 1 to 600 seconds"),
         )),
+    }
+}
+
+fn amp_paths(text: &str) -> Result<AmpPaths, SettingsError> {
+    match text.split_once(':') {
+        None if text == "off" || text.is_empty() => Ok(AmpPaths::Off),
+        None if text == "stub" => Ok(AmpPaths::Stub),
+        Some(("key", name)) if !name.is_empty() => Ok(AmpPaths::Key(name.to_owned())),
+        _ => {
+            let message = format!("`{text}` is none of `off`, `stub` and `key:NAME`");
+            Err(SettingsError::new("AMP_POOL_AMP_PATHS", message))
+        }
     }
 }
 
@@ -356,6 +372,10 @@ mod tests {
         check(
             &["--amp-pool-on-disconnect", "drain:0"],
             Err("AMP_POOL_ON_DISCONNECT: `drain:0` is neither `cancel` nor `drain:SECONDS` with 1 to 600 seconds"),
+        );
+        check(
+            &["--amp-pool-amp-paths", "key:"],
+            Err("AMP_POOL_AMP_PATHS: `key:` is none of `off`, `stub` and `key:NAME`"),
         );
         check(&["--amp-pool-durability", "off"], Err("AMP_POOL_DURABILITY: `off` is neither `full` nor `normal`"));
     }

@@ -39,6 +39,19 @@ def test_an_answer_is_what_the_service_itself_gives(fit, upstream, speaker, stre
     assert through.text == TEXT
 
 
+def test_clients_of_the_amp_layout_get_the_same(fit, upstream, speaker, stream):
+    provider = "anthropic" if speaker is MESSAGES else "openai"
+
+    def ask(base_url):
+        return speaker.ask(speaker.connect(base_url, fit.client_token), stream), upstream.last()
+
+    (plain, sent), (through, sent_through) = ask(fit.url), ask(f"{fit.url}/api/provider/{provider}")
+
+    assert through.value == plain.value
+    assert through.text == TEXT
+    assert (sent_through.path, sent_through.body) == (sent.path, sent.body)
+
+
 def test_tool_calls_come_through(fit, upstream, speaker, stream):
     def ask(client):
         return speaker.ask(client, stream, tools=speaker.tools).value

@@ -55,6 +55,10 @@ impl Failure {
     pub(super) fn teach(&mut self, seat: &Seat, model: &str) {
         let (now, reason) = (ambient::now(), self.reason());
         let LiveKey { health, account, link, .. } = &*seat.key;
+        let refused = refused_for(&self.message);
+        if matches!(self.verdict, Verdict::RateLimited { wait: None }) && seat.room.is_crowded(refused) {
+            return seat.room.refuse(refused, now);
+        }
         if self.complaint().is_some_and(|complaint| link.is_to_blame(seat.key.key.id, complaint, now)) {
             self.line = Some(link.clone());
             link.health.learn("", Lesson::Rest { wait: None, reason: reason.clone() }, now);
@@ -64,7 +68,7 @@ impl Failure {
         }
         match &self.verdict {
             Verdict::RateLimited { wait } => {
-                seat.room.refuse(refused_for(&self.message), now);
+                seat.room.refuse(refused, now);
                 account.health.learn(model, Lesson::RestModel { wait: *wait, reason }, now);
             }
             Verdict::ModelUnavailable => {
@@ -124,6 +128,10 @@ pub(super) fn failed(verdict: Verdict) -> Verdict {
     if verdict == Verdict::Answer { Verdict::UpstreamFault } else { verdict }
 }
 
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
+}
+
 /// Classifying.
 pub(super) enum Refusal {
     /// No other key would say anything else.
@@ -146,7 +154,9 @@ impl Means {
         if !verdict.retries_on_another_key() && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }
-        let message = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
+        let gone = is_gone(head.status) && verdict == Verdict::UpstreamFault;
+        let why = if gone { "this upstream no longer offers the API: " } else { "" };
+        let message = format!("{why}{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
         Refusal::OfTheKey(Failure::judged(verdict, head.status, message))
     }
 

@@ -14,9 +14,13 @@ use crate::{
         capability::{Dialect, chat_limit_name},
         countable, splice,
     },
-    keys::{LiveKey, Manner},
+    keys::Manner,
     route::Seat,
-    service::{Ask, Cap, Routed, headers, routing::rejected},
+    service::{
+        Ask, Cap, Routed,
+        headers::{self, Passing},
+        routing::rejected,
+    },
     transport::Outgoing,
 };
 
@@ -54,7 +58,7 @@ impl Means {
         if format == ask.format {
             let path = routed.call.head.uri.path_and_query().map_or("/", |path| path.as_str());
             let body = native_body(routed, seat);
-            return Ok(Prepared { outgoing: outgoing(routed, &seat.key, format, path, body)?, way: native(seat) });
+            return Ok(Prepared { outgoing: outgoing(routed, seat, format, path, body)?, way: native(seat) });
         }
         let tenant = tenant(routed);
         let memory = self.memos.of(&tenant);
@@ -65,7 +69,7 @@ impl Means {
         if let Some(cap) = &ask.cap {
             losses.join(&cap.told);
         }
-        let outgoing = outgoing(routed, &seat.key, format, path, Chain::from(bytes::Bytes::from(body)))?;
+        let outgoing = outgoing(routed, seat, format, path, Chain::from(bytes::Bytes::from(body)))?;
         Ok(Prepared { outgoing, way: Way::Translated(Box::new(back), losses) })
     }
 
@@ -114,27 +118,32 @@ fn policy(routed: &Routed) -> Policy {
 
 fn outgoing(
     routed: &Routed,
-    key: &LiveKey,
+    seat: &Seat,
     format: Format,
     path: &str,
     body: Chain,
 ) -> Result<crate::transport::Outgoing, Error> {
-    let manner = key.manner(format).ok_or_else(|| Error::internal("this key does not speak the format"))?;
+    let (key, ask) = (&seat.key, &routed.call.ask);
+    let manner = if ask.endpoint == Endpoint::Google { key.google(&ask.model) } else { key.manner(format) };
+    let manner = manner.ok_or_else(|| Error::internal("this key does not speak the format"))?;
     let client = &routed.call.head;
     let mut request = http::Request::new(body);
     *request.method_mut() = client.method.clone();
-    *request.uri_mut() = destination(manner, path)?;
-    let is_translated = format != routed.call.ask.format;
+    *request.uri_mut() = destination(manner, seat.model(&ask.model), path)?;
+    let is_translated = format != ask.format;
     let complete = |headers: &mut HeaderMap| manner.upstream.complete(headers);
-    *request.headers_mut() = headers::to_upstream(&client.headers, is_translated, complete, &manner.headers);
+    let passing = Passing { is_translated, own: &key.provider.passes };
+    *request.headers_mut() = headers::to_upstream(&client.headers, passing, complete, &manner.headers);
     Ok(Outgoing { request, egress: key.egress.clone() })
 }
 
-fn destination(manner: &Manner, path: &str) -> Result<Uri, Error> {
-    if path == manner.path {
-        return Ok(manner.url.clone());
-    }
-    let url = manner.upstream.url(path).and_then(|url| url.parse().ok());
+fn destination(manner: &Manner, model: &str, path: &str) -> Result<Uri, Error> {
+    let url = match manner.upstream.branch(model) {
+        None if path == manner.path => return Ok(manner.url.clone()),
+        None => manner.upstream.url(path),
+        Some(_) => manner.upstream.branch_url(model, path),
+    };
+    let url = url.and_then(|url| url.parse().ok());
     url.ok_or_else(|| Error::bad_request("", "the path does not make a URL at the upstream"))
 }
 
