@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Condition, Health};
+use super::{Condition, Health, Lesson};
 use crate::id::KeyId;
 
 /// The way to an upstream. Every call of its keys comes by, so what each call does here takes no lock.
@@ -25,6 +25,8 @@ pub struct Line {
     began: Instant,
     /// When a key was last answered, in milliseconds since it began, and one more; 0: never.
     answered: AtomicU64,
+    /// Since when it has not been in trouble, counted in the same way; 0: it is. A new one is given credit.
+    well_since: AtomicU64,
     /// What may be tried again, in thousandths of a try.
     retries: AtomicU64,
     /// Until when free retries were given, in milliseconds since it began.
@@ -66,6 +68,7 @@ impl Line {
             health: Health::default(),
             began: now,
             answered: AtomicU64::new(0),
+            well_since: AtomicU64::new(1),
             retries: AtomicU64::new(AT_FIRST),
             filled: AtomicU64::new(0),
             complained: AtomicBool::new(false),
@@ -101,17 +104,30 @@ impl Line {
 
     /// A key was answered: whoever fails beside it does so alone.
     pub fn answered(&self, now: Instant) {
-        self.answered.store(self.millis(now) + 1, Ordering::Release);
+        let moment = self.millis(now) + 1;
+        self.answered.store(moment, Ordering::Release);
+        if self.well_since.load(Ordering::Acquire) == 0 {
+            self.well_since.store(moment, Ordering::Release);
+        }
         if self.complained.load(Ordering::Acquire) {
             self.complaints().clear();
             self.complained.store(false, Ordering::Release);
         }
     }
 
-    /// Whether a key was answered at `then` or later.
+    /// It rests for its own fault.
+    pub fn rest(&self, wait: Option<Duration>, reason: String, now: Instant) {
+        self.well_since.store(0, Ordering::Release);
+        self.health.learn("", Lesson::Rest { wait, reason }, now);
+    }
+
+    /// Whether it was well through a silence that began at `began`: not in trouble at any time, and answered in the later
+    /// half. Whoever was silent then was so alone.
     #[must_use]
-    pub fn was_answered_since(&self, then: Instant) -> bool {
-        self.answered.load(Ordering::Acquire) > self.millis(then)
+    pub fn was_well(&self, began: Instant, now: Instant) -> bool {
+        let since = self.well_since.load(Ordering::Acquire);
+        let half = began + now.saturating_duration_since(began) / 2;
+        (1..=self.millis(began) + 1).contains(&since) && self.answered.load(Ordering::Acquire) > self.millis(half)
     }
 
     /// A key failed. Whether so many do alike that not the key is to blame.
@@ -160,13 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_remembered_by_its_moment() {
-        let now = Instant::now();
-        let line = Line::new(now);
-        assert!(!line.was_answered_since(now));
-        line.answered(now + Duration::from_secs(1));
-        assert!(line.was_answered_since(now + Duration::from_secs(1)));
-        assert!(!line.was_answered_since(now + Duration::from_secs(2)));
+    fn a_line_is_well_through_a_silence_if_it_was_so_all_the_time() {
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        let line = Line::new(start);
+        assert!(!line.was_well(at(0), at(10)), "nobody was answered");
+        line.answered(at(1));
+        line.answered(at(8));
+        assert!(line.was_well(at(2), at(10)));
+        assert!(!line.was_well(at(8), at(20)), "nobody was answered of late");
+
+        line.rest(None, "broken".into(), at(11));
+        line.answered(at(19));
+        assert!(!line.was_well(at(10), at(20)), "it was in trouble");
     }
 
     #[test]

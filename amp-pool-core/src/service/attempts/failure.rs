@@ -61,7 +61,7 @@ impl Failure {
         }
         if self.complaint().is_some_and(|complaint| link.is_to_blame(seat.key.key.id, complaint, now)) {
             self.line = Some(link.clone());
-            link.health.learn("", Lesson::Rest { wait: None, reason: reason.clone() }, now);
+            link.rest(None, reason.clone(), now);
             // The key is held harmless: it rests a little, and nothing is proven against it.
             let wait = self.verdict.wait().unwrap_or(HARMLESS_PAUSE);
             return health.learn(model, Lesson::Rest { wait: Some(wait), reason }, now);
@@ -77,12 +77,12 @@ impl Failure {
             Verdict::OutOfCredit { wait } => account.health.learn(model, Lesson::NoCredit { wait: *wait, reason }, now),
             Verdict::BadCredential => health.learn(model, Lesson::Refused { reason }, now),
             // While others were answered on the same line, whoever was silent was so alone.
-            Verdict::Network if self.silent.is_some_and(|silence| answered_meanwhile(link, now, silence)) => {
+            Verdict::Network if self.silent.is_some_and(|silence| well_meanwhile(link, now, silence)) => {
                 health.learn(model, Lesson::RestModel { wait: None, reason }, now);
             }
             Verdict::Overloaded { .. } | Verdict::UpstreamFault | Verdict::Network => {
                 self.line = Some(link.clone());
-                link.health.learn("", Lesson::Rest { wait: self.verdict.wait(), reason }, now);
+                link.rest(self.verdict.wait(), reason, now);
             }
             Verdict::KeyLimited { wait } => account.health.learn(model, Lesson::Rest { wait: *wait, reason }, now),
             Verdict::Blocked { wait } => health.learn(model, Lesson::Blocked { wait: *wait, reason }, now),
@@ -112,9 +112,9 @@ impl Failure {
     }
 }
 
-/// Whether somebody was answered on a line in a silence that ends now.
-fn answered_meanwhile(line: &Line, now: Instant, silence: Duration) -> bool {
-    now.checked_sub(silence).is_some_and(|began| line.was_answered_since(began))
+/// Whether a line was well through a silence that ends now.
+fn well_meanwhile(line: &Line, now: Instant, silence: Duration) -> bool {
+    now.checked_sub(silence).is_some_and(|began| line.was_well(began, now))
 }
 
 /// How long a key rests that is not to blame.
