@@ -9,6 +9,8 @@ use crate::money::Amount;
 
 /// More digits than any balance has; what is longer would not fit the sums below.
 const MOST_DIGITS: usize = 24;
+/// The first number of more digits.
+const MOST: u128 = 10_u128.pow(24);
 const LARGEST_EXPONENT: i32 = 24;
 
 /// An exact decimal number: `digits / 10^places`.
@@ -130,11 +132,14 @@ fn parse(text: &str) -> Option<Decimal> {
     shift(if negative { -digits } else { digits }, i32::try_from(part.len()).ok()? - exponent)
 }
 
-/// `digits / 10^places`, where `places` may be negative.
+/// `digits / 10^places`, where `places` may be negative. `None`: written out it would be too long to be read again.
 fn shift(digits: i128, places: i32) -> Option<Decimal> {
     match u32::try_from(places) {
         Ok(places) => Some(Decimal { digits, places }),
-        Err(_) => Some(Decimal { digits: digits.checked_mul(power(places.unsigned_abs())?)?, places: 0 }),
+        Err(_) => {
+            let digits = digits.checked_mul(power(places.unsigned_abs())?)?;
+            (digits.unsigned_abs() < MOST).then_some(Decimal { digits, places: 0 })
+        }
     }
 }
 
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", ".", "-", "NaN", "inf", "1e999", "1,000", "0x1", "1e", "--1", "+1", &"9".repeat(60)] {
+        for text in ["", ".", "-", "NaN", "inf", "1e999", "1,000", "0x1", "1e", "--1", "+1", &"9".repeat(60), "1e24"] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError), "{text}");
         }
     }
