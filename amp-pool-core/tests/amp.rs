@@ -160,7 +160,7 @@ async fn googles_own_format_is_passed_on_to_who_speaks_it_and_counted() {
     let usage = Usage { uncached_input: 6, cache_read: 4, output: 7, reasoning: Some(2), ..Usage::default() };
     for record in bench.records().await {
         assert_eq!((record.usage, &*record.model, &*record.endpoint), (usage, "gemini-3-pro", "google"));
-        assert_eq!(record.outcome.map(|outcome| outcome.as_str()), Some("done"));
+        assert_eq!(record.outcome.map(amp_pool_core::store::Outcome::as_str), Some("done"));
     }
     let unknown = bench.post(&GOOGLE.replace("gemini-3-pro", "gpt-5:generateContent"), &body).await;
     assert_eq!(unknown.status, 404);
