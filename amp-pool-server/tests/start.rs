@@ -25,7 +25,7 @@ fn a_wrong_setting_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let on = || Launch::on(&dir.path().join("data"));
     check(on().env("PORT", "http"), 2, &["--port"]);
-    check(on().env("DATABASE_URL", "postgres://u:hidden@h/db"), 2, &["DATABASE_URL", "not supported yet"]);
+    check(on().env("DATABASE_URL", "mysql://u:hidden@h/db"), 2, &["DATABASE_URL", "sqlite://", "postgres://"]);
     check(on().env("AMP_POOL_ON_DISCONNECT", "drain"), 2, &["AMP_POOL_ON_DISCONNECT"]);
     check(on().env("AMP_POOL_ADMIN_TOKEN", "short"), 2, &["AMP_POOL_ADMIN_TOKEN", "32"]);
     check(on().env("AMP_POOL_CLIENT_TOKEN", "short"), 2, &["AMP_POOL_CLIENT_TOKEN", "16"]);
