@@ -18,11 +18,13 @@ use amp_pool_core::format::Format::{Chat, Messages, Responses};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them. A folder of the corpus and a file of `fuzz_targets/` has the name of each.
-pub(crate) const TARGETS: [Target; 13] = [
+pub(crate) const TARGETS: [Target; 15] = [
     ("peek", bodies::peeked),
     ("splice", bodies::spliced),
     ("sse", streams::scanned),
     ("meter", streams::metered),
+    ("repair", streams::repaired),
+    ("pausing", streams::paused),
     ("request_chat", |data| requests::translated(Chat, data)),
     ("request_messages", |data| requests::translated(Messages, data)),
     ("request_responses", |data| requests::translated(Responses, data)),

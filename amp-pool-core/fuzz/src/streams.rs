@@ -1,10 +1,11 @@
 //! Streams that are looked at and passed on.
 
 use amp_pool_core::{
-    format::{EVENT_MAX, Ending, Failure, Format, HiddenUsage, Meter, Opened, Opening, Scanner},
+    format::{EVENT_MAX, Ending, Failure, Format, HiddenUsage, Meter, Opened, Opening, Pausing, Repair, Scanner},
     usage::{Usage, UsageSource},
 };
 use bytes::Bytes;
+use serde_json::Value;
 
 /// Cuts of `stream` for every input: whole, byte by byte, and in three pieces that `pick` chooses.
 pub(crate) fn cuts(stream: &Bytes, pick: usize) -> [Vec<Bytes>; 2] {
@@ -51,6 +52,51 @@ fn shown(frames: &[Bytes]) -> Vec<u8> {
     frames.iter().for_each(|frame| shown.extend(hidden.feed(frame.clone()).flatten()));
     shown.extend(hidden.finish().into_iter().flatten());
     shown
+}
+
+/// A stream is mended alike wherever it is cut, keeps its events, and is in order then.
+pub(crate) fn repaired(data: &[u8]) {
+    let (pick, stream) = super::setup::split(data);
+    let stream = Bytes::copy_from_slice(stream);
+    for format in Format::ALL {
+        let mended = mend(format, std::slice::from_ref(&stream));
+        for cut in cuts(&stream, pick) {
+            assert_eq!(mend(format, &cut), mended);
+        }
+        let count = |stream: &Bytes| scan(std::slice::from_ref(stream), EVENT_MAX).len();
+        assert_eq!(count(&mended), count(&stream));
+        assert_eq!(mend(format, std::slice::from_ref(&mended)), mended);
+    }
+}
+
+fn mend(format: Format, frames: &[Bytes]) -> Bytes {
+    let (mut repair, mut mended) = (Repair::new(format), Vec::new());
+    frames.iter().for_each(|frame| mended.extend(repair.feed(frame.clone()).flatten()));
+    mended.extend(repair.finish().into_iter().flatten());
+    mended.into()
+}
+
+/// A turn that paused goes on with one turn more, wherever its answer was cut.
+pub(crate) fn paused(data: &[u8]) {
+    let (pick, stream) = super::setup::split(data);
+    let stream = Bytes::copy_from_slice(stream);
+    let again = go_on(std::slice::from_ref(&stream));
+    for cut in cuts(&stream, pick) {
+        assert_eq!(go_on(&cut), again);
+    }
+    if let Some(body) = again {
+        let body: Value = serde_json::from_slice(&body).expect("a body is JSON");
+        let turns = body["messages"].as_array().expect("a list of turns");
+        assert!(turns.len() == 2 && turns[1]["role"] == "assistant");
+        assert!(turns[1]["content"].as_array().is_some_and(|content| !content.is_empty()));
+    }
+}
+
+fn go_on(frames: &[Bytes]) -> Option<Vec<u8>> {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":9}"#;
+    let mut pausing = Pausing::new(body)?;
+    frames.iter().for_each(|frame| pausing.feed(frame));
+    pausing.again()
 }
 
 /// A meter takes any bytes, and counts the same wherever they are cut.
