@@ -83,7 +83,9 @@ impl Stream {
         };
         let name = event.name.map_or(Cow::Borrowed(""), String::from_utf8_lossy);
         let name = if name.is_empty() { String::new() } else { format!("event: {name}\n") };
-        Some(format!("{name}data: {}\n\n", mended.get()).into())
+        // An event may have come in several lines; line ends between its tokens would end the one line that it is now.
+        let line = mended.get().replace(['\n', '\r'], " ");
+        Some(format!("{name}data: {line}\n\n").into())
     }
 }
 
@@ -352,6 +354,20 @@ mod tests {
             Format::Chat,
             "data: {\"id\":\"\",\"choices\":[]}\n\ndata: {\"id\":\"a\"}\n\ndata: {\"id\":\"b\"}\n\n",
             "data: {\"id\":\"\",\"choices\":[]}\n\ndata: {\"id\":\"a\"}\n\ndata: {\"id\":\"a\"}\n\n",
+        );
+    }
+
+    #[test]
+    fn an_event_on_several_lines_is_mended_on_one() {
+        check(
+            Format::Chat,
+            "data: {\"choices\":[\ndata: {\"index\":0,\"delta\":\ndata: {\"content\":\"a\"}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n",
+        );
+        check(
+            Format::Chat,
+            "data: {\"choices\":[{\"delta\":{\"a\":[1,\ndata: 2]}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{\"a\":[1, 2]},\"finish_reason\":null}]}\n\n",
         );
     }
 
