@@ -14,7 +14,6 @@ mod model;
 
 pub use dialect::{
     Dialect, ForcedChoice, IdRule, MaxTokensField, PrefillShape, ReasoningField, ReplayReasoning, ThinkingSwitch,
-    UsageLocation,
 };
 pub use model::{MidSystem, Model, ThinkingKind, Thinks};
 

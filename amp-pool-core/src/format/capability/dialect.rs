@@ -25,8 +25,6 @@ pub struct Dialect {
     pub tool_media: bool,
     /// Whether a stream may be asked for its usage.
     pub include_usage_ok: bool,
-    /// Where a stream tells its usage.
-    pub usage_location: UsageLocation,
     /// Where answers carry reasoning. All known places are read whatever this says; it tells which one wins.
     pub reasoning_field_in: ReasoningField,
     /// Where history carries reasoning.
@@ -67,16 +65,10 @@ pub struct Dialect {
     pub custom_tools: bool,
     /// Whether it takes `top_k` on Chat.
     pub top_k: bool,
-    /// Whether outputs must follow their calls with nothing between (Responses).
-    pub adjacent_outputs: bool,
     /// Whether each call of a turn needs its own reasoning item before it (Responses).
     pub reasoning_per_call: bool,
     /// Whether its streams break official SDKs and are normalised on the way, also without translation.
     pub repair_stream: bool,
-    /// Statuses that mean overload, besides 503 and 529.
-    pub overload_statuses: Vec<u16>,
-    /// Whether `completion_tokens` leaves the reasoning out.
-    pub reasoning_outside_completion: bool,
     /// Whether marks of what to cache are taken: Messages `cache_control` or what the format has.
     pub cache_marks: bool,
     /// Whether Messages takes `cache_control` at the top of the body.
@@ -98,7 +90,6 @@ impl Default for Dialect {
             array_content_ok: true,
             tool_media: false,
             include_usage_ok: true,
-            usage_location: UsageLocation::OwnChunk,
             reasoning_field_in: ReasoningField::ReasoningContent,
             reasoning_field_out: ReasoningField::None,
             replay_reasoning: ReplayReasoning::Never,
@@ -119,11 +110,8 @@ impl Default for Dialect {
             pdf_ok: true,
             custom_tools: false,
             top_k: false,
-            adjacent_outputs: false,
             reasoning_per_call: false,
             repair_stream: false,
-            overload_statuses: Vec::new(),
-            reasoning_outside_completion: false,
             cache_marks: false,
             automatic_cache: false,
             count_tokens: false,
@@ -140,18 +128,6 @@ pub enum MaxTokensField {
     MaxTokens,
     /// `max_completion_tokens`
     MaxCompletionTokens,
-}
-
-/// Where a Chat stream tells its usage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UsageLocation {
-    /// In a chunk without choices, behind the finish.
-    OwnChunk,
-    /// On the chunk that finishes.
-    FinishChunk,
-    /// On any chunk; the last one counts.
-    AnyChunk,
 }
 
 /// Where Chat carries reasoning.
