@@ -4,6 +4,7 @@
 //! write `src/format/LOSSES.md` anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod mentions;
 mod page;
 mod source;
 
@@ -33,6 +34,28 @@ fn the_page_says_what_the_sources_say() {
     }
     let is_same = fs::read_to_string(&path).unwrap() == page;
     assert!(is_same, "LOSSES.md is old: UPDATE=1 cargo test -p amp-pool-core --test losses");
+}
+
+/// A loss can be told only by these methods. Each place that names one, in whatever spelling, is on the page.
+#[test]
+fn no_place_that_tells_a_loss_is_overlooked() {
+    let mut seen = 0;
+    for (file, source) in source::files(&root().join("src")) {
+        let (told, found) = (source::mentioned(&file, &source), source::found(&file, &source));
+        assert_eq!(told, found, "src/{file}: a loss is told that `tests/losses/source.rs` does not see");
+        seen += told;
+    }
+    assert!(seen > 150, "only {seen} places tell a loss");
+}
+
+#[test]
+fn what_a_budget_changes_is_told_in_the_words_of_the_page() {
+    let source = fs::read_to_string(root().join("src/service/admit/worst.rs")).unwrap();
+    assert!(source.contains(r#"format!("{why} to {tokens} by the budget")"#));
+    for (_, words) in page::BUDGETS {
+        let why = words.strip_suffix(" to … by the budget").unwrap();
+        assert!(source.contains(&format!("\"{why}\"")), "{words}");
+    }
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub(crate) const ANSWERS: [(&str, &str, &str); 4] = [
     ("answer: stop reason", "adjusted", "was …"),
 ];
 
+/// What a budget changes in calls of every format, translated or not: members of `service/admit/worst.rs`.
+pub(crate) const BUDGETS: [(&str, &str); 2] =
+    [("adjusted", "limited to … by the budget"), ("adjusted", "cut short to … by the budget")];
+
 /// What can not be said in a format, so that it is never lost from there.
 fn is_said(field: Field, client: Format) -> bool {
     match field {
@@ -74,6 +78,12 @@ pub(crate) fn write(sites: &[Site]) -> String {
     page.push_str("\n## Answers\n\n| Member | Becomes | Why, or what is done |\n|---|---|---|\n");
     for (member, fate, words) in ANSWERS {
         writeln!(page, "| `{member}` | {fate} | {words} |").unwrap();
+    }
+    page.push_str("\n## Budgets, also without translation\n\n");
+    page.push_str("| Member | Becomes | Why, or what is done |\n|---|---|---|\n");
+    let names: Vec<String> = Format::ALL.iter().map(|format| format!("`{}`", Field::MaxOutput.name(*format))).collect();
+    for (fate, words) in BUDGETS {
+        writeln!(page, "| {} | {fate} | {words} |", names.join(", ")).unwrap();
     }
     page
 }

@@ -7,6 +7,8 @@ use std::{
 
 use amp_pool_core::format::{Field, Format};
 
+use crate::mentions;
+
 /// One such place.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
@@ -46,11 +48,11 @@ const CALLS: [(&str, &str); 4] = [
 
 /// What stands in a variable at a place, by file and expression. A new one has to be added here, or the page can not be
 /// made.
-const VARIABLES: [(&str, &str, &[&str]); 15] = [
+const VARIABLES: [(&str, &str, &[&str]); 16] = [
     ("transcode/translation.rs", "name", &["\"…\""]),
     ("transcode/openai.rs", "field", &["Field::Effort", "Field::Thinking", "Field::Temperature", "Field::TopP"]),
     ("transcode/inline.rs", "field", &["Field::Tools", "Field::Structured"]),
-    ("transcode/tools.rs", "field", &["Field::Tools", "Field::WebSearch"]),
+    ("transcode/hosted.rs", "field", &["Field::Tools", "Field::WebSearch"]),
     ("messages/write_request.rs", "field", &["Field::Temperature", "Field::TopP", "Field::TopK"]),
     (
         "messages/write_request.rs",
@@ -66,6 +68,7 @@ const VARIABLES: [(&str, &str, &[&str]); 15] = [
         ],
     ),
     ("messages/read_request.rs", "name", &["\"…\""]),
+    ("messages/read_request/parts.rs", "path", &["\"messages[].content[].…\"", "\"system[].…\""]),
     ("messages/read_request/parts.rs", "source.path()", &["\"messages[…].content[…].source\""]),
     ("messages/read_request/parts.rs", "block.path_of(\"type\")", &["\"messages[…].content[…].type\""]),
     ("responses/read_request.rs", "name", &["\"…\""]),
@@ -78,22 +81,51 @@ const VARIABLES: [(&str, &str, &[&str]); 15] = [
 
 /// All of them, in the order of the files.
 pub(crate) fn sites(format: &Path) -> Vec<Site> {
-    let mut files = Vec::new();
-    collect(format, &mut files);
-    files.sort();
     let mut sites = Vec::new();
-    for path in files {
-        let file = path.strip_prefix(format).unwrap().to_string_lossy().into_owned();
+    for (file, source) in files(format) {
         let Some(stage) = stage(&file) else { continue };
-        let source = fs::read_to_string(&path).unwrap();
-        let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for (call, fate) in CALLS {
             for (at, _) in source.match_indices(call) {
-                sites.extend(told(&file, source, &arguments(&source[at + call.len()..]), stage, fate));
+                sites.extend(told(&file, &source, &arguments(&source[at + call.len()..]), stage, fate));
             }
         }
     }
     sites
+}
+
+/// The sources below `root` without their tests, by their path from there.
+pub(crate) fn files(root: &Path) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    collect(root, &mut paths);
+    paths.sort();
+    let read = |path: PathBuf| {
+        let source = fs::read_to_string(&path).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        (path.strip_prefix(root).unwrap().to_string_lossy().into_owned(), source)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Places that the page knows of in another way, by file below `src` and how many there are.
+const ELSEWHERE: [(&str, usize); 2] = [("format/transcode/unsaid.rs", 2), ("service/admit/worst.rs", 1)];
+
+/// How often a file names one of the methods that tell losses. Outside of translation only the first two are theirs.
+pub(crate) fn mentioned(file: &str, source: &str) -> usize {
+    let words: &[&str] = match file.split_once('/') {
+        _ if file == "format/loss.rs" => &[],
+        Some(("format", _)) => &["dropped", "adjusted", "reject", "unsupported"],
+        _ => &["dropped", "adjusted"],
+    };
+    mentions::count(source, words)
+}
+
+/// How many of these places the page is made from.
+pub(crate) fn found(file: &str, source: &str) -> usize {
+    if let Some((_, count)) = ELSEWHERE.iter().find(|(other, _)| *other == file) {
+        return *count;
+    }
+    let is_staged = file.strip_prefix("format/").is_some_and(|file| stage(file).is_some());
+    CALLS.iter().filter(|_| is_staged).map(|(call, _)| source.matches(call).count()).sum()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
