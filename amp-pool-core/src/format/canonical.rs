@@ -20,6 +20,7 @@ mod tool;
 pub(in crate::format) mod arbitrary;
 
 pub use collected::{Block, Collected};
+pub(in crate::format) use event::end_at_failure;
 pub use event::{BlockKind, Delta, Event, Finish, FinishReason, Spent, Started};
 pub use grammar::{Grammar, Violation};
 pub(in crate::format) use json::compact;

@@ -70,6 +70,11 @@ impl Failure {
         Self::broken(format!("the upstream called `{name}` with arguments that are no JSON object"))
     }
 
+    /// A call without a name can be neither shown nor left out.
+    pub(super) fn nameless_call() -> Self {
+        Self { message: "the upstream sent a tool call without a name".to_owned(), ..Self::unread(b"") }
+    }
+
     /// Whether it is one that we found in what the upstream took for an answer.
     pub(super) fn is_ours(&self) -> bool {
         self.kind.as_deref() == Some(Self::BROKEN)

@@ -15,6 +15,7 @@ mod count;
 mod explain;
 mod frame;
 mod gather;
+mod hosted;
 mod inline;
 mod media;
 mod memory;

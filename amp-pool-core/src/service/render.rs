@@ -100,7 +100,7 @@ fn answer(error: &Error, format: Format, id: CallId) -> Response {
         tracing::error!(call = %id, error = ?error, "a call failed by a defect of ours");
     }
     let status = status(error, format);
-    let body = error_body(format, &problem(error, &error.to_string(), status, &id.to_string()));
+    let body = error_body(format, &problem(error, &message(error, format), status, &id.to_string()));
     let mut response = http::Response::new(PoolBody::whole(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -120,6 +120,18 @@ fn answer(error: &Error, format: Format, id: CallId) -> Response {
         headers::set(response.headers_mut(), "x-should-retry", if error.is_busy() { "true" } else { "false" });
     }
     response
+}
+
+/// What it says to people; and to agents of OpenAI's formats, which read how long to wait in these words.
+fn message(error: &Error, format: Format) -> String {
+    let message = error.to_string();
+    let is_limit = error.is_rate_limited() || error.is_over_limit();
+    match error.retry_after().filter(|_| is_limit && format != Format::Messages) {
+        Some(wait) if !message.contains("try again in") => {
+            format!("{message}; please try again in {}s", (wait.as_secs_f64() * 10.0).ceil() / 10.0)
+        }
+        _ => message,
+    }
 }
 
 pub(super) fn problem<'a>(error: &'a Error, message: &'a str, status: StatusCode, call: &'a str) -> Problem<'a> {

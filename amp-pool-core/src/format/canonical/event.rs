@@ -48,6 +48,13 @@ pub enum Event {
     Ping,
 }
 
+/// Leaves out what stands behind a failure among the events from `from` on. Says whether there was one.
+pub(in crate::format) fn end_at_failure(events: &mut Vec<Event>, from: usize) -> bool {
+    let failure = events.iter().skip(from).position(|event| matches!(event, Event::Failed(_)));
+    events.truncate(failure.map_or(events.len(), |at| from + at + 1));
+    failure.is_some()
+}
+
 /// How an answer begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Started {

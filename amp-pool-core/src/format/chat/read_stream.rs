@@ -131,7 +131,7 @@ impl Reader {
         self.flush(out);
         self.close(self.finish != Some(FinishReason::Length), out);
         let Some(ended) = self.calls.end(self.finish.as_ref(), &mut self.next, out) else {
-            out.push(Event::Failed(nameless()));
+            out.push(Event::Failed(Failure::nameless_call()));
             return;
         };
         self.tell_usage(out);
@@ -317,11 +317,6 @@ impl Reader {
 
 fn list(items: Vec<&RawValue>) -> Json {
     Json::of(&items.into_iter().map(Json::from).collect::<Vec<_>>())
-}
-
-/// A call that never got a name can be neither shown nor left out.
-fn nameless() -> Failure {
-    Failure { message: "the upstream sent a tool call without a name".to_owned(), ..Failure::unread(b"") }
 }
 
 impl ReadEvents for Reader {

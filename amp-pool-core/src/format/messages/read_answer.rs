@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::said::Said;
 use crate::format::{
     Failure,
-    canonical::Event,
+    canonical::{Event, end_at_failure},
     loose::{Loose, LooseList, Text},
     transcode::WayBack,
 };
@@ -20,7 +20,7 @@ struct Shape<'a> {
     content: LooseList<'a>,
 }
 
-/// Reads a body that is no error. The events are legal and end in `Finished`.
+/// Reads a body that is no error. The events are legal and end in `Finished`, or in `Failed` where it is broken.
 ///
 /// # Errors
 /// [`Failure`] when it is no answer of this format.
@@ -34,5 +34,6 @@ pub(in crate::format) fn read_answer(body: &[u8], _back: &WayBack) -> Result<Vec
     let (mut said, mut events) = (Said::default(), Vec::new());
     said.message(text, &mut events);
     said.finished(&mut events);
+    end_at_failure(&mut events, 0);
     Ok(events)
 }

@@ -27,7 +27,7 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
     refuse(body)?;
     let mut request = Request {
         model: body.text("model")?.unwrap_or_default(),
-        instructions: system(body)?,
+        instructions: system(body, losses)?,
         turns: turns::read(body.need("messages")?, losses)?,
         tools: tools::read(body)?,
         max_output: body.count("max_tokens")?,
@@ -69,11 +69,15 @@ fn refuse(body: Object<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-fn system(body: Object<'_>) -> Result<Vec<Text>, Reject> {
+fn system(body: Object<'_>, losses: &mut Losses) -> Result<Vec<Text>, Reject> {
     let Some(system) = body.take("system") else { return Ok(Vec::new()) };
-    let mut texts = parts::texts(system)?;
-    if texts.first().is_some_and(|text| text.text.starts_with(BILLING)) {
-        texts.remove(0);
+    let mut texts = parts::texts(system, "system[]", losses)?;
+    if let Some(first) = texts.first_mut().filter(|text| text.text.starts_with(BILLING)) {
+        // It is a line. Whatever stands behind it in the same text is for the model.
+        match first.text.split_once('\n') {
+            Some((_, rest)) => first.text = rest.trim_start_matches('\n').to_owned(),
+            None => drop(texts.remove(0)),
+        }
     }
     Ok(texts)
 }

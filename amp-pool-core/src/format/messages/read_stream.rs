@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{line::Line, said::Said};
 use crate::format::{
     Failure,
-    canonical::Event,
+    canonical::{Event, end_at_failure},
     sse,
     transcode::{ReadEvents, WayBack},
 };
@@ -26,8 +26,9 @@ impl ReadEvents for Reader {
         if self.is_over {
             return;
         }
-        let line = Line::of(event);
+        let (line, from) = (Line::of(event), out.len());
         if self.is_known(line.kind(event), &line, out) {
+            self.is_over |= end_at_failure(out, from);
             return;
         }
         // Servers write errors in many shapes; what is none of them is something new, which may be skipped.

@@ -248,6 +248,20 @@ fn trap_013_014_and_015_the_input_is_what_came_and_nothing_is_an_empty_object() 
 }
 
 #[test]
+fn trap_004_a_call_without_a_name_is_a_broken_answer() {
+    for name in ["", r#","name":"""#, r#","name":7"#] {
+        let block = format!(r#"{{"type":"tool_use","id":"toolu_1","input":{{}}{name}}}"#);
+        let start = format!(r#"{{"type":"content_block_start","index":0,"content_block":{block}}}"#);
+        let answer = read(&[START, &start, BLOCK_STOP, &delta("tool_use"), STOP]);
+        assert!(answer.failure.is_some() && answer.finish.is_none(), "{answer:?}");
+
+        let whole = format!(r#"{{"type":"message","content":[{block}],"stop_reason":"tool_use"}}"#);
+        let answer = Collected::of(read_answer(whole.as_bytes(), &back()).unwrap());
+        assert!(answer.failure.is_some() && answer.finish.is_none(), "{answer:?}");
+    }
+}
+
+#[test]
 fn trap_029_a_step_of_a_hosted_tool_is_no_call_of_the_client() {
     let step = r#"{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}}"#;
     let answer = read(&[START, step, &input(r#"{"query":"x"}"#), BLOCK_STOP, &delta("end_turn"), STOP]);

@@ -3,9 +3,13 @@
 //! The same as a stream of which only the last event came; an incomplete answer is one too.
 
 use super::read_stream::{Reader, Response};
-use crate::format::{Failure, canonical::Event, transcode::WayBack};
+use crate::format::{
+    Failure,
+    canonical::{Event, end_at_failure},
+    transcode::WayBack,
+};
 
-/// Reads a body that is no error. The events are legal and end in `Finished`.
+/// Reads a body that is no error. The events are legal and end in `Finished`, or in `Failed` where it is broken.
 ///
 /// # Errors
 /// [`Failure`] when it is no answer of this format.
@@ -22,5 +26,6 @@ pub(in crate::format) fn read_answer(body: &[u8], back: &WayBack) -> Result<Vec<
     };
     let mut events = Vec::new();
     Reader::new(back).finish(&response, is_complete, &mut events);
+    end_at_failure(&mut events, 0);
     Ok(events)
 }

@@ -18,7 +18,7 @@ use self::{
 };
 use crate::format::{
     Failure,
-    canonical::{Event, Finish, FinishReason, Input, Json, Spent, Started, ThoughtKind},
+    canonical::{Event, Finish, FinishReason, Input, Json, Spent, Started, ThoughtKind, end_at_failure},
     sse,
     tokens::OpenAiTokens,
     transcode::{ReadEvents, WayBack},
@@ -151,6 +151,7 @@ impl ReadEvents for Reader {
         if self.is_over {
             return;
         }
+        let from = out.len();
         let line: Line<'_> = serde_json::from_slice(&event.data).unwrap_or_default();
         let name = event.name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
         let kind = some(&line.kind).unwrap_or_else(|| name.to_owned());
@@ -162,6 +163,7 @@ impl ReadEvents for Reader {
             (None, Some(_)) => self.lifecycle(&kind, &line, event, out),
             (None, None) => {}
         }
+        self.is_over |= end_at_failure(out, from);
     }
 
     fn end(&mut self, _out: &mut Vec<Event>) {

@@ -15,6 +15,17 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// Writes bytes as others read them: in the usual alphabet, padded.
+pub(super) fn encode_padded(bytes: &[u8]) -> String {
+    let plain = |c| match c {
+        '-' => '+',
+        '_' => '/',
+        c => c,
+    };
+    let padding = (3 - bytes.len() % 3) % 3;
+    encode(bytes).chars().map(plain).chain(std::iter::repeat_n('=', padding)).collect()
+}
+
 /// Reads what [`encode`] wrote. `None` for anything else, so that every text has one reading.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
@@ -69,6 +80,8 @@ mod tests {
         check(b"foob", "Zm9vYg");
         check(b"\xfb\xff", "-_8");
         assert_eq!(decode_padded("+/8="), Some(b"\xfb\xff".to_vec()));
+        assert_eq!(["", "f", "fo", "foo"].map(|text| encode_padded(text.as_bytes())), ["", "Zg==", "Zm8=", "Zm9v"]);
+        assert_eq!(encode_padded(b"\xfb\xff"), "+/8=");
     }
 
     #[test]

@@ -8,19 +8,21 @@ use crate::format::canonical::Source;
 pub(in crate::format) struct DataUrl {
     /// Lower case, without parameters; `image/jpg` is `image/jpeg`.
     pub(in crate::format) media_type: String,
-    /// Base64, as it came.
+    /// Base64, as it came; what was no base64 is written as such.
     pub(in crate::format) data: String,
 }
 
 impl DataUrl {
-    /// Takes a `data:` address apart. `None` when it is none, or is not in base64.
+    /// Takes a `data:` address apart. `None` when it is none.
     pub(in crate::format) fn parse(address: &str) -> Option<Self> {
         let (scheme, rest) = address.split_at_checked(5)?;
         let (head, data) = scheme.eq_ignore_ascii_case("data:").then_some(rest)?.split_once(',')?;
         let mut words = head.split(';');
         let media_type = words.next().unwrap_or_default().trim().to_ascii_lowercase();
         let media_type = if media_type == "image/jpg" { "image/jpeg".to_owned() } else { media_type };
-        words.next_back()?.trim().eq_ignore_ascii_case("base64").then(|| Self { media_type, data: data.to_owned() })
+        let is_base64 = words.next_back().is_some_and(|word| word.trim().eq_ignore_ascii_case("base64"));
+        let data = if is_base64 { data.to_owned() } else { base64::encode_padded(&unescaped(data)) };
+        Some(Self { media_type, data })
     }
 }
 
@@ -48,6 +50,19 @@ impl DataUrl {
         let is_text = self.media_type.starts_with("text/");
         String::from_utf8(base64::decode_padded(&self.data).filter(|_| is_text)?).ok()
     }
+}
+
+/// The bytes that an address means by `%20` and the like. What is no escape stands for itself.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &behind[2..] } else { behind };
+    }
+    bytes
 }
 
 /// Writes a `data:` address.
@@ -81,8 +96,9 @@ mod tests {
         check("DATA:image/JPG;name=a.jpg;charset=x;Base64,/9j/", Some(("image/jpeg", "/9j/")));
         check("data:application/pdf; base64 ,JVBE", Some(("application/pdf", "JVBE")));
         check("data:;base64,AA", Some(("", "AA")));
-        check("data:image/png,raw", None);
-        check("data:base64,AA", None);
+        check("data:image/png,%89P%4eG", Some(("image/png", "iVBORw==")));
+        check("data:text/plain;charset=utf-8,h%C3%A9 %zz%", Some(("text/plain", "aMOpICV6eiU=")));
+        check("data:base64,AA", Some(("base64", "QUE=")));
         check("https://example.com/a,b;base64,c", None);
         check("", None);
         check("漢字漢", None);
@@ -93,6 +109,7 @@ mod tests {
         let check = |address: &str, expected: Source| assert_eq!(Source::of_file(address), expected, "{address}");
         check("data:text/plain;base64,aMOpIQ==", Source::Text("hé!".into()));
         check("data:text/csv;charset=utf-8;base64,YSxi", Source::Text("a,b".into()));
+        check("data:text/plain,h%C3%A9%21", Source::Text("hé!".into()));
         let pdf = Source::Base64 { media_type: "application/pdf".into(), data: "JVBE".into() };
         check("data:application/pdf;base64,JVBE", pdf);
         let broken = Source::Base64 { media_type: "text/plain".into(), data: "/w==".into() };

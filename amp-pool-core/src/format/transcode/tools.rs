@@ -6,12 +6,10 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{Translation, WayBack, schema};
+use super::{Translation, WayBack, hosted, schema};
 use crate::format::{
     Field, Format, Losses, Reject,
-    canonical::{
-        CustomTool, Effort, FunctionTool, Input, Json, NativeTool, Part, Request, Tool, ToolChoice, ToolKind, ToolRef,
-    },
+    canonical::{CustomTool, Effort, FunctionTool, Input, Json, Part, Request, Tool, ToolChoice, ToolKind, ToolRef},
     capability::{ForcedChoice, Thinks},
 };
 
@@ -26,7 +24,7 @@ pub(super) fn fit(
     losses: &mut Losses,
     back: &mut WayBack,
 ) -> Result<(), Reject> {
-    hosted(request, translation, losses)?;
+    hosted::fit(request, translation, losses)?;
     narrow(request, translation, losses)?;
     customs(request, translation, losses, back)?;
     names(request, translation, back);
@@ -35,62 +33,6 @@ pub(super) fn fit(
     without_tools(request, losses)?;
     forced(request, translation, losses)
 }
-
-/// Takes out what runs at the client's own provider, and writes typed tools as functions where their shape is known.
-fn hosted(request: &mut Request, translation: &Translation, losses: &mut Losses) -> Result<(), Reject> {
-    let is_forced = matches!(request.tool_choice, Some(ToolChoice::Hosted(_)));
-    let is_only = request.tools.len() == 1;
-    let mut kept = Vec::with_capacity(request.tools.len());
-    for tool in std::mem::take(&mut request.tools) {
-        let (field, kind) = match tool {
-            Tool::Typed(tool) => {
-                losses.adjusted(format!("tools.{}", tool.kind), "sent as a function")?;
-                kept.push(Tool::Function(known(&tool).ok_or_else(|| unknown(&tool))?));
-                continue;
-            }
-            Tool::WebSearch(_) if translation.policy.web_search && translation.upstream != Format::Chat => {
-                kept.push(tool);
-                continue;
-            }
-            Tool::WebSearch(_) => (Field::WebSearch, "web_search".to_owned()),
-            Tool::Hosted(tool) => (Field::Tools, tool.kind),
-            tool => {
-                kept.push(tool);
-                continue;
-            }
-        };
-        // Chat has no list of hosted tools: there the search is what the whole call is for.
-        if is_only || is_forced || translation.client == Format::Chat {
-            return Err(losses.reject(field, format!("the upstream has no tool `{kind}`")));
-        }
-        losses.dropped(format!("tools.{kind}"), "")?;
-    }
-    request.tools = kept;
-    Ok(())
-}
-
-fn unknown(tool: &NativeTool) -> Reject {
-    Reject::field("tools", format!("the tool `{}` can not be translated", tool.kind))
-}
-
-/// A typed tool of Messages as a function.
-fn known(tool: &NativeTool) -> Option<FunctionTool> {
-    let (name, description, schema) = if tool.kind.starts_with("bash_") {
-        ("bash", BASH, BASH_SCHEMA)
-    } else if tool.kind.starts_with("text_editor_") {
-        ("str_replace_based_edit_tool", EDITOR, EDITOR_SCHEMA)
-    } else {
-        return None;
-    };
-    let name = tool.name.clone().unwrap_or_else(|| name.to_owned());
-    let description = Some(description.to_owned());
-    Some(FunctionTool { name, description, schema: Json::parse(schema).ok(), ..FunctionTool::default() })
-}
-
-const BASH: &str = "Runs a command in a persistent bash session and returns what it prints.";
-const BASH_SCHEMA: &str = r#"{"type":"object","properties":{"command":{"type":"string","description":"The command to run."},"restart":{"type":"boolean","description":"True to restart the session."}}}"#;
-const EDITOR: &str = "Views, creates and edits text files.";
-const EDITOR_SCHEMA: &str = r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert","undo_edit"]},"path":{"type":"string","description":"Absolute path of the file or folder."},"file_text":{"type":"string","description":"Content of the file to create."},"old_str":{"type":"string","description":"Text to replace; it must occur exactly once."},"new_str":{"type":"string","description":"Text to put in its place."},"insert_line":{"type":"integer","description":"Line after which to insert."},"insert_text":{"type":"string","description":"Text to insert."},"view_range":{"type":"array","items":{"type":"integer"},"description":"First and last line to view."}},"required":["command","path"]}"#;
 
 /// Writes a choice among some tools as a shorter list, where a choice can not say it.
 fn narrow(request: &mut Request, translation: &Translation, losses: &mut Losses) -> Result<(), Reject> {
@@ -278,7 +220,7 @@ pub(in crate::format) fn thinks(request: &Request, translation: &Translation) ->
 mod tests {
     use super::*;
     use crate::format::{
-        canonical::{Call, Reasoning, Role, Turn, WebSearch},
+        canonical::{Call, NativeTool, Reasoning, Role, Turn, WebSearch},
         transcode::tests::translation,
     };
 
@@ -317,6 +259,7 @@ mod tests {
         let (chat, messages, responses) = (Format::Chat, Format::Messages, Format::Responses);
         check(vec![function("f"), hosted()], messages, chat, Ok(&["f"]));
         check(vec![hosted()], messages, chat, Err("the upstream has no tool `code_execution_20250825`"));
+        check(vec![hosted(), hosted()], messages, chat, Err("the upstream has no tool `code_execution_20250825`"));
         check(vec![Tool::Typed(native("bash_20250124"))], messages, responses, Ok(&["bash"]));
         let computer = Tool::Typed(native("computer_20250124"));
         check(vec![computer], messages, chat, Err("the tool `computer_20250124` can not be translated"));
@@ -324,6 +267,23 @@ mod tests {
         check(vec![function("f"), search()], messages, responses, Ok(&["f"]));
         check(vec![function("f"), search()], chat, messages, Err("the upstream has no tool `web_search`"));
         check(vec![function("f"), function("f")], chat, messages, Ok(&["f"]));
+    }
+
+    #[test]
+    fn a_hosted_tool_that_must_be_called_has_to_be_there() {
+        let check = |kind: &str, choice: &str, expected: Result<usize, &str>| {
+            let choice = ToolChoice::Hosted(Json::parse(choice).unwrap());
+            let hosted = Tool::Hosted(native(kind));
+            let tools = vec![function("f"), hosted, Tool::WebSearch(WebSearch::default())];
+            let request = Request { tools, tool_choice: Some(choice), ..Request::default() };
+            let mut translation = translation(Format::Responses, Format::Messages, "anthropic", "claude-opus-5");
+            translation.policy.web_search = true;
+            let fitted = fitted(request, &translation).map(|(request, ..)| request.tools.len());
+            assert_eq!(fitted.map_err(|reject| reject.message), expected.map_err(String::from));
+        };
+        check("file_search", r#"{"type":"web_search_preview"}"#, Ok(2));
+        check("file_search", r#"{"type":"file_search"}"#, Err("the upstream has no tool `file_search`"));
+        check("file_search", r#"{"type":"mcp","name":"x"}"#, Err("there is no tool `mcp` to be called"));
     }
 
     #[test]

@@ -22,16 +22,28 @@ pub(super) fn read(content: Value<'_>, losses: &mut Losses) -> Result<Vec<Part>,
     content.objects()?.map(|block| part(block?, losses)).collect()
 }
 
-/// Reads content that must be text.
-pub(super) fn texts(content: Value<'_>) -> Result<Vec<Text>, Reject> {
+/// Reads content that must be text; `place` is what its blocks are called.
+pub(super) fn texts(content: Value<'_>, place: &str, losses: &mut Losses) -> Result<Vec<Text>, Reject> {
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text)]);
     }
-    let one = |block: Object<'_>| match &*block.need_word("type")? {
-        "text" => text(block),
+    let mut one = |block: Object<'_>| match &*block.need_word("type")? {
+        "text" => {
+            let text = text(block)?;
+            report(block, place, losses).map(|()| text)
+        }
         other => Err(unknown(block, other)),
     };
     content.objects()?.map(|block| one(block?)).collect()
+}
+
+/// Reports the members of a block that nobody took.
+fn report(block: Object<'_>, place: &str, losses: &mut Losses) -> Result<(), Reject> {
+    for member in block.rest() {
+        let path = format!("{place}.{}", member.name());
+        losses.dropped(path, "")?;
+    }
+    Ok(())
 }
 
 fn unknown(block: Object<'_>, kind: &str) -> Reject {
@@ -39,11 +51,24 @@ fn unknown(block: Object<'_>, kind: &str) -> Reject {
 }
 
 fn part(block: Object<'_>, losses: &mut Losses) -> Result<Part, Reject> {
-    Ok(match &*block.need_word("type")? {
+    let kind = block.need_word("type")?;
+    // A step of a tool that only Anthropic has goes on whole, or is told in words.
+    if hosted::is_hosted(&kind) {
+        return Ok(Part::Hosted(hosted::part(&kind, block.value().json())));
+    }
+    let read = known(block, &kind, losses)?;
+    report(block, CONTENT, losses).map(|()| read)
+}
+
+/// What the blocks of a conversation are called.
+const CONTENT: &str = "messages[].content[]";
+
+fn known(block: Object<'_>, kind: &str, losses: &mut Losses) -> Result<Part, Reject> {
+    Ok(match kind {
         "text" => Part::Text(text(block)?),
         "image" => Part::Image(Image { source: source(block, losses)?, detail: None, cache: mark(block)? }),
         "document" => Part::Document(document(block, losses)?),
-        "search_result" => Part::SearchResult(search_result(block)?),
+        "search_result" => Part::SearchResult(search_result(block, losses)?),
         "thinking" => Part::Thought(thinking(block)?),
         "redacted_thinking" => Part::Thought(redacted(block)?),
         "tool_use" => Part::Call(call(block, losses)?),
@@ -53,7 +78,6 @@ fn part(block: Object<'_>, losses: &mut Losses) -> Result<Part, Reject> {
             losses.adjusted("messages[].content[].tool_reference", "sent as text")?;
             Part::Text(Text::new(format!("[tool {}]", block.need_word("tool_name")?)))
         }
-        kind if hosted::is_hosted(kind) => Part::Hosted(hosted::part(kind, block.value().json())),
         kind => return Err(unknown(block, kind)),
     })
 }
@@ -108,11 +132,11 @@ fn is_cited(block: Object<'_>) -> Result<bool, Reject> {
     Ok(citations.flag("enabled")?.unwrap_or_default())
 }
 
-fn search_result(block: Object<'_>) -> Result<SearchResult, Reject> {
+fn search_result(block: Object<'_>, losses: &mut Losses) -> Result<SearchResult, Reject> {
     Ok(SearchResult {
         title: block.text("title")?.unwrap_or_default(),
         source: block.text("source")?.unwrap_or_default(),
-        content: texts(block.need("content")?)?,
+        content: texts(block.need("content")?, CONTENT, losses)?,
         citations: is_cited(block)?,
         cache: mark(block)?,
     })

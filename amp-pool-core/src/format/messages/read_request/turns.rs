@@ -20,7 +20,9 @@ pub(super) fn read(messages: Value<'_>, losses: &mut Losses) -> Result<Vec<Turn>
         };
         let content = message.need("content")?;
         let parts = match role {
-            Role::System => parts::texts(content)?.into_iter().map(Part::Text).collect(),
+            Role::System => {
+                parts::texts(content, "messages[].content[]", losses)?.into_iter().map(Part::Text).collect()
+            }
             _ => parts::read(content, losses)?,
         };
         turns.push(Turn::new(role, parts));

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::format::{
+    Failure,
     canonical::{Arguments, BlockKind, Citation, Delta, Event, Json, Proof, ProofKind, ThoughtKind},
     loose::{Loose, LooseList, Text},
     messages::{hosted, line},
@@ -74,8 +75,7 @@ struct Cited<'a> {
 
 /// What a block is, and what is told of it at its start. `None`: nothing that anybody could read.
 fn begun(block: &Block<'_>, raw: &RawValue) -> Option<(Kind, Option<BlockKind>)> {
-    let kind = &*block.kind.0.as_ref()?.0;
-    Some(match kind {
+    Some(match block.kind() {
         "text" => (Kind::Text(Vec::new()), Some(BlockKind::Text { phase: None })),
         "thinking" => (Kind::Thought(None), Some(BlockKind::Thought(ThoughtKind::Summary))),
         "redacted_thinking" => {
@@ -84,7 +84,7 @@ fn begun(block: &Block<'_>, raw: &RawValue) -> Option<(Kind, Option<BlockKind>)>
             (Kind::Thought(Some(proof)), Some(BlockKind::Thought(ThoughtKind::Summary)))
         }
         "tool_use" => {
-            let name = block.name.0.as_ref().filter(|name| !name.0.is_empty())?;
+            let name = block.name.0.as_ref()?;
             let id = block.id.0.as_ref().map_or("", |id| &*id.0);
             let at_start = block.input.map(|input| Json::from(input).compact()).filter(|input| input != "null");
             let call = BlockKind::function(id, &*name.0);
@@ -98,10 +98,25 @@ fn begun(block: &Block<'_>, raw: &RawValue) -> Option<(Kind, Option<BlockKind>)>
     })
 }
 
+impl Block<'_> {
+    fn kind(&self) -> &str {
+        self.kind.0.as_ref().map_or("", |kind| &kind.0)
+    }
+
+    fn is_nameless_call(&self) -> bool {
+        self.kind() == "tool_use" && self.name.0.as_ref().is_none_or(|name| name.0.is_empty())
+    }
+}
+
 impl Open {
     /// Begins a block, and tells its start and its first words. `None`: nothing that anybody could read.
     pub(super) fn begin(index: u32, raw: &RawValue, out: &mut Vec<Event>) -> Option<Self> {
         let block = serde_json::from_str::<Block<'_>>(raw.get()).ok()?;
+        if block.is_nameless_call() {
+            // The answer would end as if it had not called for anything.
+            out.push(Event::Failed(Failure::nameless_call()));
+            return None;
+        }
         let (kind, told) = begun(&block, raw)?;
         let mut open = Self { index, kind };
         out.extend(told.map(|kind| Event::BlockStarted { index, kind }));

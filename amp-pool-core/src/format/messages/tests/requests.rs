@@ -121,6 +121,17 @@ fn what_lives_at_anthropic_is_refused_by_its_name() {
 }
 
 #[test]
+fn what_nobody_knows_of_a_block_is_told() {
+    let content = json!([{"type": "text", "text": "a", "weight": 2, "citations": null},
+        {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "b", "weight": 1}], "hurry": true}]);
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": content}],
+        "system": [{"type": "text", "text": "s", "mood": "good"}]});
+
+    let dropped = read(&body).unwrap().1.dropped_header();
+    assert_eq!(dropped.as_deref(), Some("system[].mood, messages[].content[].weight, messages[].content[].hurry"));
+}
+
+#[test]
 fn trap_103_threads_are_refused_with_the_code_sdks_recover_from() {
     let body = json!({"model": "m", "max_tokens": 9, "messages": [], "thread": {"id": "t"}});
 
@@ -135,6 +146,8 @@ fn trap_087_the_billing_header_is_no_system_text() {
         read(&body).unwrap().0.instructions.len()
     };
     assert_eq!(read("x-anthropic-billing-header: cch=00a1b;"), 1);
+    // What stands behind it in the same text is for the model.
+    assert_eq!(read("x-anthropic-billing-header: cch=00a1b;\n\nYou are an agent."), 2);
     assert_eq!(read("About the x-anthropic-billing-header:"), 2);
 }
 

@@ -1,7 +1,7 @@
 //! Parts of messages and of outputs.
 
 use crate::format::{
-    Reject,
+    Losses, Reject,
     canonical::{Audio, CacheMark, Document, Image, Part, Phase, Source, Text},
     responses::annotation,
     transcode::data_url,
@@ -9,7 +9,7 @@ use crate::format::{
 };
 
 /// What stands in the member `name`: a text, or a list of parts. Absent: nothing.
-pub(super) fn parts(item: Object<'_>, name: &str) -> Result<Vec<Part>, Reject> {
+pub(super) fn parts(item: Object<'_>, name: &str, losses: &mut Losses) -> Result<Vec<Part>, Reject> {
     let Some(content) = item.take(name) else { return Ok(Vec::new()) };
     if let Some(text) = content.as_text() {
         return Ok(vec![Text::new(text).into()]);
@@ -17,7 +17,16 @@ pub(super) fn parts(item: Object<'_>, name: &str) -> Result<Vec<Part>, Reject> {
     if !content.is_list() {
         return Err(content.wrong("is neither text nor a list of parts"));
     }
-    content.objects()?.map(|part| read(part?)).collect()
+    content.objects()?.map(|part| whole(part?, losses)).collect()
+}
+
+/// Reads a part, and reports the members of it that nobody took.
+fn whole(part: Object<'_>, losses: &mut Losses) -> Result<Part, Reject> {
+    let read = read(part)?;
+    for member in part.rest() {
+        losses.dropped(format!("input[].content[].{}", member.name()), "")?;
+    }
+    Ok(read)
 }
 
 /// Whether a message of the model speaks on the way. A phase that is not known says nothing.

@@ -6,7 +6,7 @@ use crate::format::{
     canonical::{
         Call, HostedPart, Input, Part, Proof, ProofKind, Role, Text, Thought, ThoughtKind, Tool, ToolResult, Turn,
     },
-    tree::Object,
+    tree::{Object, Value},
 };
 
 /// Steps of tools that the provider ran. They need no answer, so an answer can be given without knowing them.
@@ -53,24 +53,37 @@ fn take(item: Object<'_>, losses: &mut Losses, read: &mut Conversation) -> Resul
     let kind = item.word("type")?.unwrap_or("message".into());
     let turns = &mut read.turns;
     match &*kind {
-        "message" => message(item, turns)?,
-        "additional_tools" => tools::list(item, losses, &mut read.tools)?,
+        "message" => message(item, losses, turns)?,
+        "additional_tools" => return tools::list(item, losses, &mut read.tools),
         "reasoning" => said(turns, Part::Thought(thought(item)?)),
         "function_call" => said(turns, Part::Call(function(item)?)),
         "custom_tool_call" => said(turns, Part::Call(custom(item)?)),
         "function_call_output" | "custom_tool_call_output" => {
-            turns.push(Turn::new(Role::User, vec![Part::Result(output(item)?)]));
+            turns.push(Turn::new(Role::User, vec![Part::Result(output(item, losses)?)]));
         }
         "item_reference" => {
             let why = "items of type `item_reference` can not be translated; send the item itself";
             return Err(Reject::unsupported(item.path(), why));
         }
-        kind if HOSTED.contains(&kind) => said(turns, Part::Hosted(hosted(kind, item)?)),
+        // It goes on whole, or is told in words.
+        kind if HOSTED.contains(&kind) => {
+            said(turns, Part::Hosted(hosted(kind, item)?));
+            return Ok(());
+        }
         _ => {
             return Err(Reject::unsupported(item.path(), format!("items of type `{kind}` can not be translated")));
         }
     }
-    Ok(())
+    report(item, losses)
+}
+
+/// Members by which the provider that made an item knows it. They say nothing to anybody else.
+const OWN: [&str; 4] = ["id", "status", "created_by", "caller"];
+
+/// Reports the members of an item that nobody took.
+fn report(item: Object<'_>, losses: &mut Losses) -> Result<(), Reject> {
+    let mut rest = item.rest().map(Value::name).filter(|name| !OWN.contains(&&**name));
+    rest.try_for_each(|name| losses.dropped(format!("input[].{name}"), ""))
 }
 
 /// Adds to what the model says: to its turn, if it is the one who speaks.
@@ -81,7 +94,7 @@ fn said(turns: &mut Vec<Turn>, part: Part) {
     }
 }
 
-fn message(item: Object<'_>, turns: &mut Vec<Turn>) -> Result<(), Reject> {
+fn message(item: Object<'_>, losses: &mut Losses, turns: &mut Vec<Turn>) -> Result<(), Reject> {
     let role = match &*item.need_word("role")? {
         "user" => Role::User,
         "assistant" => Role::Assistant,
@@ -90,7 +103,7 @@ fn message(item: Object<'_>, turns: &mut Vec<Turn>) -> Result<(), Reject> {
         other => return Err(item.wrong("role", &format!("is the unknown `{other}`"))),
     };
     let phase = content::phase(item)?;
-    let mut parts = content::parts(item, "content")?;
+    let mut parts = content::parts(item, "content", losses)?;
     if role != Role::Assistant {
         turns.push(Turn::new(role, parts));
         return Ok(());
@@ -133,8 +146,8 @@ fn call(item: Object<'_>, input: Input) -> Result<Call, Reject> {
     Ok(Call { id, name, namespace: item.text("namespace")?, input, proof: None, cache: None })
 }
 
-fn output(item: Object<'_>) -> Result<ToolResult, Reject> {
-    let content = content::parts(item, "output")?;
+fn output(item: Object<'_>, losses: &mut Losses) -> Result<ToolResult, Reject> {
+    let content = content::parts(item, "output", losses)?;
     Ok(ToolResult { call: item.need_text("call_id")?, content, is_error: false, cache: None })
 }
 

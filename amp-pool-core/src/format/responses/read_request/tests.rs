@@ -71,6 +71,22 @@ fn a_broken_tool_in_the_conversation_is_named() {
 }
 
 #[test]
+fn what_nobody_knows_of_an_item_is_told_and_what_only_its_maker_knows_is_not() {
+    let (_, losses) = read(
+        r#"{"model":"m","input":[
+            {"type":"message","id":"msg_1","status":"completed","role":"assistant","mood":1,
+                "content":[{"type":"output_text","text":"a","annotations":[],"logprobs":[],"weight":2}]},
+            {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":null,"status":null},
+            {"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}","hurry":true},
+            {"type":"function_call_output","call_id":"c","output":"x","hurry":true},
+            {"type":"web_search_call","id":"ws_1","action":{"type":"search","query":"q"},"more":1}]}"#,
+    );
+
+    let dropped = losses.dropped_header();
+    assert_eq!(dropped.as_deref(), Some("input[].content[].weight, input[].mood, input[].hurry"));
+}
+
+#[test]
 fn trap_033_results_without_calls_are_read_as_they_came() {
     let turns =
         turns(r#"{"type":"function_call_output","call_id":"gone","output":[{"type":"input_text","text":"r"}]}"#);

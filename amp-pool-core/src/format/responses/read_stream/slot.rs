@@ -9,7 +9,8 @@ use super::{
     wire::{Content, Item, said, some},
 };
 use crate::format::{
-    canonical::{BlockKind, Call, Delta, HostedPart, Input, Json, Phase, Proof, ProofKind, ThoughtKind},
+    Failure,
+    canonical::{BlockKind, Call, Delta, Event, HostedPart, Input, Json, Phase, Proof, ProofKind, ThoughtKind},
     loose::LooseList,
     responses::annotation,
 };
@@ -285,6 +286,10 @@ impl Calling {
     /// Ends it. A function that got no arguments got the empty object, unless it was cut.
     fn end(&mut self, is_complete: bool, out: &mut Out<'_>) {
         self.begin(out);
+        if self.block.is_none() && is_complete {
+            // The answer would end as if it had not called for anything.
+            out.events.push(Event::Failed(Failure::nameless_call()));
+        }
         let Some(block) = self.block.as_mut().filter(|block| block.is_open()) else { return };
         self.is_complete = is_complete;
         if is_complete && block.is_silent() && matches!(self.call.input, Input::Json(_)) {

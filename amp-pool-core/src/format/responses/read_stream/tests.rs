@@ -53,6 +53,22 @@ fn trap_007_only_the_final_encrypted_reasoning_counts() {
 }
 
 #[test]
+fn trap_004_a_call_without_a_name_is_a_broken_answer() {
+    let item = r#"{"type":"function_call","call_id":"c","name":"","arguments":"{}"}"#;
+    let done = format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#);
+    let delta = r#"{"type":"response.function_call_arguments.delta","output_index":0,"delta":"{}"}"#;
+    for lines in [[CREATED, &*done, COMPLETED], [CREATED, delta, COMPLETED]] {
+        let answer = collected(&lines);
+        assert!(answer.failure.is_some() && answer.finish.is_none(), "{answer:?}");
+    }
+    let whole = format!(r#"{{"object":"response","status":"completed","output":[{item}]}}"#);
+    let answer = Collected::of(read_answer(whole.as_bytes(), &way_back(Format::Chat, Format::Responses)).unwrap());
+    assert!(answer.failure.is_some() && answer.finish.is_none(), "{answer:?}");
+    // The limit cut it before it had one.
+    assert_eq!(reason(&collected(&[CREATED, delta, LENGTH])), &FinishReason::Length);
+}
+
+#[test]
 fn trap_008_026_029_hosted_items_are_skipped_and_leave_no_gap() {
     let events = read(&[
         CREATED,
