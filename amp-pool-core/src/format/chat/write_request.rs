@@ -98,7 +98,7 @@ impl Writer<'_> {
             Some(_) => self.losses.dropped(Field::Verbosity, "")?,
             None => {}
         }
-        if let Some(count) = self.request.logprobs {
+        if let Some(count) = openai::logprobs(self.request, self.translation, self.losses)? {
             self.body.add("logprobs", &true);
             self.body.add_some("top_logprobs", Some(&count).filter(|count| **count > 0));
         }

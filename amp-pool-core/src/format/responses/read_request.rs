@@ -59,6 +59,7 @@ pub(in crate::format) fn read_request(body: &[u8], losses: &mut Losses) -> Resul
     let echo = echo(body);
     refuse_state(body)?;
     let include = include(body, losses)?;
+    stream_options(body, losses)?;
     let (structured, verbosity) = shape(body, losses)?;
     let mut tools = Vec::new();
     tools::list(body, losses, &mut tools)?;
@@ -122,6 +123,15 @@ fn include(body: Object<'_>, losses: &mut Losses) -> Result<Vec<String>, Reject>
         body.texts("include")?.into_iter().partition(|name| name == ENCRYPTED || name == LOGPROBS);
     unknown.into_iter().try_for_each(|name| losses.dropped(format!("include.{name}"), ""))?;
     Ok(known)
+}
+
+/// Our own streams hide nothing behind padding, and that is all that can be chosen.
+fn stream_options(body: Object<'_>, losses: &mut Losses) -> Result<(), Reject> {
+    let Some(options) = body.object("stream_options")? else { return Ok(()) };
+    if options.look("include_obfuscation").is_some_and(|padding| padding.raw() == "false") {
+        options.take("include_obfuscation");
+    }
+    report(options, losses)
 }
 
 /// The shape and the length of the answer.

@@ -40,7 +40,8 @@ pub(in crate::format) fn write_request(
     limits(request, translation, losses, &mut body)?;
     body.add_filled("text", &shape(request, losses)?);
     body.add_filled("reasoning", &reasoning(request, translation, losses)?);
-    include(request, translation, &mut body);
+    let logprobs = openai::logprobs(request, translation, losses)?;
+    include(logprobs, translation, &mut body);
     identity(request, translation, losses, &mut body)?;
     store(request, losses, &mut body)?;
     body.add("stream", &request.stream);
@@ -114,18 +115,18 @@ fn is_spoken_of(reasoning: &Reasoning) -> bool {
 }
 
 /// Encrypted reasoning is all that can be given back where nothing is stored; models that never think refuse the word.
-fn include(request: &Request, translation: &Translation, body: &mut Body) {
+fn include(logprobs: Option<u64>, translation: &Translation, body: &mut Body) {
     let mut include = Vec::new();
     if translation.model_row().is_none_or(|row| row.thinks != Thinks::Never) {
         include.push("reasoning.encrypted_content");
     }
-    if request.logprobs.is_some() {
+    if logprobs.is_some() {
         include.push("message.output_text.logprobs");
     }
     if !include.is_empty() {
         body.add("include", &include);
     }
-    body.add_some("top_logprobs", request.logprobs.filter(|count| *count > 0));
+    body.add_some("top_logprobs", logprobs.filter(|count| *count > 0));
 }
 
 /// Who asks, what is cached for whom, and in which queue.

@@ -48,10 +48,7 @@ pub(in crate::format) fn sampling(
     losses: &mut Losses,
 ) -> Result<Sampling, Reject> {
     let asked = request.sampling;
-    let takes = translation.model_row().is_none_or(|row| {
-        row.sampling || row.thinks == Thinks::Never || (row.sampling_without_thinking && !thinks(request, translation))
-    });
-    if takes {
+    if takes_sampling(request, translation) {
         return Ok(asked);
     }
     for (field, is_asked) in [(Field::Temperature, asked.temperature.is_some()), (Field::TopP, asked.top_p.is_some())] {
@@ -60,6 +57,25 @@ pub(in crate::format) fn sampling(
         }
     }
     Ok(Sampling { top_k: asked.top_k, ..Sampling::default() })
+}
+
+/// The probabilities of tokens that the model tells in this request: with how many others beside each.
+pub(in crate::format) fn logprobs(
+    request: &Request,
+    translation: &Translation,
+    losses: &mut Losses,
+) -> Result<Option<u64>, Reject> {
+    if request.logprobs.is_none() || takes_sampling(request, translation) {
+        return Ok(request.logprobs);
+    }
+    losses.dropped(Field::Logprobs, "the model reasons").map(|()| None)
+}
+
+/// Models that reason refuse what OpenAI calls sampling; some take it while they do not.
+fn takes_sampling(request: &Request, translation: &Translation) -> bool {
+    translation.model_row().is_none_or(|row| {
+        row.sampling || row.thinks == Thinks::Never || (row.sampling_without_thinking && !thinks(request, translation))
+    })
 }
 
 /// The strictness to write for a schema: what the client said, as far as the schema is within the strict subset.

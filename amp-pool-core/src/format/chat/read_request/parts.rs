@@ -64,7 +64,7 @@ fn file(file: Object<'_>) -> Result<Document, Reject> {
         let why = "a file id means nothing to another provider; send the file itself";
         return Err(Reject::unsupported(file.path_of("file_id"), why));
     }
-    let source = Source::of_address(&file.need_word("file_data")?);
+    let source = Source::of_file(&file.need_word("file_data")?);
     if matches!(&source, Source::Url(address) if !address.contains("://")) {
         return Err(file.wrong("file_data", "must be a `data:` address with base64"));
     }
