@@ -63,6 +63,7 @@ fn record(n: u64) -> Record {
         saved: Some(NanoUsd(0)),
         price_version: Some("2026-11-01".into()),
         evidence: None,
+        decided_by: None,
     };
     let opened = Opened {
         call: CallId::new(now, &random),

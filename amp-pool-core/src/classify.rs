@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::time::Timestamp;
 
 mod evidence;
+mod judgement;
 mod own;
 mod pattern;
 mod rule;
@@ -22,6 +23,7 @@ mod span;
 mod wait;
 
 pub use evidence::Evidence;
+pub use judgement::{DecidedBy, Judgement};
 pub use own::{MOST_RULES, OwnRule, OwnRules, OwnRulesByProvider, RuleError, RuleSpec};
 pub use pattern::{Pattern, PatternError};
 pub use rule::{Rule, Shape, Until};
@@ -231,13 +233,20 @@ impl<'a> Signal<'a> {
 /// ```
 #[must_use]
 pub fn classify(rules: &[Rule], signal: &Signal<'_>) -> Verdict {
+    judge(rules, signal).verdict
+}
+
+/// The same, with what decided.
+#[must_use]
+pub fn judge(rules: &[Rule], signal: &Signal<'_>) -> Judgement {
     let Signal { heard, now } = signal;
     if heard.is_answer() {
-        return Verdict::Answer;
+        return Judgement { verdict: Verdict::Answer, by: None };
     }
-    match rule::first_match(rules, heard) {
-        Some(rule) => rule::verdict(rule, heard, *now),
-        None if (400..500).contains(&heard.status) => Verdict::CallerFault,
-        None => Verdict::UpstreamFault,
-    }
+    let (verdict, by) = match rule::first_match(rules, heard) {
+        Some(rule) => (rule::verdict(rule, heard, *now), DecidedBy::built_in(rule, rules)),
+        None if (400..500).contains(&heard.status) => (Verdict::CallerFault, DecidedBy::Status),
+        None => (Verdict::UpstreamFault, DecidedBy::Status),
+    };
+    Judgement { verdict, by: Some(by) }
 }

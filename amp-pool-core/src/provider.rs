@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     balance::Probe,
-    classify::{Rule, Signal, Verdict, classify},
+    classify::{Judgement, Rule, Signal, Verdict, classify, judge},
     format::{Format, capability::Dialect},
     secret::Secret,
 };
@@ -254,6 +254,12 @@ impl Provider {
     #[must_use]
     pub fn classify(&self, signal: &Signal<'_>) -> Verdict {
         classify(&self.rules, signal)
+    }
+
+    /// The same, with what decided.
+    #[must_use]
+    pub fn judge(&self, signal: &Signal<'_>) -> Judgement {
+        judge(&self.rules, signal)
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::{
     caller::{ClientToken, GroupSpec, TokenDigest, TokenGroup, TokenSpec},
-    classify::{Evidence, OwnRule, RuleSpec},
+    classify::{DecidedBy, Evidence, OwnRule, RuleSpec},
     format::{Format, Loss, LossKind},
     id::{AttemptId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec, Slice},
@@ -476,6 +476,8 @@ pub struct Attempt {
     pub price_version: Option<String>,
     /// What there was to judge by, if the upstream gave an answer and that was no success.
     pub evidence: Option<Box<Evidence>>,
+    /// What decided the verdict, where there was something to judge by.
+    pub decided_by: Option<Box<DecidedBy>>,
 }
 
 impl Attempt {
@@ -591,6 +593,8 @@ pub struct StoredAttempt {
     pub price_version: Option<String>,
     /// What there was to judge by, if the upstream gave an answer and that was no success.
     pub evidence: Option<Box<Evidence>>,
+    /// What decided the verdict. `None`: there was nothing to judge by, or nobody noted it.
+    pub decided_by: Option<Box<DecidedBy>>,
 }
 
 /// An attempt whose answer was no success.

@@ -264,6 +264,7 @@ fn attempt(opened: &Opened, cost: i64, estimated: bool) -> Attempt {
         saved: None,
         price_version: None,
         evidence: None,
+        decided_by: None,
     }
 }
 

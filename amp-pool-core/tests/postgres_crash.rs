@@ -85,6 +85,7 @@ fn record(n: u64) -> Record {
         saved: None,
         price_version: None,
         evidence: None,
+        decided_by: None,
     };
     Record {
         opened: opened(n),

@@ -10,6 +10,7 @@ use amp_pool_core::{
     classify::{Rule, RuleSpec, Verdict},
     handle::{ChangeError, Trial, TrialResult},
     keys::KeyState,
+    store::StoredAttempt,
     testkit::{Reply, Script},
 };
 use bench::Bench;
@@ -91,6 +92,38 @@ async fn an_error_inside_a_stream_is_judged_by_rules_too() {
     bench.handle().add_rule(spec).await.unwrap();
     assert_eq!(bench.chat_stream().await.status, 200);
     assert_eq!(bench.handle().keys()[0].status.state, KeyState::Disabled);
+}
+
+/// What decided each attempt of the last call, as the books say it: where the rule is from, and what it is known by.
+async fn decided(bench: &Bench) -> Vec<(Value, Value)> {
+    bench.handle().flush().await;
+    let last = bench.records().await.swap_remove(0);
+    let told = |attempt: &StoredAttempt| {
+        let by = serde_json::to_value(&attempt.decided_by).unwrap();
+        (by["source"].clone(), if by["name"].is_null() { by["rule"]["verdict"].clone() } else { by["name"].clone() })
+    };
+    last.attempts.iter().map(told).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_books_say_which_rule_decided() {
+    let none = (Value::Null, Value::Null);
+    for (provider, reply, by) in [
+        ("openai", Reply::limited().retry_after_secs(1), ("generic", json!("rate_limited"))),
+        ("amp", Reply::error(402, "x", "insufficient-credits", "no"), ("provider", json!("out_of_credit"))),
+        ("openai", Reply::error(500, "x", "y", "z"), ("status", Value::Null)),
+    ] {
+        let upstream = Script::new().on("a", reply).on("b", Reply::chat("hello"));
+        let bench = Bench::new(&upstream, &[("a", provider, 1), ("b", "openai", 0)]).await;
+        bench.chat().await;
+        assert_eq!(decided(&bench).await, [(by.0.into(), by.1), none.clone()]);
+    }
+
+    let bench = pool(&[suspended()]).await;
+    let spec = rule(&json!({"text": ["suspended"], "verdict": "rotate"}));
+    bench.handle().add_rule(RuleSpec { name: "a relay's words".into(), ..spec }).await.unwrap();
+    bench.chat().await;
+    assert_eq!(decided(&bench).await, [("operator".into(), "a relay's words".into()), none]);
 }
 
 fn trial(spec: Option<RuleSpec>) -> Trial {

@@ -247,6 +247,13 @@ async fn what_would_happen_is_told_and_afterwards_why_it_did() {
     let row = get(&server, &format!("/api/requests/{id}")).await;
     let by = |n: usize| (&row["attempts_detail"][n]["chosen_by"], &row["attempts_detail"][n]["candidates"]);
     assert_eq!((by(0), by(1)), ((&json!("strategy"), &json!(2)), (&json!("strategy"), &json!(2))));
+    let decided = &row["attempts_detail"][0]["decided_by"];
+    assert_eq!(
+        (&decided["source"], &decided["rule"]["verdict"]),
+        (&json!("generic"), &json!("rate_limited")),
+        "{decided}"
+    );
+    assert_eq!(row["attempts_detail"][1]["decided_by"], Value::Null, "an answer needs no judge");
     let (_, id) = call(&server, "m").await;
     let row = get(&server, &format!("/api/requests/{id}")).await;
     let choice = &row["choices"][0];

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::{Rule, Signal, Verdict, rule};
+use super::{DecidedBy, Judgement, Rule, Signal, Verdict, rule};
 use crate::{id::RuleId, time::Timestamp};
 
 /// How many rules there may be: each failure is held against all of its provider's.
@@ -135,7 +135,7 @@ fn check_meaning(rule: &Rule) -> Result<(), RuleError> {
 
 /// The rules of operators for the answers of one provider, in their order. Cloning it is cheap.
 #[derive(Debug, Clone, Default)]
-pub struct OwnRules(Arc<[(RuleId, Rule)]>);
+pub struct OwnRules(Arc<[OwnRule]>);
 
 impl OwnRules {
     /// Those of `rules` that hold for `provider`.
@@ -145,15 +145,28 @@ impl OwnRules {
             |rule: &&OwnRule| rule.spec.enabled && rule.spec.provider.as_deref().is_none_or(|only| only == provider);
         let mut found: Vec<_> = rules.into_iter().filter(holds).collect();
         found.sort_by_key(|rule| (rule.spec.position, rule.id));
-        Self(found.into_iter().map(|rule| (rule.id, rule.spec.rule.clone())).collect())
+        Self(found.into_iter().cloned().collect())
     }
 
     /// What they say about an answer, and which of them decided. `None`: nothing.
     #[must_use]
     pub fn judge(&self, signal: &Signal<'_>) -> Option<(RuleId, Verdict)> {
+        let (own, verdict) = self.decide(signal)?;
+        Some((own.id, verdict))
+    }
+
+    /// The same, to be written down.
+    #[must_use]
+    pub fn judgement(&self, signal: &Signal<'_>) -> Option<Judgement> {
+        let (own, verdict) = self.decide(signal)?;
+        let by = DecidedBy::Operator { rule_id: own.id, name: own.spec.name.clone() };
+        Some(Judgement { verdict, by: Some(by) })
+    }
+
+    fn decide(&self, signal: &Signal<'_>) -> Option<(&OwnRule, Verdict)> {
         let Signal { heard, now } = signal;
-        let (id, decided) = self.0.iter().find(|(_, rule)| rule.matches(heard)).filter(|_| !heard.is_answer())?;
-        Some((*id, rule::verdict(decided, heard, *now)))
+        let own = self.0.iter().find(|own| own.spec.rule.matches(heard)).filter(|_| !heard.is_answer())?;
+        Some((own, rule::verdict(&own.spec.rule, heard, *now)))
     }
 
     /// Whether there are none.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     budget::Window,
-    classify::{OwnRules, Signal, Verdict},
+    classify::{Judgement, OwnRules, Signal, Verdict},
     format::Format,
     provider::{BaseUrlError, CredentialError, ModelPattern, Presets, Provider, Upstream},
     secret::Secret,
@@ -113,7 +113,13 @@ impl LiveKey {
     /// What an answer of its upstream means: by rules of operators, else by those of its provider.
     #[must_use]
     pub fn classify(&self, signal: &Signal<'_>) -> Verdict {
-        self.rules.judge(signal).map_or_else(|| self.provider.classify(signal), |(_, verdict)| verdict)
+        self.judge(signal).verdict
+    }
+
+    /// The same, with what decided.
+    #[must_use]
+    pub fn judge(&self, signal: &Signal<'_>) -> Judgement {
+        self.rules.judgement(signal).unwrap_or_else(|| self.provider.judge(signal))
     }
 
     /// How it is spoken to in `format`. `None`: it does not speak that.

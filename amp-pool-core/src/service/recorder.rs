@@ -15,7 +15,7 @@ use crate::{
     Error,
     budget::Scope,
     caller::Pass,
-    classify::{Evidence, Verdict, scrub},
+    classify::{DecidedBy, Evidence, Verdict, scrub},
     format::{Endpoint, Format, Losses},
     id::AttemptId,
     keys::{Lesson, LiveKey, told},
@@ -154,6 +154,7 @@ impl Recorder {
             saved: None,
             price_version: None,
             evidence: None,
+            decided_by: None,
         };
         if let Some(open) = &mut self.open {
             open.record.attempts.push(attempt);
@@ -196,10 +197,11 @@ impl Recorder {
         }
     }
 
-    /// What there was to judge the upstream's answer by.
-    pub(super) fn heard(&mut self, evidence: Option<Evidence>) {
+    /// What there was to judge the upstream's answer by, and what decided.
+    pub(super) fn heard(&mut self, evidence: Option<Evidence>, by: Option<DecidedBy>) {
         if let Some((_, attempt)) = self.attempt() {
             attempt.evidence = evidence.map(Box::new);
+            attempt.decided_by = by.map(Box::new);
         }
     }
 

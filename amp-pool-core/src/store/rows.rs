@@ -190,6 +190,7 @@ pub(super) fn attempt(attempt: &Attempt) -> StoredAttempt {
         saved: attempt.saved,
         price_version: attempt.price_version.clone(),
         evidence: attempt.evidence.clone(),
+        decided_by: attempt.decided_by.clone(),
     }
 }
 

@@ -5,6 +5,7 @@ mod live;
 mod search;
 
 use amp_pool_core::{
+    classify::DecidedBy,
     handle::Handle,
     id::{AttemptId, CallId, KeyId, TokenId},
     money::NanoUsd,
@@ -184,6 +185,8 @@ struct AttemptOut {
     candidates: Option<u32>,
     served: bool,
     verdict: String,
+    /// The rule that decided the verdict, or that its status did. Null: there was nothing to judge by.
+    decided_by: Option<Box<DecidedBy>>,
     http_status_code: Option<u16>,
     error_message: Option<String>,
     create_time: Timestamp,
@@ -284,6 +287,7 @@ impl From<StoredAttempt> for AttemptOut {
             candidates: attempt.candidates,
             served: attempt.served,
             verdict: attempt.verdict,
+            decided_by: attempt.decided_by,
             http_status_code: attempt.http_status,
             error_message: attempt.error_message,
             create_time: attempt.create_time,

@@ -11,7 +11,7 @@ use http::StatusCode;
 use super::{Means, next};
 use crate::{
     Error,
-    classify::{Signal, Verdict, scrub},
+    classify::{Judgement, Signal, Verdict, scrub},
     keys::{Complaint, KeyState, Lesson, Line, LiveKey, Resource, refused_for},
     route::{Choice, Seat},
     service::{Routed, ambient, recorder::Recorder, render},
@@ -149,8 +149,9 @@ impl Means {
         let (head, body) = answer.into_parts();
         let (body, whole) = self.error_body(body).await;
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
-        let verdict = failed(seat.key.classify(&signal));
-        recorder.heard(signal.evidence());
+        let Judgement { verdict, by } = seat.key.judge(&signal);
+        let verdict = failed(verdict);
+        recorder.heard(signal.evidence(), by);
         if !verdict.retries_on_another_key() && whole {
             return Refusal::OfTheCaller(http::Response::from_parts(head, body));
         }

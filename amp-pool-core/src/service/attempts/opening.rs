@@ -14,7 +14,7 @@ use super::{
     next,
 };
 use crate::{
-    classify::Signal,
+    classify::{Judgement, Signal},
     format::{self, Endpoint, Format, Opened, Opening},
     route::Seat,
     service::{Routed, headers::is_stream, recorder::Recorder},
@@ -97,8 +97,9 @@ impl Means {
     fn judge(&self, seat: &Seat, error: format::Failure, recorder: &mut Recorder) -> Result<(), Failure> {
         let format::Failure { kind, code, message, .. } = error;
         let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
-        let verdict = failed(seat.key.classify(&signal));
-        recorder.heard(signal.evidence());
+        let Judgement { verdict, by } = seat.key.judge(&signal);
+        let verdict = failed(verdict);
+        recorder.heard(signal.evidence(), by);
         if verdict.retries_on_another_key() {
             return Err(Failure::judged(verdict, StatusCode::OK, message));
         }

@@ -52,7 +52,7 @@ macro_rules! attempts {
              a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, \
              a.first_byte_ms, a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, \
              a.cache_write_1h_tokens, a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, \
-             a.price_version, e.evidence::text",
+             a.price_version, e.evidence::text, e.decided_by::text",
             $rest
         )
     };
@@ -267,6 +267,7 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         saved: row.money()?,
         price_version: row.take()?,
         evidence: row.maybe_json()?,
+        decided_by: row.maybe_json()?,
     })
 }
 

@@ -99,9 +99,9 @@ const INSERT_CHOICES: &str = "
     SELECT call_id, n, choice::jsonb FROM unnest($1::uuid[], $2::int8[], $3::text[]) AS new (call_id, n, choice)";
 
 const INSERT_EVIDENCE: &str = "
-    INSERT INTO api_request_evidence (request_id, n, evidence)
-    SELECT request_id, n, evidence::jsonb
-    FROM unnest($1::int8[], $2::int8[], $3::text[]) AS new (request_id, n, evidence)";
+    INSERT INTO api_request_evidence (request_id, n, evidence, decided_by)
+    SELECT request_id, n, evidence::jsonb, decided_by::jsonb
+    FROM unnest($1::int8[], $2::int8[], $3::text[], $4::text[]) AS new (request_id, n, evidence, decided_by)";
 
 const INSERT_LOSSES: &str = "
     INSERT INTO api_request_losses (call_id, n, side, kind, field, note)
@@ -431,17 +431,23 @@ fn choice_columns(choices: &[Choice]) -> Columns<'_> {
     columns
 }
 
-/// What an attempt was judged by, on its way: its row, its place, and its JSON.
-type Heard = (i64, i64, String);
+/// What an attempt was judged by, on its way: its row, its place, and the JSON of what there was and of what decided.
+type Heard = (i64, i64, String, Option<String>);
 
 fn evidence_of(row: i64, record: &Record) -> Result<Vec<Heard>, Failure> {
-    let heard = (0..).zip(&record.attempts).filter_map(|(n, attempt)| Some((n, attempt.evidence.as_deref()?)));
-    heard.map(|(n, evidence)| Ok((row, n, json(evidence)?))).collect()
+    let heard = (0..).zip(&record.attempts).filter_map(|(n, attempt)| Some((n, attempt, attempt.evidence.as_deref()?)));
+    heard
+        .map(|(n, attempt, evidence)| {
+            Ok((row, n, json(evidence)?, attempt.decided_by.as_deref().map(json).transpose()?))
+        })
+        .collect()
 }
 
 fn evidence_columns(evidence: &[Heard]) -> Columns<'_> {
     let mut columns = Columns::default();
-    evidence.iter().for_each(|(row, n, json)| columns.push([number(*row), number(*n), (&**json).into()]));
+    for (row, n, json, by) in evidence {
+        columns.push([number(*row), number(*n), (&**json).into(), by.as_deref().into()]);
+    }
     columns
 }
 

@@ -52,6 +52,7 @@ pub(super) const STEPS: &[Step] = steps! {
     11 "0011_rules_for_verdicts"
     12 "0012_health_of_keys"
     13 "0013_retention"
+    14 "0014_what_decided"
 };
 
 impl Step {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     Failure,
     blocks::{Name, SHIFT, value},
-    fields::{Fields, collect, from_json},
+    fields::{Fields, collect},
     repeated::number,
 };
 use crate::{
@@ -52,7 +52,7 @@ macro_rules! attempts {
             "SELECT a.attempt_id, a.key_id, a.provider, a.upstream_format, a.upstream_model, a.served, a.verdict, \
              a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, a.first_byte_ms, \
              a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, a.cache_write_1h_tokens, \
-             a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, a.price_version, e.evidence",
+             a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, a.price_version, e.evidence, e.decided_by",
             $rest
         )
     };
@@ -243,7 +243,8 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         saved: row.money()?,
         price_version: row.take()?,
-        evidence: row.take::<Option<String>>()?.map(|text| from_json(&text)).transpose()?,
+        evidence: row.maybe_json()?,
+        decided_by: row.maybe_json()?,
     })
 }
 

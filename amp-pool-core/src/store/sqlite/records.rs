@@ -62,7 +62,8 @@ const INSERT_ATTEMPT: &str = "
 
 const INSERT_CHOICE: &str = "INSERT INTO api_request_choices (call_id, n, choice) VALUES (?1, ?2, ?3)";
 
-const INSERT_EVIDENCE: &str = "INSERT INTO api_request_evidence (request_id, n, evidence) VALUES (?1, ?2, ?3)";
+const INSERT_EVIDENCE: &str =
+    "INSERT INTO api_request_evidence (request_id, n, evidence, decided_by) VALUES (?1, ?2, ?3, ?4)";
 
 const INSERT_LOSS: &str =
     "INSERT INTO api_request_losses (call_id, n, side, kind, field, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -268,7 +269,8 @@ fn insert_choices(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> 
 fn insert_evidence(tx: &Transaction<'_>, row: i64, n: usize, attempt: &Attempt) -> Result<(), Failure> {
     if let Some(evidence) = &attempt.evidence {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
-        tx.prepare_cached(INSERT_EVIDENCE)?.execute(params![row, n, json(evidence)?])?;
+        let by = attempt.decided_by.as_deref().map(json).transpose()?;
+        tx.prepare_cached(INSERT_EVIDENCE)?.execute(params![row, n, json(evidence)?, by])?;
     }
     Ok(())
 }

@@ -122,6 +122,7 @@ async fn absurd_counts_never_stop_the_books() {
             saved: Some(NanoUsd(i64::MAX)),
             price_version: None,
             evidence: None,
+            decided_by: None,
         });
         store.commit([Entry::Settled(record)].into()).await.unwrap();
     }

@@ -8,9 +8,9 @@ use crate::{
     balance::{Amount, BalanceSpec, ProbeChoice},
     budget::{Budget, Ceiling, Unpriced, Window},
     caller::{GroupSpec, TokenDigest, TokenSpec},
-    classify::{Evidence, Rule, RuleSpec, Shape, Until, Verdict},
+    classify::{DecidedBy, Evidence, Rule, RuleSpec, Shape, Until, Verdict},
     format::{Format, LossKind, Policy},
-    id::{AttemptId, CallId, GroupId, KeyId, TokenId},
+    id::{AttemptId, CallId, GroupId, KeyId, RuleId, TokenId},
     keys::{Caps, Egress, KeySpec},
     money::{NanoUsd, PerMillion},
     route::{RouteCandidate, RouteSpec, Strategy},
@@ -172,6 +172,7 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
         saved: Some(NanoUsd(500 + i64::from(n))),
         price_version: Some("2026-11".into()),
         evidence: (!served).then(|| Box::new(evidence(n))),
+        decided_by: (!served).then(|| Box::new(decided_by(n))),
     }
 }
 
@@ -190,6 +191,17 @@ fn choice(key: i64) -> RecordedChoice {
         first: vec![why(Some("rate_limited: \"slow\" down")), why(None)],
         despite: Some(why(None)),
         waited_ms: Some(1200),
+    }
+}
+
+fn decided_by(n: u16) -> DecidedBy {
+    match n % 3 {
+        0 => DecidedBy::Status,
+        1 => DecidedBy::Operator { rule_id: RuleId(i64::from(n)), name: "\"own\"".into() },
+        _ => {
+            let rule = Rule { text: vec!["slow".into()], ..Rule::meaning(Verdict::RateLimited { wait: None }) };
+            DecidedBy::Provider { rule }
+        }
     }
 }
 
