@@ -12,6 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use crate::{format::Chain, keys::Egress};
 
 pub mod guard;
+pub(crate) mod packed;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 

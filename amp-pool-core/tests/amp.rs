@@ -42,7 +42,7 @@ async fn each_model_is_asked_for_at_its_place_with_both_headers() {
         ("/v1/chat/completions", "moonshotai/Kimi-K2.5", "baseten/v1/chat/completions"),
         ("/v1/chat/completions", "openai/gpt-oss-120b", "groq/chat/completions"),
         ("/v1/chat/completions", "kimi-k3", "kimi/chat/completions"),
-        ("/v1/chat/completions", "zai-glm-5", "cerebras/v1/chat/completions"),
+        ("/v1/chat/completions", "gpt-oss-120b", "cerebras/v1/chat/completions"),
         ("/v1/embeddings", "gpt-embed", "openai/v1/embeddings"),
     ] {
         let sent = sent(path, &[], &json!({"model": model, "messages": [], "max_tokens": 9})).await;
@@ -86,6 +86,47 @@ async fn a_tree_that_is_gone_is_the_upstreams_trouble_and_no_bad_key() {
         reason.starts_with("the way to the upstream: upstream_fault: this upstream no longer offers the API"),
         "{reason}"
     );
+}
+
+/// The same reply as a gzip file, of which nothing is said, in two pieces.
+fn packed(status: u16, plain: &Reply) -> Reply {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &plain.bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    let (before, behind) = packed.split_at(20);
+    let length = packed.len().to_string();
+    let reply = Reply::json(status, &json!(0)).cut_after(0).header("content-length", &length);
+    reply.piece(before.to_vec()).piece(behind.to_vec())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_packed_without_a_word_is_read_as_any_other() {
+    let plain = Reply::message("hello");
+    let upstream = Script::new().on("sgamp_1", packed(200, &plain));
+    let bench = bench(&upstream, [key("sgamp_1", "amp")]).await;
+    let body = json!({"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9});
+
+    let got = bench.post("/v1/messages", &body).await;
+    assert_eq!((got.status, got.text().as_bytes()), (200, &*plain.bytes()));
+    let got = bench.post("/v1/chat/completions", &body).await;
+    assert_eq!(got.json()["choices"][0]["message"]["content"], "hello");
+    let usage = Usage { uncached_input: 10, output: 5, ..Usage::default() };
+    assert!(bench.records().await.iter().all(|record| record.usage == usage && !record.estimated));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packed_error_is_judged_by_what_it_says_and_a_damaged_answer_is_none() {
+    let broke = json!({"error": {"code": "insufficient-credits", "message": "no"}});
+    let body = json!({"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9});
+    for (reply, state) in [
+        (packed(400, &Reply::json(400, &broke)), KeyState::OutOfCredit),
+        (packed(200, &Reply::message("hello")).cut_after(1), KeyState::Cooling),
+    ] {
+        let upstream = Script::new().on("sgamp_1", reply).on("a", Reply::message("hello"));
+        let bench = bench(&upstream, [KeySpec { priority: 1, ..key("sgamp_1", "amp") }, key("a", "anthropic")]).await;
+        assert_eq!(bench.post("/v1/messages", &body).await.json()["content"][0]["text"], "hello");
+        assert_eq!(bench.handle().keys()[0].status.state, state);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,8 @@
 //! One walk through a probe, over the wire.
 
-use std::{io::Read as _, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 
@@ -12,12 +11,11 @@ use crate::{
     balance::{Place, Probe, Refusal, RefusalKind, Run, Told},
     format::Chain,
     keys::{LiveKey, OUR_USER_AGENT},
-    transport::{Outgoing, UpstreamBody},
+    transport::{Outgoing, UpstreamBody, packed},
 };
 
 /// No balance is longer than this.
-const LONGEST: u64 = 512 * 1024;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+const LONGEST: usize = 512 * 1024;
 
 type Heard = (StatusCode, HeaderMap, Bytes);
 
@@ -67,22 +65,15 @@ async fn collect(mut body: UpstreamBody) -> Result<Bytes, Refusal> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| unreachable(&error))?;
         read.extend_from_slice(frame.data_ref().map(|data| &**data).unwrap_or_default());
-        if read.len() as u64 > LONGEST {
+        if read.len() > LONGEST {
             return Err(Refusal::new(RefusalKind::Unreadable, format!("the answer is longer than {LONGEST} bytes")));
         }
     }
-    unpacked(read.freeze())
-}
-
-/// Some upstreams compress without being asked to, and without saying so.
-fn unpacked(body: Bytes) -> Result<Bytes, Refusal> {
-    if !body.starts_with(&GZIP) {
-        return Ok(body);
+    if !packed::is_packed(&read) {
+        return Ok(read.freeze());
     }
-    let mut plain = Vec::new();
-    let read = MultiGzDecoder::new(&*body).take(LONGEST).read_to_end(&mut plain);
-    read.map_err(|_| Refusal::new(RefusalKind::Unreadable, "the answer is compressed and damaged"))?;
-    Ok(plain.into())
+    let damaged = || Refusal::new(RefusalKind::Unreadable, "the answer is compressed, and damaged or too long");
+    packed::unpacked(&read, LONGEST).ok_or_else(damaged)
 }
 
 fn unreachable(error: &crate::transport::TransportError) -> Refusal {

@@ -13,12 +13,13 @@ A credential that was never named is refused with 401.
 import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
+import gzip
 import json
 import socket
 import struct
 import threading
 
-from wire import Fault, Stream, chat, compact, messages, others, responses
+from wire import Fault, Stream, amp, chat, compact, messages, others, responses
 from wire.talk import Plot, Say
 
 # Nothing in a test waits longer than this.
@@ -47,7 +48,8 @@ class Request:
 
     @property
     def path(self) -> str:
-        return self.target.partition("?")[0]
+        """The path as the service knows it, wherever it stands."""
+        return amp.service_path(self.target.partition("?")[0])
 
     @property
     def headers(self) -> dict[str, str]:
@@ -273,6 +275,21 @@ class CutShort:
         status, body = _reply(exchange)
         await exchange.plain(status, body, sent=len(body) // 2)
         exchange.close()
+
+
+class Packed:
+    """A whole answer, even to who asked for a stream, or an error, gzipped without a word about it."""
+
+    async def play(self, exchange: Exchange) -> None:
+        status, body = _reply(exchange)
+        await exchange.plain(status, gzip.compress(body or exchange.answer()))
+
+
+class Gone:
+    """A tree that is not there any more: no service answers, but the house it was in."""
+
+    async def play(self, exchange: Exchange) -> None:
+        await exchange.plain(404, b'{"error":"Not Found"}')
 
 
 class Upstream:

@@ -16,7 +16,7 @@ use crate::{
     route::{Choice, Seat},
     service::{Routed, ambient, recorder::Recorder, render},
     store::Outcome,
-    transport::{TransportError, UpstreamBody},
+    transport::{TransportError, UpstreamBody, packed},
 };
 
 /// Why a try failed.
@@ -146,8 +146,14 @@ impl Means {
         answer: http::Response<UpstreamBody>,
         recorder: &mut Recorder,
     ) -> Refusal {
-        let (head, body) = answer.into_parts();
-        let (body, whole) = self.error_body(body).await;
+        let (mut head, body) = answer.into_parts();
+        let (mut body, whole) = self.error_body(body).await;
+        if packed::is_packed(&body)
+            && let Some(plain) = packed::unpacked(&body, self.limits.error_body)
+        {
+            packed::amend(&mut head.headers);
+            body = plain;
+        }
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
         let Judgement { verdict, by } = seat.key.judge(&signal);
         let verdict = failed(verdict);

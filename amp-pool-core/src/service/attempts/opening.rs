@@ -4,8 +4,9 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
+use http_body_util::{BodyExt as _, Empty};
 use memchr::memmem::Finder;
 
 use super::{
@@ -14,11 +15,11 @@ use super::{
     next,
 };
 use crate::{
-    classify::{Judgement, Signal},
+    classify::{Judgement, Signal, Verdict},
     format::{self, Endpoint, Format, Opened, Opening},
     route::Seat,
     service::{Routed, headers::is_stream, recorder::Recorder},
-    transport::UpstreamBody,
+    transport::{UpstreamBody, packed},
 };
 
 /// Opening: holding back the beginning of an answer until it is sure to be one.
@@ -32,7 +33,7 @@ impl Means {
         answer: http::Response<UpstreamBody>,
         recorder: &mut Recorder,
     ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
-        let (head, mut body) = answer.into_parts();
+        let (mut head, mut body) = answer.into_parts();
         let patience = self.patience(routed);
         let first = match tokio::time::timeout(patience, next(&mut body)).await {
             Err(_) => return Err(Failure::silent(patience)),
@@ -45,6 +46,15 @@ impl Means {
         let opening = if is_stream(&head.headers) {
             self.open_stream(format, seat, first, &mut body, recorder).await?
         } else {
+            let first = if packed::is_packed(&first) {
+                packed::amend(&mut head.headers);
+                let whole = tokio::time::timeout(patience, unpacked(first, &mut body)).await;
+                let whole = whole.map_err(|_| Failure::silent(patience))??;
+                body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+                whole
+            } else {
+                first
+            };
             if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
                 self.judge(seat, error, recorder)?;
             }
@@ -105,6 +115,23 @@ impl Means {
         }
         Ok(())
     }
+}
+
+/// The longest answer that is unpacked, in bytes.
+const LONGEST: usize = 64 << 20;
+
+/// All of an answer that comes packed, of which the first piece has come. Nothing of it can be passed on before.
+async fn unpacked(first: Bytes, body: &mut UpstreamBody) -> Result<Bytes, Failure> {
+    let broken =
+        |why: &str| Failure::judged(Verdict::UpstreamFault, StatusCode::OK, format!("the answer is packed and {why}"));
+    let mut packed = BytesMut::from(first);
+    while let Some(frame) = next(body).await.map_err(|error| Failure::network(&error))? {
+        packed.extend_from_slice(&frame);
+        if packed.len() > LONGEST {
+            return Err(broken("too long"));
+        }
+    }
+    packed::unpacked(&packed, LONGEST).ok_or_else(|| broken("damaged"))
 }
 
 /// How far into a body an error that came with a good status begins.

@@ -5,6 +5,12 @@ from .talk import Asked, Say, Tool, conforming
 
 PATH = "/v1/chat/completions"
 MODELS = {"gpt-5-mini": "gpt-5-mini-2025-08-07", "gpt-4o-mini": "gpt-4o-mini-2024-07-18"}
+# Of other makers, who speak the same format.
+_OTHERS = (
+    *("grok-4.6", "accounts/fireworks/models/glm-5", "moonshotai/Kimi-K2.5"),
+    *("openai/gpt-oss-120b", "kimi-k3", "gpt-oss-120b"),
+)
+_KNOWN = MODELS | {name: name for name in _OTHERS}
 
 fault = openai_fault
 headers = openai_headers
@@ -12,7 +18,7 @@ headers = openai_headers
 
 def refusal(request: dict, headers: dict) -> Fault | None:
     """The error for a request that the service does not take."""
-    return chat_rules.wrong(request) if request.get("model") in MODELS else fault("not_found")
+    return chat_rules.wrong(request) if request.get("model") in _KNOWN else fault("not_found")
 
 
 def usage(request: dict) -> dict:
@@ -91,7 +97,7 @@ def _envelope(request: dict, object_: str) -> dict:
         "id": f"chatcmpl-CdOqLfGn{mark(request['messages'])}",
         "object": object_,
         "created": 1763510401,
-        "model": MODELS[request["model"]],
+        "model": _KNOWN[request["model"]],
     }
 
 
