@@ -102,6 +102,7 @@ pub struct Period {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// The most that may be spent and held in one window.
@@ -141,6 +142,7 @@ impl Budget {
 
 /// What becomes of a call whose price nobody knows, where there is a budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unpriced {
     /// It is refused.
@@ -154,6 +156,7 @@ pub enum Unpriced {
 
 /// A price for what has none, in USD per million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PriceCeiling"))]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// What is read.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// A wire format of language-model APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// OpenAI Chat Completions.

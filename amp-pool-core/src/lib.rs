@@ -60,6 +60,8 @@ pub mod handle;
 pub mod pool;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 
 pub use error::{Error, Fault};
 #[cfg(feature = "pool")]

@@ -29,6 +29,7 @@ pub use upstream::Upstream;
 
 /// What is known of one vendor, or of a kind of server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// The name in settings and records: `openai`, `custom`, …
@@ -49,6 +50,7 @@ pub struct Provider {
     pub formats: Formats,
     /// Sent with every request that does not have them.
     #[serde(default, with = "fixed")]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub headers: HeaderMap,
     /// Whether Chat streams may ask for `stream_options.include_usage`.
     #[serde(default = "yes")]
@@ -79,6 +81,7 @@ fn yes() -> bool {
 
 /// How a provider speaks each of the three formats.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Formats {
     /// OpenAI Chat Completions.
@@ -110,6 +113,7 @@ impl Formats {
 
 /// How a provider speaks one format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Surface {
     /// What stands behind the base URL in place of `/v1`.
@@ -122,6 +126,7 @@ pub struct Surface {
     pub models: Option<Vec<ModelPattern>>,
     /// Sent with every request in this format that does not have them.
     #[serde(default, with = "fixed")]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub headers: HeaderMap,
     /// Models that stand behind another root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,6 +138,7 @@ pub struct Surface {
 
 /// Another place of the same base, for some models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Branch {
     /// What stands behind the base URL in place of `/v1`.

@@ -33,6 +33,7 @@ const CREDENTIALS: [&str; 7] =
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// Its name among the probes of a provider.
@@ -93,6 +94,7 @@ fn yes() -> bool {
 
 /// One request of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeStep"))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `GET`, or `POST` where there is a body, unless it says otherwise.
@@ -116,6 +118,7 @@ pub struct Step {
 
 /// A value of an answer that later steps need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeTake"))]
 #[serde(deny_unknown_fields)]
 pub struct Take {
     /// Where it may stand; the first place that has one counts.
@@ -130,6 +133,7 @@ pub struct Take {
 
 /// How the next page of an answer is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeNextPage"))]
 #[serde(deny_unknown_fields)]
 pub struct NextPage {
     /// Where it is named; nothing there, or `null`: this was the last.
@@ -140,6 +144,7 @@ pub struct NextPage {
 
 /// A value that has to be one of some.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeCondition"))]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// Where it stands.
@@ -157,6 +162,7 @@ impl Condition {
 
 /// Where a number stands, and in which unit. Written as a path alone, or as an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeFigure"))]
 #[serde(from = "FigureWritten")]
 pub struct Figure {
     /// Where it stands. Several values there are added up.
@@ -173,6 +179,7 @@ pub struct Figure {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeFigureInput"))]
 #[serde(untagged)]
 enum FigureWritten {
     Short(Path),
@@ -180,6 +187,7 @@ enum FigureWritten {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeFigureFields"))]
 #[serde(deny_unknown_fields)]
 struct FigureFields {
     at: Path,
@@ -202,6 +210,7 @@ impl From<FigureWritten> for Figure {
 
 /// The unit of a figure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum CurrencyAt {
     /// Always the same: `USD`, `CNY`, `points`.
@@ -214,6 +223,7 @@ pub enum CurrencyAt {
 
 /// A unit that the answer names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ToldCurrency {
     /// Where it stands, in the row or the answer.
@@ -222,6 +232,7 @@ pub struct ToldCurrency {
 
 /// A unit that depends on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HostCurrency {
     /// By the end of the host's name.
@@ -233,6 +244,7 @@ pub struct HostCurrency {
 
 /// Where a window of a plan is described.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WindowAt {
     /// The objects that describe one each. Without it: the answer is the only one.

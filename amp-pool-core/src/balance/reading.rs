@@ -9,6 +9,7 @@ use crate::{money::Amount, time::Timestamp};
 
 /// What an upstream tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BalanceKind"))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Money or points that are left.
@@ -63,6 +64,7 @@ pub struct Reading {
 
 /// A part of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Purse {
     /// Its name, where it has one.
     pub name: Option<String>,
@@ -80,6 +82,7 @@ pub struct Purse {
 
 /// A window of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanWindow"))]
 pub struct Window {
     /// Its name: `5h`, `week`, `orb`.
     pub name: String,

@@ -26,6 +26,7 @@ pub struct BalanceSpec {
 ///
 /// Written as `null`, as the id of a known probe, or as a probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ProbeChoice {
     /// As its provider knows.

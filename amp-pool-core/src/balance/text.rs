@@ -16,6 +16,7 @@ const MOST_LINES: usize = 100;
 
 /// How a text is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TextAt {
     /// Where it stands in the JSON of the answer. Without it: the answer is the text.
@@ -30,6 +31,7 @@ pub struct TextAt {
 /// Named groups say what was found: `amount` left, of a `total`, or `spent`; refilled by `hourly`; a window of which
 /// `percent` are left, or `used`; its `name`; and `days` until it begins anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineAt {
     /// What the line looks like.

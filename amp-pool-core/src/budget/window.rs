@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 
 /// How long a budget lasts until it begins anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BudgetWindow"))]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// From midnight to midnight.

@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The status; 200 for an error inside a stream.
@@ -57,6 +58,7 @@ pub struct Rule {
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BodyShape"))]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// JSON.
@@ -70,6 +72,7 @@ pub enum Shape {
 
 /// A point in the calendar at which a limit is lifted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RuleUntil"))]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
     /// The first of the next month, UTC.

@@ -43,7 +43,8 @@ pub enum KeyState {
 
 impl KeyState {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ready, Self::Cooling, Self::OutOfCredit, Self::Disabled, Self::Probing];
+    pub const ALL: [Self; 6] =
+        [Self::Ready, Self::Cooling, Self::OutOfCredit, Self::Disabled, Self::Probing, Self::OutOfBudget];
 
     /// The name in JSON.
     #[must_use]

@@ -8,6 +8,7 @@ use crate::{id::KeyId, time::Timestamp};
 
 /// A choice of a key at which somebody was passed over, or after which nobody was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Choice"))]
 pub struct RecordedChoice {
     /// How many attempts had been made before.
     pub after_attempts: u32,
@@ -34,6 +35,7 @@ pub struct RecordedChoice {
 
 /// Why a key was not asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Hindrance"))]
 pub struct RecordedHindrance {
     /// The key.
     pub key_id: KeyId,
