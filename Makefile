@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help
+.PHONY: api test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ test-kill:
 ## make wasm       the pure part of the library builds for wasm
 wasm:
 	.ci/wasm
+
+## make api        openapi.json anew of the code, and the UI's types of it
+api:
+	AMP_POOL_UPDATE_OPENAPI=1 cargo test --locked --package amp-pool-server --test openapi the_document
+	$(MAKE) --no-print-directory types ui
 
 ## make test-sdk   real clients against the real server: SDKs, LangChain, the AI SDK, Claude Code and Codex
 test-sdk:

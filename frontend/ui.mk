@@ -5,7 +5,7 @@ UI_FRESH := node frontend/tools/fresh.mjs
 UI_INSTALL := { sha256sum package-lock.json | cmp --silent - node_modules/made-from || \
   { npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && sha256sum package-lock.json >node_modules/made-from; }; }
 
-.PHONY: ui ui-if-possible check-ui test-ui test-e2e
+.PHONY: ui ui-if-possible check-ui test-ui test-e2e types check-types
 
 # Builds and packs the UI into amp-pool-server/ui, unless that was made from the very same sources.
 ui:
@@ -23,8 +23,19 @@ check-ui:
 	@cd frontend && $(UI_INSTALL) && out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
 	  npm run --silent build -- --outDir "$$out" --logLevel error && node tools/check.mjs "$$out"
 
+# The generator of types, which wants another TypeScript than the rest.
+TYPES_INSTALL := { cd tools/openapi && { $(UI_INSTALL) } && cd ../..; }
+
+# Makes the types of the API anew, of amp-pool-server/openapi.json.
+types:
+	@cd frontend && $(TYPES_INSTALL) && npm run --silent types
+
+# Fails when they are not what the document gives.
+check-types:
+	@cd frontend && $(TYPES_INSTALL) && npm run --silent types -- --check
+
 # Types, lints and logic of the UI.
-test-ui:
+test-ui: check-types
 	@cd frontend && $(UI_INSTALL) && npm run --silent check && npm run --silent lint && npm run --silent test
 
 # Journeys in a browser through the real server; their pictures stay in frontend/.e2e.

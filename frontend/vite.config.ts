@@ -16,6 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
+      // The page of the API is a page of its own.
+      input: ["index.html", "docs.html"],
       output: {
         codeSplitting: {
           // Vendor code has its own files, so that a change of ours leaves their names, and everybody's caches, alone.
@@ -23,6 +25,7 @@ export default defineConfig({
             { name: "react", test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/, priority: 2 },
             // A chart is no part of the first page.
             { name: "uplot", test: /node_modules[\\/]uplot[\\/]/, priority: 2 },
+            { name: "swagger", test: /node_modules[\\/]swagger-ui-dist[\\/]/, priority: 2 },
             { name: "antd", test: /node_modules[\\/]/, priority: 1 },
           ],
         },

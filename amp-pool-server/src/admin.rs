@@ -23,14 +23,16 @@ mod input;
 mod problem;
 mod table;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Problem, ProblemOut};
 pub(crate) use requests::Live;
 pub(crate) use table::csv_text;
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct List<T> {
     items: Vec<T>,
     next_cursor: Option<String>,

@@ -5,7 +5,11 @@
 
 mod area;
 
-use std::{fmt::Write as _, net::IpAddr, sync::Arc};
+use std::{
+    fmt::Write as _,
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+};
 
 use amp_pool_core::{
     caller,
@@ -23,9 +27,12 @@ use axum::{
     response::{IntoResponse, Response as PageResponse},
     routing::{self, MethodRouter},
 };
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::{
@@ -37,6 +44,7 @@ use crate::{
     amp::Amp,
     config::AmpPaths,
     front::FrontBody,
+    openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
 };
 use area::Area;
@@ -57,6 +65,11 @@ enum Access {
 }
 
 impl Access {
+    /// The word for it.
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
     /// The role it takes, of those who come by the admin API.
     fn role(self) -> Option<Role> {
         match self {
@@ -72,7 +85,14 @@ struct Route {
     access: Access,
     method: &'static str,
     path: &'static str,
-    page: Option<MethodRouter<Shared>>,
+    page: Option<Described>,
+}
+
+/// What answers, and what its types tell of it.
+struct Described {
+    page: MethodRouter<Shared>,
+    summary: &'static str,
+    told: fn(&mut Schemas) -> Operation,
 }
 
 /// What handlers can ask for.
@@ -87,94 +107,101 @@ struct Shared {
 fn routes() -> Vec<Route> {
     use Access::{Admin, Open, Operator, Viewer};
     vec![
-        get   (Open,     "/health",                             health),
-        get   (Open,     "/ready",                              ready),
-        get   (Open,     "/",                                   page),
+        get   (Open,      "/health",                             health,                  "Whether the process is there"),
+        get   (Open,      "/ready",                              ready,                   "Whether calls are served"),
+        get   (Open,      "/",                                   page,                    "The web UI"),
+        get   (Open,      "/docs",                               page,                    "This document, to read and to try"),
+        get   (Open,      "/openapi.json",                       document,                "This document"),
 
         pool  ("/v1/{*path}"),
         pool  ("/api/provider/{*path}"),
 
-        get   (Open,     "/api/auth/state",                     auth::state),
-        post  (Open,     "/api/auth/setup",                     auth::setup),
-        post  (Open,     "/api/auth/login",                     auth::login),
-        post  (Viewer,   "/api/auth/logout",                    auth::logout),
-        post  (Viewer,   "/api/auth/password",                  auth::password),
-        get   (Viewer,   "/api/auth/me",                        auth::me),
+        get   (Open,      "/api/auth/state",                     auth::state,             "What is to be known before anybody has signed in"),
+        post  (Open,      "/api/auth/setup",                     auth::setup,             "Makes the first admin, by the link in the log"),
+        post  (Open,      "/api/auth/login",                     auth::login,             "Signs in"),
+        post  (Viewer,    "/api/auth/logout",                    auth::logout,            "Ends the session"),
+        post  (Viewer,    "/api/auth/password",                  auth::password,          "Changes one's own password; all other sessions end"),
+        get   (Viewer,    "/api/auth/me",                        auth::me,                "Who asks"),
 
-        get   (Admin,    "/api/users",                          users::list),
-        post  (Admin,    "/api/users",                          users::add),
-        put   (Admin,    "/api/users/{id}",                     users::change),
-        delete(Admin,    "/api/users/{id}",                     users::remove),
-        get   (Admin,    "/api/audit",                          audit::list),
+        get   (Admin,     "/api/users",                          users::list,             "Users"),
+        post  (Admin,     "/api/users",                          users::add,              "Adds a user"),
+        put   (Admin,     "/api/users/{id}",                     users::change,           "Changes a user"),
+        delete(Admin,     "/api/users/{id}",                     users::remove,           "Removes a user"),
+        get   (Admin,     "/api/audit",                          audit::list,             "What was done, newest first"),
 
-        get   (Viewer,   "/api/keys",                           keys::list),
-        post  (Operator, "/api/keys",                           keys::add),
-        post  (Operator, "/api/keys/import",                    keys::import),
-        get   (Viewer,   "/api/keys/export",                    keys::export),
-        post  (Admin,    "/api/keys/export",                    keys::export_secrets),
-        post  (Operator, "/api/keys/bulk",                      keys::bulk),
-        get   (Viewer,   "/api/keys/{id}",                      keys::show),
-        put   (Operator, "/api/keys/{id}",                      keys::change),
-        delete(Operator, "/api/keys/{id}",                      keys::remove),
-        post  (Operator, "/api/keys/{id}/reset",                keys::reset),
-        post  (Operator, "/api/keys/{id}/test",                 keys::trial),
-        get   (Viewer,   "/api/keys/{id}/health",               keys::health),
-        get   (Viewer,   "/api/keys/{id}/balance",              balances::show),
-        put   (Operator, "/api/keys/{id}/balance",              balances::say),
-        post  (Operator, "/api/keys/{id}/balance/refresh",      balances::refresh),
-        get   (Viewer,   "/api/keys/{id}/balance/history",      balances::history),
+        get   (Viewer,    "/api/keys",                           keys::list,              "Keys"),
+        post  (Operator,  "/api/keys",                           keys::add,               "Adds a key"),
+        post  (Operator,  "/api/keys/import",                    keys::import,            "Adds many keys, with a report for each"),
+        get   (Viewer,    "/api/keys/export",                    keys::export,            "All keys, without secrets"),
+        post  (Admin,     "/api/keys/export",                    keys::export_secrets,    "All keys with their secrets, for an admin who gives the password"),
+        post  (Operator,  "/api/keys/bulk",                      keys::bulk,              "Does one thing to many keys"),
+        get   (Viewer,    "/api/keys/{id}",                      keys::show,              "A key"),
+        put   (Operator,  "/api/keys/{id}",                      keys::change,            "Changes what is given of a key"),
+        delete(Operator,  "/api/keys/{id}",                      keys::remove,            "Removes a key"),
+        post  (Operator,  "/api/keys/{id}/reset",                keys::reset,             "Ends the pauses of a key"),
+        post  (Operator,  "/api/keys/{id}/test",                 keys::trial,             "Asks the upstream whether a key is good"),
+        get   (Viewer,    "/api/keys/{id}/health",               keys::health,            "How a key is and was, for each model"),
+        get   (Viewer,    "/api/keys/{id}/balance",              balances::show,          "What a key has left"),
+        put   (Operator,  "/api/keys/{id}/balance",              balances::say,           "Says what a key has left"),
+        post  (Operator,  "/api/keys/{id}/balance/refresh",      balances::refresh,       "Asks the upstream what a key has left"),
+        get   (Viewer,    "/api/keys/{id}/balance/history",      balances::history,       "What a key had left"),
 
-        get   (Viewer,   "/api/tokens",                         tokens::list),
-        post  (Operator, "/api/tokens",                         tokens::add),
-        get   (Viewer,   "/api/tokens/{id}",                    tokens::show),
-        put   (Operator, "/api/tokens/{id}",                    tokens::change),
-        delete(Operator, "/api/tokens/{id}",                    tokens::remove),
-        post  (Operator, "/api/tokens/{id}/rotate",             tokens::rotate),
+        get   (Viewer,    "/api/tokens",                         tokens::list,            "Client tokens"),
+        post  (Operator,  "/api/tokens",                         tokens::add,             "Makes a client token; its value is shown this once"),
+        get   (Viewer,    "/api/tokens/{id}",                    tokens::show,            "A client token"),
+        put   (Operator,  "/api/tokens/{id}",                    tokens::change,          "Changes what is given of a client token"),
+        delete(Operator,  "/api/tokens/{id}",                    tokens::remove,          "Removes a client token"),
+        post  (Operator,  "/api/tokens/{id}/rotate",             tokens::rotate,          "Gives a client token another value"),
 
-        get   (Viewer,   "/api/groups",                         groups::list),
-        post  (Operator, "/api/groups",                         groups::add),
-        get   (Viewer,   "/api/groups/{id}",                    groups::show),
-        put   (Operator, "/api/groups/{id}",                    groups::change),
-        delete(Operator, "/api/groups/{id}",                    groups::remove),
-        get   (Viewer,   "/api/budgets",                        budgets::list),
+        get   (Viewer,    "/api/groups",                         groups::list,            "Groups of client tokens"),
+        post  (Operator,  "/api/groups",                         groups::add,             "Makes a group"),
+        get   (Viewer,    "/api/groups/{id}",                    groups::show,            "A group"),
+        put   (Operator,  "/api/groups/{id}",                    groups::change,          "Changes what is given of a group"),
+        delete(Operator,  "/api/groups/{id}",                    groups::remove,          "Removes a group"),
+        get   (Viewer,    "/api/budgets",                        budgets::list,           "All budgets and what is used of them"),
 
-        get   (Viewer,   "/api/routes",                         admin::routes::list),
-        post  (Operator, "/api/routes",                         admin::routes::add),
-        post  (Viewer,   "/api/routes/explain",                 explain::explain),
-        put   (Operator, "/api/routes/{id}",                    admin::routes::change),
-        delete(Operator, "/api/routes/{id}",                    admin::routes::remove),
+        get   (Viewer,    "/api/routes",                         admin::routes::list,     "Routes"),
+        post  (Operator,  "/api/routes",                         admin::routes::add,      "Makes a route"),
+        post  (Viewer,    "/api/routes/explain",                 explain::explain,        "What would become of a call now"),
+        put   (Operator,  "/api/routes/{id}",                    admin::routes::change,   "Changes what is given of a route"),
+        delete(Operator,  "/api/routes/{id}",                    admin::routes::remove,   "Removes a route"),
 
-        get   (Viewer,   "/api/rules",                          rules::list),
-        post  (Operator, "/api/rules",                          rules::add),
-        put   (Operator, "/api/rules/{id}",                     rules::change),
-        delete(Operator, "/api/rules/{id}",                     rules::remove),
-        post  (Operator, "/api/rules/dry-run",                  rules::dry_run),
+        get   (Viewer,    "/api/rules",                          rules::list,             "Rules, in the order in which they are asked"),
+        post  (Operator,  "/api/rules",                          rules::add,              "Makes a rule"),
+        put   (Operator,  "/api/rules/{id}",                     rules::change,           "Changes what is given of a rule"),
+        delete(Operator,  "/api/rules/{id}",                     rules::remove,           "Removes a rule"),
+        post  (Operator,  "/api/rules/dry-run",                  rules::dry_run,          "What a rule would have changed"),
 
-        get   (Viewer,   "/api/providers",                      providers::list),
-        get   (Viewer,   "/api/models",                         models::list),
-        post  (Operator, "/api/models/refresh",                 models::refresh),
+        get   (Viewer,    "/api/providers",                      providers::list,         "Providers"),
+        get   (Viewer,    "/api/models",                         models::list,            "Models, their prices and who serves them"),
+        post  (Operator,  "/api/models/refresh",                 models::refresh,         "Asks upstreams for their models"),
 
-        get   (Viewer,   "/api/requests",                       requests::list),
-        get   (Viewer,   "/api/requests/live",                  requests::live),
-        get   (Viewer,   "/api/requests/export",                requests::export),
-        get   (Viewer,   "/api/requests/{id}",                  requests::show),
+        get   (Viewer,    "/api/requests",                       requests::list,          "Calls, newest first"),
+        get   (Viewer,    "/api/requests/live",                  requests::live,          "Calls as they begin and end"),
+        get   (Viewer,    "/api/requests/export",                requests::export,        "Calls as a table"),
+        get   (Viewer,    "/api/requests/{id}",                  requests::show,          "A call and its attempts"),
 
-        get   (Viewer,   "/api/statistics/overview",            statistics::overview),
-        get   (Viewer,   "/api/statistics/keys",                statistics::keys),
-        get   (Viewer,   "/api/statistics/models",              statistics::models),
-        get   (Viewer,   "/api/statistics/providers",           statistics::providers),
-        get   (Viewer,   "/api/statistics/tokens",              statistics::tokens),
-        get   (Viewer,   "/api/statistics/timeline",            statistics::timeline),
+        get   (Viewer,    "/api/statistics/overview",            statistics::overview,    "Sums of all"),
+        get   (Viewer,    "/api/statistics/keys",                statistics::keys,        "Sums by key"),
+        get   (Viewer,    "/api/statistics/models",              statistics::models,      "Sums by model"),
+        get   (Viewer,    "/api/statistics/providers",           statistics::providers,   "Sums by provider"),
+        get   (Viewer,    "/api/statistics/tokens",              statistics::tokens,      "Sums by client token"),
+        get   (Viewer,    "/api/statistics/timeline",            statistics::timeline,    "Sums by hour or day"),
 
-        get   (Viewer,   "/api/config",                         config::list),
-        put   (Admin,    "/api/config/{key}",                   config::put),
+        get   (Viewer,    "/api/config",                         config::list,            "Settings"),
+        put   (Admin,     "/api/config/{key}",                   config::put,             "Changes a setting"),
     ]
 }
 
 macro_rules! methods {
     ($($method:ident $name:literal;)*) => {$(
-        fn $method<H: Handler<T, Shared>, T: 'static>(access: Access, path: &'static str, handler: H) -> Route {
-            Route { access, method: $name, path, page: Some(routing::$method(handler)) }
+        fn $method<H, T>(access: Access, path: &'static str, handler: H, summary: &'static str) -> Route
+        where
+            H: Handler<T, Shared> + Told<T>,
+            T: 'static,
+        {
+            let page = Described { page: routing::$method(handler), summary, told: H::operation };
+            Route { access, method: $name, path, page: Some(page) }
         }
     )*};
 }
@@ -195,11 +222,20 @@ fn pool(path: &'static str) -> Route {
 pub fn list_routes() -> String {
     let mut text = String::new();
     for Route { access, method, path, .. } in routes() {
-        let access = format!("{access:?}").to_lowercase();
+        let access = access.name();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{access:<8} {method:<7} {path}");
     }
     text
+}
+
+/// The OpenAPI document of all of them.
+#[must_use]
+pub fn openapi() -> Value {
+    openapi::document(routes().into_iter().filter_map(|route| {
+        let Described { summary, told, .. } = route.page?;
+        Some(openapi::Path { access: route.access.name(), method: route.method, path: route.path, summary, told })
+    }))
 }
 
 /// Answers requests.
@@ -271,22 +307,25 @@ impl App {
 
 fn open_router() -> Router<Shared> {
     let ours = routes().into_iter().filter(|route| route.access == Access::Open);
-    let pages = ours.filter_map(|route| Some((route.path, route.page?)));
+    let pages = ours.filter_map(|route| Some((route.path, route.page?.page)));
     pages.fold(Router::new(), |router, (path, page)| router.route(path, page)).method_not_allowed_fallback(wrong_method)
 }
 
 /// Everything that takes a role, each behind its guard.
 fn admin_router(gate: &Arc<Gate>) -> Router<Shared> {
+    let mut schemas = Schemas::default();
     let guarded = |Route { access, method, path, page }: Route| {
+        let Described { page, told, .. } = page?;
         let guard = Guard {
             gate: gate.clone(),
             least: access.role()?,
             action: format!("{method} {path}"),
             object_at: path.split('/').position(|segment| segment.starts_with('{')),
             changes: method != "GET",
+            has_parameters: !told(&mut schemas).parameters.is_empty(),
         };
         let pass = move |request, next| guard.clone().pass(request, next);
-        Some((path, page?.route_layer(middleware::from_fn(pass))))
+        Some((path, page.route_layer(middleware::from_fn(pass))))
     };
     let pages = routes().into_iter().filter_map(guarded);
     pages.fold(Router::new(), |router, (path, page)| router.route(path, page)).method_not_allowed_fallback(wrong_method)
@@ -328,11 +367,17 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method")
 }
 
-async fn page(request: PageRequest) -> PageResponse {
-    ui::serve(request.method(), request.uri().path(), request.headers())
+async fn page(request: PageRequest) -> As<Page> {
+    As::new(ui::serve(request.method(), request.uri().path(), request.headers()))
 }
 
-#[derive(Serialize)]
+/// Made when it is first asked for.
+async fn document() -> As<Document> {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
+    As::new(([(header::CONTENT_TYPE, "application/json")], TEXT.clone()).into_response())
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: &'static str,
     version: &'static str,
@@ -342,10 +387,10 @@ async fn health() -> Json<Health> {
     Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-async fn ready(State(handle): State<Handle>) -> PageResponse {
+async fn ready(State(handle): State<Handle>) -> As<Served<Health>> {
     let (code, status) =
         if handle.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION") })).into_response()
+    As::new((code, Json(Health { status, version: env!("CARGO_PKG_VERSION") })).into_response())
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod data_dir;
 mod database;
 mod error;
 mod front;
+mod openapi;
 mod seed;
 mod ui;
 

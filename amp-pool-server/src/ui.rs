@@ -23,6 +23,8 @@ use encoding::Encoding;
 use files::File;
 
 const PAGE: &str = "index.html";
+/// The page of the API, and the path that shows it.
+const DOCS: (&str, &str) = ("/docs", "docs.html");
 
 /// First segments that belong to the server or to hashed files: a missing one is a mistake, and the page would hide it.
 const NOT_PAGES: [&str; 7] = ["api", "assets", "docs", "health", "metrics", "ready", "v1"];
@@ -43,7 +45,7 @@ pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Respons
     let mut response = match find(path) {
         Some(file) if knows(headers, file.tag()) => not_modified(file),
         Some(file) => whole(file, Encoding::wanted(headers)),
-        None if is_page(path) => text(StatusCode::OK, ABSENT),
+        None if is_page(path) || path == DOCS.0 => text(StatusCode::OK, ABSENT),
         None => text(StatusCode::NOT_FOUND, "not found\n"),
     };
     if method == Method::HEAD {
@@ -55,7 +57,7 @@ pub(crate) fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Respons
 
 fn find(path: &str) -> Option<&'static File> {
     let name = if is_page(path) { PAGE } else { path.strip_prefix('/')? };
-    files::find(name)
+    files::find(if path == DOCS.0 { DOCS.1 } else { name })
 }
 
 /// Whether the page routes `path` by itself. Its paths are plain words: a dot names a file, and nothing needs escapes.

@@ -8,7 +8,7 @@ use std::{
 use amp_pool_core::user::{Deed, DeedEnd, Role};
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Query, Request},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -52,6 +52,8 @@ pub(crate) struct Guard {
     /// Where in the path the object's id is.
     pub(crate) object_at: Option<usize>,
     pub(crate) changes: bool,
+    /// Whether there are parameters of the query, which its handler reads then.
+    pub(crate) has_parameters: bool,
 }
 
 impl Guard {
@@ -62,6 +64,10 @@ impl Guard {
         };
         if who.role < self.least {
             return Problem::forbidden(self.least).into_response();
+        }
+        if let Some(name) = parameter(request.uri()).filter(|_| !self.has_parameters) {
+            let message = format!("there is no parameter `{name}`");
+            return Problem::field(name, message).into_response();
         }
         if !self.changes {
             return next.run(request).await;
@@ -89,6 +95,12 @@ impl Guard {
             detail: None,
         }
     }
+}
+
+/// The first parameter of a query.
+fn parameter(uri: &http::Uri) -> Option<String> {
+    let query = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    query.0.into_iter().next().map(|(name, _)| name)
 }
 
 /// What a handler tells about what it does, for the audit log.

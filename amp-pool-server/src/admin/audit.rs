@@ -8,6 +8,7 @@ use amp_pool_core::{
     user::AuditEntry,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,15 +21,21 @@ use crate::access::Gate;
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 1000;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AuditParams {
+    /// Only of this user.
+    #[schemars(with = "i64")]
     user_id: Option<String>,
+    /// How many at most.
+    #[schemars(with = "u32")]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Deed")]
 pub(crate) struct AuditOut {
     id: AuditId,
     create_time: Timestamp,

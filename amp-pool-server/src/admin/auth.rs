@@ -9,13 +9,18 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, StatusCode, header::SET_COOKIE};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, input::Input};
-use crate::access::{Cookie, Gate, Peer, SessionId, Who, username, weakness};
+use crate::{
+    access::{Cookie, Gate, Peer, SessionId, Who, username, weakness},
+    openapi::{As, RoleName},
+};
 
 /// What is to be known before anybody has signed in.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SetupState")]
 pub(crate) struct StateOut {
     /// Whether the first admin has yet to be made, by the link in the server's log.
     setup_needed: bool,
@@ -25,7 +30,7 @@ pub(crate) async fn state(State(gate): State<Arc<Gate>>) -> Json<StateOut> {
     Json(StateOut { setup_needed: gate.setup_secret().is_some() })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetupInput {
     token: Secret,
@@ -39,15 +44,15 @@ pub(crate) async fn setup(
     Peer(peer): Peer,
     headers: HeaderMap,
     Input(input): Input<SetupInput>,
-) -> Result<Response, Problem> {
+) -> Result<As<(StatusCode, Json<MeOut>)>, Problem> {
     let name = username("username", &input.username)?;
     strong("password", &input.password, &name)?;
     let user = gate.set_up(input.token.expose(), name, input.password).await?;
     gate.tell("setup", Some(&user), peer, StatusCode::CREATED).await;
-    signed_in(&gate, &user, peer, &headers, StatusCode::CREATED).await
+    signed_in(&gate, &user, peer, &headers, StatusCode::CREATED).await.map(As::new)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoginInput {
     username: String,
@@ -60,12 +65,12 @@ pub(crate) async fn login(
     Peer(peer): Peer,
     headers: HeaderMap,
     Input(input): Input<LoginInput>,
-) -> Result<Response, Problem> {
+) -> Result<As<Json<MeOut>>, Problem> {
     let name = input.username.trim().to_lowercase();
     match gate.check_login(&name, input.password, peer).await {
         Ok(user) => {
             gate.tell("login", Some(&user), peer, StatusCode::OK).await;
-            signed_in(&gate, &user, peer, &headers, StatusCode::OK).await
+            signed_in(&gate, &user, peer, &headers, StatusCode::OK).await.map(As::new)
         }
         Err(problem) => {
             if problem.status() == StatusCode::UNAUTHORIZED {
@@ -77,14 +82,18 @@ pub(crate) async fn login(
 }
 
 /// Ends the session.
-pub(crate) async fn logout(State(gate): State<Arc<Gate>>, who: Who, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn logout(
+    State(gate): State<Arc<Gate>>,
+    who: Who,
+    headers: HeaderMap,
+) -> Result<As<StatusCode>, Problem> {
     if let Some(session) = who.session {
         gate.end(session.digest).await?;
     }
-    with_cookie(StatusCode::NO_CONTENT.into_response(), &Cookie::Forget, &headers)
+    with_cookie(StatusCode::NO_CONTENT.into_response(), &Cookie::Forget, &headers).map(As::new)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordInput {
     current_password: Secret,
@@ -97,20 +106,22 @@ pub(crate) async fn password(
     who: Who,
     headers: HeaderMap,
     Input(input): Input<PasswordInput>,
-) -> Result<Response, Problem> {
+) -> Result<As<Json<MeOut>>, Problem> {
     gate.confirm("current_password", &who, input.current_password).await?;
     strong("new_password", &input.new_password, &who.name)?;
     let user = gate.user(who.user.ok_or_else(Problem::not_found)?).await?;
     let hash = gate.hash(input.new_password).await?;
     gate.store.set_password(user.id, hash, now()).await?;
-    signed_in(&gate, &user, who.peer, &headers, StatusCode::OK).await
+    signed_in(&gate, &user, who.peer, &headers, StatusCode::OK).await.map(As::new)
 }
 
 /// Who asks.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Me")]
 pub(crate) struct MeOut {
     /// `null`: the admin token.
     user: Option<MyselfOut>,
+    #[schemars(with = "RoleName")]
     role: &'static str,
     /// To be sent as `x-csrf-token` with everything but GET. `null`: not needed.
     csrf_token: Option<String>,
@@ -118,10 +129,12 @@ pub(crate) struct MeOut {
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Myself")]
 struct MyselfOut {
     id: i64,
     username: String,
+    #[schemars(with = "RoleName")]
     role: &'static str,
 }
 

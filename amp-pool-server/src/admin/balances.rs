@@ -10,20 +10,23 @@ use amp_pool_core::{
     user::Role,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     List, Problem,
     input::{Input, Params, Row, check_span, given, optional},
 };
-use crate::access::Who;
+use crate::{access::Who, openapi::Null};
 use output::{BalanceOut, HistoryOut};
 
 const USUAL_SPAN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ShowParams {
+    /// Whether the upstream is asked first.
+    #[schemars(with = "bool")]
     refresh: Option<String>,
 }
 
@@ -49,10 +52,12 @@ pub(crate) async fn refresh(State(handle): State<Handle>, Row(id): Row) -> Resul
     Ok(Json(BalanceOut::new(view, SystemClock.now())))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "BalanceInput")]
 pub(crate) struct ManualInput {
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Amount>")]
     amount: Option<Option<Amount>>,
     #[serde(deserialize_with = "given")]
     currency: Option<String>,
@@ -70,10 +75,14 @@ pub(crate) async fn say(
     Ok(Json(BalanceOut::new(view, SystemClock.now())))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HistoryParams {
+    /// From when on.
+    #[schemars(with = "Timestamp")]
     from: Option<String>,
+    /// Until when, not included.
+    #[schemars(with = "Timestamp")]
     to: Option<String>,
 }
 

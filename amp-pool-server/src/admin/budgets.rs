@@ -7,12 +7,15 @@ use amp_pool_core::{
     time::Timestamp,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{List, Problem};
+use crate::openapi::BudgetScope;
 
 /// A budget as it was written, and what is used of it in its present window.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BudgetUse")]
 pub(crate) struct BudgetOut {
     #[serde(flatten)]
     budget: Budget,
@@ -41,8 +44,10 @@ pub(crate) async fn beside<T>(
 }
 
 /// A budget in the list of all.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ScopedBudget")]
 pub(crate) struct ScopedOut {
+    #[schemars(with = "BudgetScope")]
     scope: &'static str,
     /// Of the client token, the group or the key; `null` for the site.
     id: Option<i64>,

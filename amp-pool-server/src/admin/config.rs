@@ -2,23 +2,27 @@
 
 use amp_pool_core::handle::Handle;
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
     input::{Input, Name, given},
 };
+use crate::openapi::Null;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Setting")]
 pub(crate) struct SettingOut {
     key: String,
     value: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SettingInput {
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     value: Option<Option<String>>,
 }
 

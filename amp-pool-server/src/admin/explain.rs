@@ -8,11 +8,13 @@ use amp_pool_core::{
     time::Timestamp,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, input::Input};
+use crate::openapi::StrategyName;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuestionInput {
     model: String,
@@ -61,13 +63,15 @@ impl QuestionInput {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Explanation")]
 pub(crate) struct ExplanationOut {
     model: String,
     format: Format,
     stream: bool,
     token_id: Option<TokenId>,
     route_id: Option<RouteId>,
+    #[schemars(with = "Option<StrategyName>")]
     strategy: Option<&'static str>,
     /// `key`, or why nobody would be asked.
     outcome: &'static str,
@@ -79,7 +83,8 @@ pub(crate) struct ExplanationOut {
     excluded_total: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ForeseenChoice")]
 struct ChoiceOut {
     key_id: KeyId,
     by: &'static str,
@@ -90,7 +95,8 @@ struct ChoiceOut {
 }
 
 /// What the client would be told.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
 struct RefusalOut {
     http_status_code: u16,
     error_type: &'static str,
@@ -98,7 +104,8 @@ struct RefusalOut {
     retry_after_ms: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ForeseenCandidate")]
 struct CandidateOut {
     key_id: KeyId,
     name: String,
@@ -115,7 +122,8 @@ struct CandidateOut {
     room: RoomOut,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CandidateState")]
 struct StateOut {
     state: &'static str,
     until: Option<Timestamp>,
@@ -123,14 +131,16 @@ struct StateOut {
 }
 
 /// How full its fullest limit would be with the call; above 1000 it would be too much.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Room")]
 struct RoomOut {
     permille: u64,
     resource: &'static str,
     over_operators_limit: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Excluded")]
 struct ExcludedOut {
     key_id: KeyId,
     name: String,

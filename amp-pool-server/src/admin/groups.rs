@@ -9,6 +9,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,21 +18,25 @@ use super::{
     input::{Input, Row, given},
     keys::{Limits, name},
 };
+use crate::openapi::Null;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "TokenGroupInput", extend("x-needed" = ["name"]))]
 pub(crate) struct GroupInput {
     #[serde(deserialize_with = "given")]
     name: Option<String>,
     #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Budget>")]
     budget: Option<Option<Budget>>,
     #[serde(deserialize_with = "given")]
     memo: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenGroup")]
 pub(crate) struct GroupOut {
     id: GroupId,
     create_time: Timestamp,

@@ -10,11 +10,15 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 
 use super::Problem;
-use crate::access::Jot;
+use crate::{
+    access::Jot,
+    openapi::{Operation, Part, Schemas},
+};
 
 const LARGEST_BODY: usize = 1024 * 1024;
 const LARGEST_UPLOAD: usize = 64 * 1024 * 1024;
@@ -34,6 +38,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
             jot.body(&body);
         }
         parse(&body).map(Self)
+    }
+}
+
+impl<T: JsonSchema> Part for Input<T> {
+    fn tell(schemas: &mut Schemas, operation: &mut Operation) {
+        operation.takes_body(&json!({ "application/json": { "schema": schemas.read::<T>() } }));
     }
 }
 
@@ -148,6 +158,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
+impl<T: JsonSchema> Part for Params<T> {
+    fn tell(schemas: &mut Schemas, operation: &mut Operation) {
+        operation.takes_parameters(schemas.parameters::<T>());
+    }
+}
+
 fn explain_param(text: &str) -> Problem {
     let name = text.split_once("field `").and_then(|(_, rest)| rest.split('`').next());
     match name {
@@ -183,6 +199,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+impl Part for Name {
+    fn tell(_: &mut Schemas, operation: &mut Operation) {
+        operation.is_about(json!({ "type": "string" }));
+    }
+}
+
 /// A row id in the path. What is no number names nothing.
 pub(crate) struct Row(pub(crate) i64);
 
@@ -192,5 +214,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Row {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Name(text) = Name::from_request_parts(parts, state).await?;
         text.parse().map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+impl Part for Row {
+    fn tell(_: &mut Schemas, operation: &mut Operation) {
+        operation.is_about(json!({ "type": "integer", "format": "int64" }));
     }
 }

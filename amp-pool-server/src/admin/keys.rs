@@ -23,6 +23,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -98,10 +99,13 @@ pub(crate) async fn reset(State(handle): State<Handle>, Row(id): Row) -> Result<
 }
 
 /// Which page of a key's history.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthParams {
+    /// How many at most.
+    #[schemars(with = "u32")]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

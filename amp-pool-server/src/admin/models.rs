@@ -11,6 +11,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use futures::{StreamExt as _, stream};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,7 +23,8 @@ use super::{
 const AT_ONCE: usize = 8;
 
 /// A model of one provider.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Model")]
 pub(crate) struct ModelOut {
     model: String,
     /// `null`: a route of ours.
@@ -35,7 +37,8 @@ pub(crate) struct ModelOut {
 }
 
 /// In USD per million tokens.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Price")]
 struct PriceOut {
     input: PerMillion,
     cache_read: PerMillion,
@@ -55,7 +58,7 @@ pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<ModelOut>> {
     Json(List::whole(models))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RefreshInput {
     /// Only these keys. Left out: every key that is enabled.
@@ -63,7 +66,8 @@ pub(crate) struct RefreshInput {
     key_ids: Option<Vec<i64>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refreshed")]
 pub(crate) struct RefreshOut {
     key_id: KeyId,
     ok: bool,

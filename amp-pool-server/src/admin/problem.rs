@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An error of the admin API: `{"error":{"type":…,"message":…,"field":…}}`.
@@ -18,7 +19,8 @@ pub(crate) struct Problem {
     error: Detail,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ProblemDetail")]
 struct Detail {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -27,8 +29,9 @@ struct Detail {
     field: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Envelope {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemOut {
     error: Detail,
 }
 
@@ -126,7 +129,7 @@ fn unavailable(why: &str) -> Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Envelope { error: self.error })).into_response();
+        let mut response = (self.status, Json(ProblemOut { error: self.error })).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -7,11 +7,13 @@ use amp_pool_core::{
     provider::{ModelPattern, Provider},
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::List;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Provider")]
 pub(crate) struct ProviderOut {
     id: String,
     name: String,
@@ -24,7 +26,8 @@ pub(crate) struct ProviderOut {
     balance_probes: Vec<ProbeOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProviderProbe")]
 struct ProbeOut {
     id: String,
     kind: &'static str,

@@ -14,12 +14,14 @@ use amp_pool_core::{
     usage::Usage,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
     input::{Name, Params, optional},
 };
+use crate::openapi::{CallOutcome, CallStatus};
 
 pub(crate) use export::export;
 pub(crate) use live::{Live, live};
@@ -29,32 +31,61 @@ const LARGEST_PAGE: u32 = 1000;
 const LONGEST_TEXT: usize = 200;
 const STATUSES: [&str; 3] = ["success", "error", "open"];
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ListParams {
+    /// From when on.
+    #[schemars(with = "Timestamp")]
     from: Option<String>,
+    /// Until when, not included.
+    #[schemars(with = "Timestamp")]
     to: Option<String>,
+    /// Only of this key.
+    #[schemars(with = "i64")]
     key_id: Option<String>,
+    /// Only of this client token.
+    #[schemars(with = "i64")]
     token_id: Option<String>,
+    /// Only of this model.
     model: Option<String>,
+    /// Only calls that ended so, or have not ended.
+    #[schemars(extend("enum" = ["success", "error", "open"]))]
     status: Option<String>,
+    /// Only calls that failed so.
     error_type: Option<String>,
+    /// Only where any of its texts contains this, whatever its case.
     text: Option<String>,
+    /// How many at most.
+    #[schemars(with = "u32")]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// The same without a page.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FilterParams {
+    /// From when on.
+    #[schemars(with = "Timestamp")]
     from: Option<String>,
+    /// Until when, not included.
+    #[schemars(with = "Timestamp")]
     to: Option<String>,
+    /// Only of this key.
+    #[schemars(with = "i64")]
     key_id: Option<String>,
+    /// Only of this client token.
+    #[schemars(with = "i64")]
     token_id: Option<String>,
+    /// Only of this model.
     model: Option<String>,
+    /// Only calls that ended so, or have not ended.
+    #[schemars(extend("enum" = ["success", "error", "open"]))]
     status: Option<String>,
+    /// Only calls that failed so.
     error_type: Option<String>,
+    /// Only where any of its texts contains this, whatever its case.
     text: Option<String>,
 }
 
@@ -127,7 +158,9 @@ fn parse_call(text: &str) -> Option<CallId> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }
 
-#[derive(Serialize)]
+/// A call in the books.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Call")]
 pub(crate) struct RequestOut {
     id: i64,
     create_time: Timestamp,
@@ -147,7 +180,9 @@ pub(crate) struct RequestOut {
     cache_saved: Option<NanoUsd>,
     latency_ms: Option<u64>,
     first_byte_ms: Option<u64>,
+    #[schemars(with = "CallStatus")]
     status: &'static str,
+    #[schemars(with = "Option<CallOutcome>")]
     outcome: Option<&'static str>,
     http_status_code: Option<u16>,
     error_type: Option<String>,
@@ -156,7 +191,9 @@ pub(crate) struct RequestOut {
     estimated: bool,
 }
 
-#[derive(Serialize)]
+/// A call with everything that is known of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CallDetail")]
 pub(crate) struct RequestDetail {
     #[serde(flatten)]
     request: RequestOut,
@@ -166,7 +203,8 @@ pub(crate) struct RequestDetail {
 }
 
 /// What translation could not carry.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Loss")]
 struct LossOut {
     side: &'static str,
     kind: &'static str,
@@ -174,7 +212,9 @@ struct LossOut {
     note: String,
 }
 
-#[derive(Serialize)]
+/// One try of a call on one key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Attempt")]
 struct AttemptOut {
     id: AttemptId,
     key_id: KeyId,
@@ -201,7 +241,8 @@ struct AttemptOut {
 }
 
 /// What was used, as the log has always named it: `input_tokens` is the whole prompt.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenCounts")]
 pub(super) struct TokensOut {
     input_tokens: u64,
     output_tokens: u64,

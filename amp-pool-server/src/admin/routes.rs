@@ -9,21 +9,25 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
     input::{Input, Row, given},
 };
+use crate::openapi::StrategyName;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-needed" = ["model", "candidates"]))]
 pub(crate) struct RouteInput {
     #[serde(deserialize_with = "given")]
     model: Option<String>,
     #[serde(deserialize_with = "given")]
     candidates: Option<Vec<Candidate>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "StrategyName")]
     strategy: Option<String>,
     #[serde(deserialize_with = "given")]
     strict_translation: Option<bool>,
@@ -32,8 +36,9 @@ pub(crate) struct RouteInput {
 }
 
 /// Switches of translation besides strictness. One that is not written stays as it was.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RouteTranslationInput")]
 struct TranslationInput {
     #[serde(deserialize_with = "given")]
     web_search: Option<bool>,
@@ -54,8 +59,9 @@ impl TranslationInput {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RouteCandidate")]
 struct Candidate {
     model: String,
     #[serde(default)]
@@ -70,20 +76,23 @@ fn one() -> u32 {
     1
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Route")]
 pub(crate) struct RouteOut {
     id: RouteId,
     create_time: Timestamp,
     update_time: Timestamp,
     model: String,
     candidates: Vec<Candidate>,
+    #[schemars(with = "StrategyName")]
     strategy: &'static str,
     strict_translation: bool,
     translation: TranslationOut,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[allow(clippy::struct_excessive_bools)]
+#[schemars(rename = "RouteTranslation")]
 struct TranslationOut {
     web_search: bool,
     automatic_cache: bool,

@@ -11,6 +11,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -18,17 +19,20 @@ use super::{
     List, Problem,
     input::{Input, Row, given, parse},
 };
+use crate::openapi::Null;
 
 const RESULTS: u32 = 50;
 const MOST_RESULTS: u32 = 500;
 
 /// Every field may be left out: a new rule then has the default, a known one keeps what it has.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-needed" = ["name", "verdict"]))]
 pub(crate) struct RuleInput {
     #[serde(deserialize_with = "given")]
     name: Option<String>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     provider: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
     enabled: Option<bool>,
@@ -43,16 +47,20 @@ pub(crate) struct RuleInput {
     #[serde(deserialize_with = "given")]
     pattern: Option<Vec<Pattern>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Shape>")]
     body: Option<Option<Shape>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     header: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
     verdict: Option<Verdict>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<u64>")]
     wait_seconds: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
     fixed_wait: Option<bool>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Until>")]
     until: Option<Option<Until>>,
     #[serde(deserialize_with = "given")]
     utc_offset_hours: Option<i8>,
@@ -93,7 +101,8 @@ impl RuleInput {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Rule")]
 pub(crate) struct RuleOut {
     id: RuleId,
     create_time: Timestamp,
@@ -188,10 +197,12 @@ fn find(handle: &Handle, id: RuleId) -> Result<OwnRule, Problem> {
 }
 
 /// What is to be tried: a rule as it would be, a rule that would change, or (without `rule`) one that would go.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RuleTrialInput")]
 pub(crate) struct TrialInput {
     /// Read by itself, so that what is wrong in it is named by its own field.
+    #[schemars(with = "Option<RuleInput>")]
     rule: Option<Box<RawValue>>,
     replaces: Option<RuleId>,
     from: Option<Timestamp>,
@@ -202,7 +213,8 @@ pub(crate) struct TrialInput {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RuleTrial")]
 pub(crate) struct TrialOut {
     items: Vec<RejudgedOut>,
     next_cursor: Option<String>,
@@ -212,7 +224,8 @@ pub(crate) struct TrialOut {
     decided: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Rejudged")]
 struct RejudgedOut {
     call_id: CallId,
     attempt_id: AttemptId,
@@ -230,7 +243,8 @@ struct RejudgedOut {
     rule_id: Option<RuleId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VerdictAndWait")]
 struct VerdictOut {
     verdict: String,
     wait_seconds: Option<f64>,

@@ -11,6 +11,7 @@ use amp_pool_core::{
     time::{Clock as _, SystemClock, Timestamp},
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,21 +26,32 @@ mod timeline;
 
 pub(crate) use timeline::timeline;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanParams {
+    /// From when on.
+    #[schemars(with = "Timestamp")]
     from: Option<String>,
+    /// Until when, not included.
+    #[schemars(with = "Timestamp")]
     to: Option<String>,
     /// Means something to a timeline alone; links carry it from there to the other tables.
+    #[schemars(extend("enum" = ["hour", "day"]))]
     granularity: Option<String>,
+    /// Only of this key.
+    #[schemars(with = "i64")]
     key_id: Option<String>,
+    /// Only of this client token.
+    #[schemars(with = "i64")]
     token_id: Option<String>,
+    /// Only of this model.
     model: Option<String>,
+    /// Only of this provider.
     provider: Option<String>,
 }
 
 /// Whole hours or days: sums are kept in no smaller pieces.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, JsonSchema)]
 struct Span {
     from: Timestamp,
     to: Timestamp,
@@ -73,7 +85,8 @@ impl From<&TotalsFilter> for Span {
 }
 
 /// One row of sums.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Sums")]
 pub(crate) struct SumsOut {
     requests: u64,
     errors: u64,
@@ -90,7 +103,8 @@ pub(crate) struct SumsOut {
 }
 
 /// What half, nineteen of twenty and ninety-nine of a hundred took at most, within a sixteenth. `None`: nothing was measured.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Quantiles")]
 struct QuantilesOut {
     p50: Option<u64>,
     p95: Option<u64>,
@@ -121,7 +135,8 @@ impl From<&Totals> for SumsOut {
 }
 
 /// What prompt caches were good for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CacheSums")]
 struct CacheOut {
     /// Calls that read from a cache.
     cached_requests: u64,
@@ -153,7 +168,9 @@ fn share(part: u64, whole: u64) -> Option<String> {
     Some(format!("{}.{:04}", parts / 10_000, parts % 10_000))
 }
 
-#[derive(Serialize)]
+/// The sums of all, and how the keys are.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Overview")]
 pub(crate) struct OverviewOut {
     #[serde(flatten)]
     span: Span,
@@ -162,7 +179,7 @@ pub(crate) struct OverviewOut {
     keys: KeyCounts,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct KeyCounts {
     total: usize,
     ready: usize,
@@ -198,7 +215,8 @@ fn count_keys(handle: &Handle) -> KeyCounts {
 }
 
 /// A table of sums.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}Table")]
 pub(crate) struct TableOut<T> {
     #[serde(flatten)]
     span: Span,
@@ -206,7 +224,7 @@ pub(crate) struct TableOut<T> {
 }
 
 /// A row of a stored thing, with the name it has now; `None` for what is gone or was never there.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct KeyRow {
     key_id: Option<i64>,
     name: Option<String>,
@@ -229,7 +247,8 @@ pub(crate) async fn keys(
     .await
 }
 
-#[derive(Serialize)]
+/// The sums of a model.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ModelRow {
     model: String,
     #[serde(flatten)]
@@ -243,7 +262,8 @@ pub(crate) async fn models(
     table(&handle, params, GroupBy::Model, |totals| ModelRow { model: totals.group.clone(), sums: totals.into() }).await
 }
 
-#[derive(Serialize)]
+/// The sums of a provider.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ProviderRow {
     provider: Option<String>,
     #[serde(flatten)]
@@ -261,7 +281,8 @@ pub(crate) async fn providers(
     .await
 }
 
-#[derive(Serialize)]
+/// The sums of a client token.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TokenRow {
     token_id: Option<i64>,
     name: Option<String>,

@@ -11,6 +11,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,15 +20,18 @@ use super::{
     input::{Input, Row, given},
     keys::{Limits, name},
 };
+use crate::openapi::Null;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "ClientTokenInput", extend("x-needed" = ["name"]))]
 pub(crate) struct TokenInput {
     #[serde(deserialize_with = "given")]
     name: Option<String>,
     #[serde(deserialize_with = "given")]
     enabled: Option<bool>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Timestamp>")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(deserialize_with = "given")]
     models: Option<Vec<ModelPattern>>,
@@ -40,12 +44,15 @@ pub(crate) struct TokenInput {
     #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Budget>")]
     budget: Option<Option<Budget>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<GroupId>")]
     group_id: Option<Option<GroupId>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ClientToken")]
 pub(crate) struct TokenOut {
     id: TokenId,
     create_time: Timestamp,

@@ -10,6 +10,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,28 +18,35 @@ use super::{
     auth::strong,
     input::{Input, Row, given},
 };
-use crate::access::{Gate, username};
+use crate::{
+    access::{Gate, username},
+    openapi::RoleName,
+};
 
 /// Every field may be left out: a new user then has the default, a known one keeps what it has.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-needed" = ["username", "password", "role"]))]
 pub(crate) struct UserInput {
     #[serde(deserialize_with = "given")]
     username: Option<String>,
     #[serde(deserialize_with = "given")]
     password: Option<Secret>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "RoleName")]
     role: Option<String>,
     #[serde(deserialize_with = "given")]
     enabled: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub(crate) struct UserOut {
     id: UserId,
     create_time: Timestamp,
     update_time: Timestamp,
     username: String,
+    #[schemars(with = "RoleName")]
     role: &'static str,
     enabled: bool,
     last_login: Option<Timestamp>,

@@ -46,9 +46,14 @@ fn names_outside_the_map_are_not_found() {
 
 #[test]
 fn a_missing_path_of_the_server_is_not_hidden_by_the_page() {
-    for path in ["/api/nothing", "/api", "/v1/models", "/docs", "/health", "/ready/", "/metrics", "/openapi.json"] {
+    for path in ["/api/nothing", "/api", "/v1/models", "/docs/x", "/health", "/ready/", "/metrics", "/openapi.json"] {
         check_status(path, StatusCode::NOT_FOUND);
     }
+}
+
+#[test]
+fn the_page_of_the_api_is_a_page_of_its_own() {
+    check_status("/docs", StatusCode::OK);
 }
 
 #[test]

@@ -7,14 +7,19 @@ use amp_pool_core::{
     store::StoredBalance,
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
+use crate::openapi::BalanceSource;
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Balance")]
 pub(crate) struct BalanceOut {
     key_id: KeyId,
     balance: Option<Amount>,
     balance_currency: Option<String>,
     balance_usd: Option<Amount>,
+    #[schemars(with = "BalanceSource")]
     balance_source: &'static str,
     balance_last_update: Option<Timestamp>,
     age_seconds: Option<i64>,
@@ -30,7 +35,8 @@ pub(crate) struct BalanceOut {
     missing_values: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ReportedBalance")]
 struct ReportedOut {
     probe: String,
     kind: &'static str,
@@ -50,7 +56,8 @@ struct ReportedOut {
     age_seconds: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ComputedBalance")]
 struct ComputedOut {
     amount: Amount,
     currency: &'static str,
@@ -62,7 +69,8 @@ struct ComputedOut {
     age_seconds: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ManualBalance")]
 struct ManualOut {
     /// What there was.
     amount: Amount,
@@ -73,13 +81,15 @@ struct ManualOut {
     age_seconds: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Burn")]
 struct BurnOut {
     booked_per_day: Option<Amount>,
     reported_per_day: Option<Amount>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BalanceError")]
 struct ErrorOut {
     kind: &'static str,
     message: String,
@@ -175,7 +185,8 @@ impl ErrorOut {
 }
 
 /// A stretch of time in which a balance was the same.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BalanceSpan")]
 pub(crate) struct HistoryOut {
     from: Timestamp,
     to: Timestamp,

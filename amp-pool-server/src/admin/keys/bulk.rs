@@ -6,13 +6,14 @@ use amp_pool_core::{
     keys::KeySpec,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{super::input::Input, Problem};
 
 const MOST: usize = 100_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkInput {
     action: String,
@@ -22,7 +23,8 @@ pub(crate) struct BulkInput {
     tags: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Bulk")]
 pub(crate) struct BulkOut {
     /// How many keys were changed.
     done: usize,
@@ -30,7 +32,8 @@ pub(crate) struct BulkOut {
     failed: Vec<FailedOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BulkFailure")]
 struct FailedOut {
     id: KeyId,
     field: Option<String>,

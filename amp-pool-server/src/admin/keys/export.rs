@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, header};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,10 +23,11 @@ use super::{
 use crate::{
     access::{Gate, Who},
     admin::csv_text,
+    openapi::{As, Table},
 };
 
 /// A key as an import takes it. Without its secrets it is a list to look at: an import asks for `api_key`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ExportedKey {
     name: String,
     provider: String,
@@ -49,18 +51,21 @@ pub(crate) struct ExportedKey {
     memo: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Export")]
 pub(crate) struct ExportOut {
     keys: Vec<ExportedKey>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ExportParams {
+    /// How it is written.
+    #[schemars(extend("enum" = ["json", "csv"]))]
     format: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportInput {
     password: Secret,
@@ -70,9 +75,9 @@ pub(crate) struct ExportInput {
 pub(crate) async fn export(
     State(handle): State<Handle>,
     Params(params): Params<ExportParams>,
-) -> Result<Response, Problem> {
+) -> Result<As<Table<ExportOut>>, Problem> {
     let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, false)).collect();
-    written(&params, keys)
+    written(&params, keys).map(As::new)
 }
 
 /// With secrets.
@@ -82,10 +87,10 @@ pub(crate) async fn export_secrets(
     who: Who,
     Params(params): Params<ExportParams>,
     Input(input): Input<ExportInput>,
-) -> Result<Response, Problem> {
+) -> Result<As<Table<ExportOut>>, Problem> {
     gate.confirm("password", &who, input.password).await?;
     let keys = handle.keys().iter().map(|view| ExportedKey::of(&view.key, true)).collect();
-    written(&params, keys)
+    written(&params, keys).map(As::new)
 }
 
 fn written(params: &ExportParams, keys: Vec<ExportedKey>) -> Result<Response, Problem> {

@@ -10,28 +10,39 @@ use amp_pool_core::{
     keys::KeySpec,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use serde_json::json;
 
 use super::{
     super::input::{Params, Upload, optional},
-    Problem,
+    KeyInput, Problem,
 };
+use crate::openapi::{LineOutcome, Operation, Part, Schemas};
 use lines::Line;
 
 pub(crate) use lines::Shape;
 
 /// What holds for all keys that say nothing else.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ImportParams {
+    /// Of those that name none and cannot be told by their credential.
     provider: Option<String>,
+    /// Given to each, with commas between.
     tags: Option<String>,
+    /// Whether those that do not say are switched on.
+    #[schemars(with = "bool")]
     enabled: Option<String>,
+    /// Whether it is only told what would become of each.
+    #[schemars(with = "bool")]
     dry_run: Option<String>,
 }
 
 /// What became of an import.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Import")]
 pub(crate) struct ImportOut {
     dry_run: bool,
     added: usize,
@@ -41,10 +52,12 @@ pub(crate) struct ImportOut {
 }
 
 /// What became of one key. A credential is never shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ImportLine")]
 pub(crate) struct LineOut {
     /// From 1: the line of a text, the row of a table, the place in a list.
     line: usize,
+    #[schemars(with = "LineOutcome")]
     outcome: &'static str,
     name: Option<String>,
     api_key_hint: Option<String>,
@@ -54,6 +67,19 @@ pub(crate) struct LineOut {
     same_as_line: Option<usize>,
     field: Option<String>,
     message: Option<String>,
+}
+
+/// Nothing but keys comes in this way.
+impl Part for Upload {
+    fn tell(schemas: &mut Schemas, operation: &mut Operation) {
+        let (text, list) =
+            (json!({ "type": "string" }), json!({ "type": "array", "items": schemas.read::<KeyInput>() }));
+        operation.takes_body(&json!({
+            "application/json": { "schema": list },
+            "text/csv": { "schema": text },
+            "text/plain": { "schema": text },
+        }));
+    }
 }
 
 /// Takes `text/plain` (a key a line, with a name and a proxy where they are known), `text/csv` (with the fields of a key as

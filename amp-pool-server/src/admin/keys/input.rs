@@ -12,9 +12,11 @@ use amp_pool_core::{
     secret::Secret,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{super::input::given, Problem, output::MASK, prefixes};
+use crate::openapi::Null;
 
 /// Headers that frame or route a request. An operator's value would break or misdirect it.
 const NOT_OURS_TO_SET: [&str; 10] = [
@@ -31,8 +33,9 @@ const NOT_OURS_TO_SET: [&str; 10] = [
 ];
 
 /// Every field may be left out: a new key then has the default, a known one keeps what it has.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-needed" = ["name", "provider"]))]
 pub(crate) struct KeyInput {
     #[serde(deserialize_with = "given")]
     name: Option<String>,
@@ -45,8 +48,10 @@ pub(crate) struct KeyInput {
     #[serde(deserialize_with = "given")]
     proxy_ip: Option<String>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     base_url: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Vec<Format>>")]
     formats: Option<Option<Vec<Format>>>,
     #[serde(deserialize_with = "given")]
     enabled: Option<bool>,
@@ -61,20 +66,25 @@ pub(crate) struct KeyInput {
     #[serde(deserialize_with = "given")]
     limits: Option<Limits>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Budget>")]
     budget: Option<Option<Budget>>,
     #[serde(deserialize_with = "given")]
     headers: Option<BTreeMap<String, String>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     account: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<NanoUsd>")]
     total_balance: Option<Option<NanoUsd>>,
     #[serde(deserialize_with = "given")]
     balance_probe: Option<ProbeChoice>,
     #[serde(deserialize_with = "given")]
     balance_values: Option<BTreeMap<String, Secret>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Amount>")]
     balance_minimum: Option<Option<Amount>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Decimal>")]
     balance_usd_rate: Option<Option<Decimal>>,
     #[serde(deserialize_with = "given")]
     price_factor: Option<String>,
@@ -85,7 +95,7 @@ pub(crate) struct KeyInput {
 }
 
 /// Rates and concurrency: at most so many a minute, and so many at a time. `null`: as many as the upstream takes.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     rpm: Option<u32>,

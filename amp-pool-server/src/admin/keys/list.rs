@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use amp_pool_core::{balance::Amount, handle::KeyView, id::KeyId, keys::KeyState, prober::Figure, store::Totals};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Problem, input::optional};
@@ -10,17 +11,28 @@ use super::super::{Problem, input::optional};
 /// As many as a page has at most, and without a wish: whoever keeps fewer keys sees them all at once.
 const LARGEST_PAGE: usize = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyParams {
+    /// Only in one of these states, with commas between.
     state: Option<String>,
+    /// Only of this provider.
     provider: Option<String>,
+    /// Only with this tag.
     tag: Option<String>,
+    /// Only of this account.
     account: Option<String>,
+    /// Only those that are switched on, or off.
+    #[schemars(with = "bool")]
     enabled: Option<String>,
+    /// Only where any of its texts contains this, whatever its case.
     text: Option<String>,
+    /// `id`, `name`, `provider`, `state`, `priority`, `balance`, `requests` or `cost`; with `-` in front from the last to the first.
     sort: Option<String>,
+    /// How many at most.
+    #[schemars(with = "u32")]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -65,10 +77,10 @@ impl KeyParams {
 
 /// One state, or several with commas between.
 fn states(names: &str) -> Result<Vec<KeyState>, Problem> {
-    let all = [KeyState::Ready, KeyState::Cooling, KeyState::OutOfCredit, KeyState::Disabled, KeyState::Probing];
-    let read = |name: &str| all.into_iter().find(|state| state.as_str() == name.trim());
+    let read = |name: &str| KeyState::ALL.into_iter().find(|state| state.as_str() == name.trim());
     names.split(',').map(read).collect::<Option<_>>().ok_or_else(|| {
-        Problem::field("state", "`state` is one or more of `ready`, `cooling`, `out_of_credit`, `disabled`, `probing`")
+        let known = KeyState::ALL.map(|state| format!("`{}`", state.as_str())).join(", ");
+        Problem::field("state", format!("`state` is one or more of {known}"))
     })
 }
 
@@ -271,6 +283,7 @@ mod tests {
         check("state=", &[1, 2, 3, 4]);
         check("state=cooling", &[3]);
         check("state=cooling,disabled", &[3, 4]);
+        check("state=out_of_budget", &[]);
         check("provider=anthropic", &[2]);
         check("tag=eu", &[1]);
         check("account=org", &[3]);

@@ -14,15 +14,20 @@ use amp_pool_core::{
     store::{StoredHealthEvent, Totals},
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Limits;
-use crate::admin::budgets::BudgetOut;
+use crate::{
+    admin::budgets::BudgetOut,
+    openapi::{BalanceSource, KeyStateName},
+};
 
 /// Stands in for a header's value. Written back, it keeps the value that is stored.
 pub(super) const MASK: &str = "…";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
 pub(crate) struct KeyOut {
     id: KeyId,
     create_time: Timestamp,
@@ -51,6 +56,7 @@ pub(crate) struct KeyOut {
     balance: Option<Amount>,
     balance_currency: Option<String>,
     balance_usd: Option<Amount>,
+    #[schemars(with = "BalanceSource")]
     balance_source: &'static str,
     balance_last_update: Option<Timestamp>,
     balance_probe: ProbeChoice,
@@ -61,15 +67,18 @@ pub(crate) struct KeyOut {
     today: TodayOut,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyStatus")]
 struct StatusOut {
+    #[schemars(with = "KeyStateName")]
     state: &'static str,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyToday")]
 struct TodayOut {
     requests: u64,
     tokens: u64,
@@ -135,7 +144,8 @@ impl TodayOut {
 }
 
 /// `GET /api/keys/{id}/health`: the key as a whole, each model that has a state of its own, and what happened before.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyHealth")]
 pub(crate) struct HealthOut {
     key_id: KeyId,
     status: StatusOut,
@@ -144,9 +154,11 @@ pub(crate) struct HealthOut {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModelHealth")]
 struct ModelOut {
     model: String,
+    #[schemars(with = "KeyStateName")]
     state: &'static str,
     since: Timestamp,
     until: Timestamp,
@@ -154,11 +166,13 @@ struct ModelOut {
 }
 
 /// What happened, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthEvent")]
 struct EventOut {
     /// `key`, or `account`: limits and money are of the account, which several keys may share.
     of: &'static str,
     model: Option<String>,
+    #[schemars(with = "KeyStateName")]
     state: &'static str,
     from: Timestamp,
     to: Timestamp,

@@ -7,22 +7,27 @@ use amp_pool_core::{
     transport::Stage,
 };
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::input::{Input, Row, given},
     Problem,
 };
+use crate::openapi::Null;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "KeyTrialInput")]
 pub(crate) struct TrialInput {
     /// A model that the upstream should list.
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<String>")]
     model: Option<Option<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyTrial")]
 pub(crate) struct TrialOut {
     ok: bool,
     verdict: &'static str,
@@ -38,7 +43,8 @@ pub(crate) struct TrialOut {
     steps: Vec<StepOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyTrialStep")]
 struct StepOut {
     name: &'static str,
     ok: bool,

@@ -1,7 +1,7 @@
 //! `GET /api/requests/export`: the log as a table, sent as it is read, so that its length costs no memory.
 
 use amp_pool_core::handle::Handle;
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, extract::State};
 use futures::stream;
 use http::{HeaderValue, header};
 
@@ -9,6 +9,7 @@ use super::{
     super::table::{csv_answer, csv_row, csv_rows},
     FilterParams, Params, Problem, RequestOut, Wish, search,
 };
+use crate::openapi::{As, Csv};
 use amp_pool_core::store::Page;
 
 /// Rows that are read at once.
@@ -54,7 +55,7 @@ struct Export {
 pub(crate) async fn export(
     State(handle): State<Handle>,
     Params(params): Params<FilterParams>,
-) -> Result<Response, Problem> {
+) -> Result<As<Csv>, Problem> {
     let export = Export { handle, wish: params.wish()?, before: Some(None) };
     let head = csv_row(HEAD.iter().map(|cell| (*cell).to_owned())).map_err(|error| Problem::broken(&error))?;
     let rows = stream::unfold(export, next);
@@ -62,7 +63,7 @@ pub(crate) async fn export(
     let mut response = csv_answer(Body::from_stream(all));
     let name = HeaderValue::from_static("attachment; filename=\"requests.csv\"");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    Ok(As::new(response))
 }
 
 type Piece = Result<bytes::Bytes, Box<dyn std::error::Error + Send + Sync>>;

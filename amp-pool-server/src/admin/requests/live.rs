@@ -18,7 +18,7 @@ use amp_pool_core::{
 use axum::{
     extract::State,
     response::{
-        IntoResponse as _, Response,
+        IntoResponse as _,
         sse::{Event, KeepAlive, Sse},
     },
 };
@@ -30,7 +30,10 @@ use tokio::{
 };
 
 use super::{FilterParams, Params, Problem, RequestOut, Wish, search};
-use crate::access::{Gate, Who};
+use crate::{
+    access::{Gate, Who},
+    openapi::{As, Events},
+};
 
 const EVERY: Duration = Duration::from_millis(500);
 /// Rows that are looked at each time: more calls than twice as many a second are not all told.
@@ -104,7 +107,7 @@ pub(crate) async fn live(
     State(gate): State<Arc<Gate>>,
     who: Who,
     Params(params): Params<FilterParams>,
-) -> Result<Response, Problem> {
+) -> Result<As<Events<RequestOut>>, Problem> {
     let wish = params.wish()?;
     let Ok(place) = live.places.clone().try_acquire_owned() else {
         let message = "too many watch already";
@@ -115,7 +118,7 @@ pub(crate) async fn live(
     let check_at = Instant::now() + CHECK;
     let watcher = Watcher { rows, wish, gate, handle, who, check_at, _reading: reading, _place: place };
     let keep_alive = KeepAlive::new().interval(CHECK);
-    Ok(Sse::new(stream::unfold(watcher, next)).keep_alive(keep_alive).into_response())
+    Ok(As::new(Sse::new(stream::unfold(watcher, next)).keep_alive(keep_alive).into_response()))
 }
 
 /// The stream ends when its watcher falls behind, is signed out, or the server goes down.

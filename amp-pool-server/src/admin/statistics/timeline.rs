@@ -7,6 +7,7 @@ use amp_pool_core::{
 };
 use axum::{Json, extract::State};
 use jiff::{ToSpan as _, Zoned, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HOUR_MS, Span, SpanParams, SumsOut, TableOut};
@@ -15,21 +16,35 @@ use crate::admin::{Problem, input::Params};
 /// A timeline has no more points than this.
 const MOST_POINTS: usize = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimelineParams {
+    /// How long a row of a timeline is.
+    #[schemars(extend("enum" = ["hour", "day"]))]
     granularity: Option<String>,
+    /// Whose midnights part days: `Asia/Shanghai`.
     time_zone: Option<String>,
     // Written out: serde can not flatten and refuse unknown fields at once.
+    /// From when on.
+    #[schemars(with = "Timestamp")]
     from: Option<String>,
+    /// Until when, not included.
+    #[schemars(with = "Timestamp")]
     to: Option<String>,
+    /// Only of this key.
+    #[schemars(with = "i64")]
     key_id: Option<String>,
+    /// Only of this client token.
+    #[schemars(with = "i64")]
     token_id: Option<String>,
+    /// Only of this model.
     model: Option<String>,
+    /// Only of this provider.
     provider: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The sums of an hour or a day.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TimelineRow {
     time: Timestamp,
     #[serde(flatten)]
