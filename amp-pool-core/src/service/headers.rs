@@ -32,8 +32,8 @@ const TO_CLIENT: &[&str] = &[
     "x-should-retry",
 ];
 
-/// Families of rate-limit headers, which clients get to see too.
-const FAMILIES_TO_CLIENT: &[&str] = &["anthropic-ratelimit-", "x-ratelimit-"];
+/// What the upstream calls the call. Its own name for that is ours in answers to clients.
+const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-amp-upstream-request-id");
 
 /// What of a client's headers passes.
 #[derive(Clone, Copy)]
@@ -70,21 +70,14 @@ pub(crate) fn forwarded(client: &HeaderMap, own: &[String], key: &HeaderMap) -> 
     headers
 }
 
-/// The headers of an answer to the client.
+/// The headers of an answer to the client. What an upstream says of limits is said of one key of many, and would mislead.
 pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    copy(upstream, &mut headers, |name| {
-        TO_CLIENT.contains(&name) || FAMILIES_TO_CLIENT.iter().any(|family| name.starts_with(family))
-    });
-    headers
-}
-
-/// Takes out what an upstream said of the limits of its key.
-pub(super) fn without_limits(headers: &mut HeaderMap) {
-    let is_one = |name: &&HeaderName| FAMILIES_TO_CLIENT.iter().any(|family| name.as_str().starts_with(family));
-    for name in headers.keys().filter(is_one).cloned().collect::<Vec<_>>() {
-        headers.remove(name);
+    copy(upstream, &mut headers, |name| TO_CLIENT.contains(&name));
+    if let Some(id) = upstream.get("request-id").or_else(|| upstream.get("x-request-id")) {
+        headers.insert(UPSTREAM_ID, id.clone());
     }
+    headers
 }
 
 fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
@@ -170,9 +163,26 @@ mod tests {
 
     #[test]
     fn a_key_that_an_upstream_echoes_does_not_reach_the_client() {
-        let upstream = map(&[("set-cookie", "a=b"), ("x-api-key", "sk-1"), ("x-ratelimit-remaining-requests", "9")]);
+        let upstream = map(&[("set-cookie", "a=b"), ("x-api-key", "sk-1"), ("retry-after", "9")]);
         let names: Vec<_> = to_client(&upstream).keys().map(|name| name.as_str().to_owned()).collect();
 
-        assert_eq!(names, ["x-ratelimit-remaining-requests"]);
+        assert_eq!(names, ["retry-after"]);
+    }
+
+    #[test]
+    fn what_an_upstream_says_of_its_key_stays_here_and_its_id_gets_a_name_of_its_own() {
+        let told = |pairs| {
+            let headers = to_client(&map(pairs));
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect::<Vec<_>>()
+        };
+        let anthropic = told(&[
+            ("request-id", "req_1"),
+            ("anthropic-organization-id", "o"),
+            ("anthropic-ratelimit-tokens-remaining", "9"),
+        ]);
+        assert_eq!(anthropic, ["x-amp-upstream-request-id: req_1"]);
+        let openai =
+            told(&[("x-request-id", "req_2"), ("openai-organization", "o"), ("x-ratelimit-limit-requests", "9")]);
+        assert_eq!(openai, ["x-amp-upstream-request-id: req_2"]);
     }
 }

@@ -81,18 +81,17 @@ impl Future for RenderFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(self.inner.as_mut().poll(cx));
         let mut response = outcome.unwrap_or_else(|error| answer(&error, self.format, self.id));
-        name(&mut response, self.format, self.id);
+        name(&mut response, self.id);
         Poll::Ready(Ok(response))
     }
 }
 
-fn name(response: &mut Response, format: Format, id: CallId) {
+fn name(response: &mut Response, id: CallId) {
     let mut buffer = uuid::Uuid::encode_buffer();
     let id = id.0.hyphenated().encode_lower(&mut buffer);
+    // Each SDK knows one of them, and those of others follow either.
     headers::set(response.headers_mut(), "x-request-id", id);
-    if format == Format::Messages {
-        headers::set(response.headers_mut(), "request-id", id);
-    }
+    headers::set(response.headers_mut(), "request-id", id);
 }
 
 fn answer(error: &Error, format: Format, id: CallId) -> Response {

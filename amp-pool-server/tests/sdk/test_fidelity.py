@@ -261,8 +261,10 @@ def test_every_answer_carries_one_call_id(fit, upstream, speaker, stream):
 
     [call_id] = answer.headers.get_list("x-request-id")
     assert uuid.UUID(call_id).version == 7
-    if speaker is MESSAGES:
-        assert answer.headers.get_list("request-id") == [call_id]
+    assert answer.headers.get_list("request-id") == [call_id]
+    # What the service calls it has a name of its own, and what it says of its key's limits stays behind.
+    assert answer.headers["x-amp-upstream-request-id"] not in ("", call_id)
+    assert not [name for name in answer.headers if "ratelimit" in name]
 
 
 def test_an_upstream_sees_its_own_credential_and_an_honest_head(fit, upstream, speaker):

@@ -97,11 +97,8 @@ fn names(format: Format, resource: Resource) -> [&'static str; 3] {
     }
 }
 
-/// Tells the client what is left to it, in place of what is left to a key.
+/// Tells the client what is left to it.
 pub(super) fn tell(headers: &mut HeaderMap, told: &[Header]) {
-    if !told.is_empty() {
-        headers::without_limits(headers);
-    }
     for (name, value) in told {
         headers::set(headers, name, value);
     }
