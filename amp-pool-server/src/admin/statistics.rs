@@ -19,10 +19,14 @@ use super::{
     input::{Params, check_span, optional},
     requests::TokensOut,
 };
+use crate::openapi::{As, Table};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
+mod shape;
 mod timeline;
+
+use shape::Shape;
 
 pub(crate) use timeline::timeline;
 
@@ -48,6 +52,9 @@ pub(crate) struct SpanParams {
     model: Option<String>,
     /// Only of this provider.
     provider: Option<String>,
+    /// How it is written.
+    #[schemars(extend("enum" = ["json", "csv"]))]
+    format: Option<String>,
 }
 
 /// Whole hours or days: sums are kept in no smaller pieces.
@@ -235,10 +242,12 @@ pub(crate) struct KeyRow {
 
 pub(crate) async fn keys(
     State(handle): State<Handle>,
+    shape: Shape,
     Params(params): Params<SpanParams>,
-) -> Result<Json<TableOut<KeyRow>>, Problem> {
+) -> Result<As<Table<TableOut<KeyRow>>>, Problem> {
+    const WHAT: What = What { file: "keys", names: &["key_id", "name", "provider"] };
     let known: BTreeMap<i64, _> = handle.keys().into_iter().map(|view| (view.key.id.0, view.key)).collect();
-    table(&handle, params, GroupBy::Key, |totals| {
+    table(&handle, (shape, WHAT), params, GroupBy::Key, |totals| {
         let key_id = row_id(totals);
         let key = key_id.and_then(|id| known.get(&id));
         let (name, provider) = (key.map(|key| key.spec.name.clone()), key.map(|key| key.spec.provider.clone()));
@@ -257,9 +266,12 @@ pub(crate) struct ModelRow {
 
 pub(crate) async fn models(
     State(handle): State<Handle>,
+    shape: Shape,
     Params(params): Params<SpanParams>,
-) -> Result<Json<TableOut<ModelRow>>, Problem> {
-    table(&handle, params, GroupBy::Model, |totals| ModelRow { model: totals.group.clone(), sums: totals.into() }).await
+) -> Result<As<Table<TableOut<ModelRow>>>, Problem> {
+    const WHAT: What = What { file: "models", names: &["model"] };
+    let row = |totals: &Totals| ModelRow { model: totals.group.clone(), sums: totals.into() };
+    table(&handle, (shape, WHAT), params, GroupBy::Model, row).await
 }
 
 /// The sums of a provider.
@@ -272,9 +284,11 @@ pub(crate) struct ProviderRow {
 
 pub(crate) async fn providers(
     State(handle): State<Handle>,
+    shape: Shape,
     Params(params): Params<SpanParams>,
-) -> Result<Json<TableOut<ProviderRow>>, Problem> {
-    table(&handle, params, GroupBy::Provider, |totals| ProviderRow {
+) -> Result<As<Table<TableOut<ProviderRow>>>, Problem> {
+    const WHAT: What = What { file: "providers", names: &["provider"] };
+    table(&handle, (shape, WHAT), params, GroupBy::Provider, |totals| ProviderRow {
         provider: Some(totals.group.clone()).filter(|name| !name.is_empty()),
         sums: totals.into(),
     })
@@ -292,26 +306,36 @@ pub(crate) struct TokenRow {
 
 pub(crate) async fn tokens(
     State(handle): State<Handle>,
+    shape: Shape,
     Params(params): Params<SpanParams>,
-) -> Result<Json<TableOut<TokenRow>>, Problem> {
+) -> Result<As<Table<TableOut<TokenRow>>>, Problem> {
+    const WHAT: What = What { file: "tokens", names: &["token_id", "name"] };
     let names: BTreeMap<i64, _> = handle.tokens().into_iter().map(|token| (token.id.0, token.spec.name)).collect();
-    table(&handle, params, GroupBy::Token, |totals| {
+    table(&handle, (shape, WHAT), params, GroupBy::Token, |totals| {
         let token_id = row_id(totals);
         TokenRow { token_id, name: token_id.and_then(|id| names.get(&id).cloned()), sums: totals.into() }
     })
     .await
 }
 
-async fn table<T>(
+/// What a table is called as a file, and what stands before its sums.
+struct What {
+    file: &'static str,
+    names: &'static [&'static str],
+}
+
+async fn table<T: Serialize>(
     handle: &Handle,
+    (shape, what): (Shape, What),
     params: SpanParams,
     by: GroupBy,
     row: impl Fn(&Totals) -> T,
-) -> Result<Json<TableOut<T>>, Problem> {
+) -> Result<As<Table<TableOut<T>>>, Problem> {
+    let shape = shape.or(params.format.as_deref())?;
     let filter = params.filter()?;
     let span = Span::from(&filter);
     let totals = handle.totals(filter, by).await?;
-    Ok(Json(TableOut { span, items: totals.iter().map(row).collect() }))
+    shape.answer(what.file, what.names, span, totals.iter().map(row).collect()).map(As::new)
 }
 
 /// The row that sums belong to. Stores write 0 or nothing for "none".

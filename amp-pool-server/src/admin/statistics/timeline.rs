@@ -5,13 +5,16 @@ use amp_pool_core::{
     store::{GroupBy, Totals, TotalsFilter},
     time::{Clock as _, SystemClock, Timestamp},
 };
-use axum::{Json, extract::State};
+use axum::extract::State;
 use jiff::{ToSpan as _, Zoned, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HOUR_MS, Span, SpanParams, SumsOut, TableOut};
-use crate::admin::{Problem, input::Params};
+use super::{HOUR_MS, Shape, Span, SpanParams, SumsOut, TableOut};
+use crate::{
+    admin::{Problem, input::Params},
+    openapi::{As, Table},
+};
 
 /// A timeline has no more points than this.
 const MOST_POINTS: usize = 10_000;
@@ -41,6 +44,9 @@ pub(crate) struct TimelineParams {
     model: Option<String>,
     /// Only of this provider.
     provider: Option<String>,
+    /// How it is written.
+    #[schemars(extend("enum" = ["json", "csv"]))]
+    format: Option<String>,
 }
 
 /// The sums of an hour or a day.
@@ -54,8 +60,10 @@ pub(crate) struct TimelineRow {
 /// One row per hour or day, also for those in which nothing happened.
 pub(crate) async fn timeline(
     State(handle): State<Handle>,
+    shape: Shape,
     Params(params): Params<TimelineParams>,
-) -> Result<Json<TableOut<TimelineRow>>, Problem> {
+) -> Result<As<Table<TableOut<TimelineRow>>>, Problem> {
+    let shape = shape.or(params.format.as_deref())?;
     let (steps, filter) = params.read()?;
     let mut points = steps.points(&filter)?;
     let span = Span::from(&filter);
@@ -67,17 +75,18 @@ pub(crate) async fn timeline(
         }
     }
     let row = |(time, sums): &(Timestamp, Totals)| TimelineRow { time: *time, sums: sums.into() };
-    Ok(Json(TableOut { span, items: points.iter().map(row).collect() }))
+    shape.answer("timeline", &["time"], span, points.iter().map(row).collect()).map(As::new)
 }
 
 impl TimelineParams {
     /// What is asked for, in whole steps. Without a beginning, from the start of today.
     fn read(self) -> Result<(Steps, TotalsFilter), Problem> {
-        let Self { granularity, time_zone, from, to, key_id, token_id, model, provider } = self;
+        let Self { granularity, time_zone, from, to, key_id, token_id, model, provider, format } = self;
         let steps = Steps::read(granularity.as_deref() == Some("day"), time_zone.as_deref())?;
         let today = steps.start_of_today()?;
         let from = from.filter(|from| !from.is_empty()).unwrap_or_else(|| today.to_string());
-        let filter = SpanParams { from: Some(from), to, granularity, key_id, token_id, model, provider }.filter()?;
+        let from = Some(from);
+        let filter = SpanParams { from, to, granularity, key_id, token_id, model, provider, format }.filter()?;
         let (from, to) = (steps.start(filter.from)?, steps.end(filter.to)?);
         Ok((steps, TotalsFilter { from, to, ..filter }))
     }
