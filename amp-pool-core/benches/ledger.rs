@@ -19,6 +19,7 @@ use std::{
 use amp_pool_core::{
     format::Format,
     id::{AttemptId, CallId, KeyId, TokenId},
+    keys::PriceFactor,
     ledger::Ledger,
     money::NanoUsd,
     secret::Secret,
@@ -28,7 +29,7 @@ use amp_pool_core::{
         sqlite::{SqliteOptions, SqliteStore},
     },
     time::Timestamp,
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use postgres_server::PostgresServer;
@@ -59,6 +60,8 @@ fn record(n: u64) -> Record {
         first_byte_ms: Some(400),
         usage: Usage { uncached_input: 1_000, cache_read: 20_000, output: 700, ..Usage::default() },
         usage_source: UsageSource::Final,
+        terms: ServiceTerms::default(),
+        price_factor: PriceFactor::ONE,
         cost: Some(NanoUsd(19_500_000)),
         saved: Some(NanoUsd(0)),
         price_version: Some("2026-11-01".into()),

@@ -4,7 +4,7 @@
 //! the configuration they began with.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fmt,
     sync::{
         Arc, Mutex, Weak,
@@ -23,7 +23,6 @@ use crate::{
     journal::Journal,
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
-    price::PriceBook,
     prober::Prober,
     provider::{Presets, Provider},
     retention::{self, Policy, Retention},
@@ -44,12 +43,18 @@ mod explain;
 mod forward;
 mod health;
 mod models;
+mod prices;
+mod re_rate;
 mod rules;
+mod settings;
 mod trial;
 
 pub use budgets::BudgetView;
 pub use explain::{Candidate, Excluded, Explanation, Foreseen, Hindered, Question, Refused};
 pub use models::ModelView;
+pub(crate) use prices::Prices;
+pub use prices::{PriceChange, PriceChanges, PriceNote};
+pub use re_rate::{ReRate, ReRated};
 pub use rules::{Rejudged, Trial, TrialResult};
 pub use trial::{KeyTrial, ListedModels};
 
@@ -70,7 +75,7 @@ pub(crate) struct State {
     pub(crate) prober: Arc<Prober>,
     pub(crate) retention: Arc<Retention>,
     pub(crate) presets: &'static Presets,
-    pub(crate) prices: Arc<PriceBook>,
+    pub(crate) prices: ArcSwap<Prices>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     /// What upstreams said that they serve.
@@ -147,7 +152,8 @@ impl Handle {
         let mut rules = OwnRulesByProvider::new(configuration.rules.clone());
         let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key, &mut rules)).collect();
         self.fill_purses(&keys).await?;
-        let catalog = Catalog::new(keys, configuration.routes.clone(), self.0.prices.clone());
+        let prices = self.take_up_prices().await?.book.clone();
+        let catalog = Catalog::new(keys, configuration.routes.clone(), prices);
         self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
         self.0.retention.set(policy(&configuration));
@@ -376,7 +382,7 @@ fn kept_of(secret: &Secret) -> TokenSecret {
     TokenSecret { digest: TokenDigest::of(secret.expose()), hint: secret.hint() }
 }
 
-/// Routes and settings.
+/// Routes and providers.
 impl Handle {
     /// All routes, by row.
     #[must_use]
@@ -427,21 +433,6 @@ impl Handle {
             }
         }
         Ok(())
-    }
-
-    /// The settings table.
-    #[must_use]
-    pub fn settings(&self) -> BTreeMap<String, String> {
-        self.0.configuration.load().settings.clone()
-    }
-
-    /// Writes one setting, or removes it with `None`.
-    ///
-    /// # Errors
-    /// [`ChangeError::Invalid`] for a value that its name does not take, [`ChangeError::Unavailable`].
-    pub async fn put_setting(&self, name: String, value: Option<String>) -> Result<(), ChangeError> {
-        budgets::check_setting(&name, value.as_deref())?;
-        self.change(self.0.store.put_setting(name, value, self.now())).await
     }
 
     /// Every provider that keys can belong to.

@@ -40,6 +40,8 @@ row_id! {
     AuditId;
     /// The row of a rule in `verdict_rules`.
     RuleId;
+    /// The row of a price in `model_prices`.
+    PriceId;
 }
 
 macro_rules! event_id {

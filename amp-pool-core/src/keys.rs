@@ -228,6 +228,12 @@ impl fmt::Debug for ProxyUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceFactor(u32);
 
+impl Default for PriceFactor {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
 impl PriceFactor {
     /// The list price.
     pub const ONE: Self = Self(1_000_000);

@@ -14,7 +14,7 @@ use tower::Service;
 
 use crate::{
     caller::Allowances,
-    handle::{Handle, State},
+    handle::{Handle, Prices, State},
     journal::Journal,
     keys::{Moment, Standings},
     ledger::Ledger,
@@ -168,8 +168,8 @@ impl PoolBuilder {
         if recovered > 0 {
             tracing::warn!(calls = recovered, "calls that were running when the last process ended were closed");
         }
-        let prices = Arc::new(self.prices.unwrap_or_else(|| PriceBook::builtin().clone()));
-        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(Vec::new(), Vec::new(), prices.clone())));
+        let prices = Prices::of(self.prices.unwrap_or_else(|| PriceBook::builtin().clone()));
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(Vec::new(), Vec::new(), prices.book.clone())));
         let tools = Tools {
             transport: transport.clone(),
             store: store.clone(),
@@ -199,7 +199,7 @@ impl PoolBuilder {
             presets: Presets::builtin(),
             changes: tokio::sync::Mutex::new(()),
             store,
-            prices,
+            prices: ArcSwap::from_pointee(prices),
             clock,
             transport: transport.clone(),
             listed: std::sync::Mutex::default(),

@@ -3,35 +3,79 @@
 //! Exact: prices are read as decimal text and kept in nano-dollars per million tokens, sums are made in 128 bits and
 //! rounded once per attempt. An unknown price is `None`, never nothing; what is free has a price of 0.
 //!
-//! Not priced yet: service tiers (batch, priority, flex), off-peak hours and regional factors. Their rows are in the
-//! data; usage does not say yet which of them applied.
+//! A price has rates for the usual terms, and others for long prompts, for tiers of service and for hours off the peak.
 
 use std::fmt;
 
 use crate::{
     keys::PriceFactor,
     money::{NanoUsd, PerMillion},
-    usage::Usage,
+    time::Timestamp,
+    usage::{ServiceTerms, Tier, Usage},
 };
 
 mod book;
+mod list;
+mod litellm;
+mod off_peak;
 mod row;
+mod sheet;
 
-pub use book::{BookError, Override, PriceBook};
+pub use book::{Override, PriceBook};
+pub use list::{BookError, List, ListRow, read_list};
+pub use off_peak::{Hours, OffPeak};
+pub use row::{Origin, PriceRow, PriceSpec};
+pub use sheet::{Multipliers, OneOrMany, Sheet, SheetError, SheetOffPeak, SheetStep, SheetTariff, Window};
 
 /// The prices of one model at one provider, and where they come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Price {
-    /// Names the row, so that a record can say what it was priced with: `seed:2026-11-22`.
+    /// Names the row, so that a record can say what it was priced with: `seed:2026-11-22`, `row:17`.
     pub version: String,
     /// What each class of tokens costs.
     pub rates: Rates,
     /// Other rates for long prompts, by rising threshold.
     pub long_context: Vec<Step>,
+    /// Other rates for tiers of service. One that is not here costs as much as the standard one.
+    pub tiers: Vec<(Tier, Tariff)>,
+    /// Other rates for some hours, where the tier has none of its own.
+    pub off_peak: Option<OffPeak>,
+    /// How many times as much all of it costs in the fast mode.
+    pub fast: PriceFactor,
+    /// How many times as much it costs in the United States only.
+    pub us: PriceFactor,
     /// The most tokens that the model reads and writes together, where that is known.
     pub window: Option<u64>,
     /// The most tokens that it writes, where that is known.
     pub max_output: Option<u64>,
+}
+
+/// Rates, and other ones for long prompts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tariff {
+    /// What each class of tokens costs.
+    pub rates: Rates,
+    /// Other rates for long prompts, by rising threshold.
+    pub long_context: Vec<Step>,
+}
+
+/// What a cost depends on beside the tokens.
+///
+/// A [`PriceFactor`] alone makes one for the usual terms at the peak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Billing {
+    /// How many times the price the key pays.
+    pub factor: PriceFactor,
+    /// The terms of the call.
+    pub terms: ServiceTerms,
+    /// When it was sent. `None`: at the peak.
+    pub at: Option<Timestamp>,
+}
+
+impl From<PriceFactor> for Billing {
+    fn from(factor: PriceFactor) -> Self {
+        Self { factor, ..Self::default() }
+    }
 }
 
 /// Prices per class of tokens.
@@ -93,17 +137,47 @@ impl Price {
     /// One set of rates for prompts of every length.
     #[must_use]
     pub fn flat(version: impl Into<String>, rates: Rates) -> Self {
-        Self { version: version.into(), rates, long_context: Vec::new(), window: None, max_output: None }
+        Self { version: version.into(), rates, ..Self::default() }
     }
 
-    /// The rates for a prompt of `input` tokens, cached parts included.
+    /// Whether it asks for the same as `other`, by whatever name.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let named = Self { version: other.version.clone(), ..self.clone() };
+        named == *other
+    }
+
+    /// The usual rates for a prompt of `input` tokens, cached parts included.
     #[must_use]
     pub fn rates_for(&self, input: u64) -> &Rates {
-        let reached = self.long_context.iter().rev().find(|step| step.from_input <= input);
-        reached.map_or(&self.rates, |step| &step.rates)
+        reached(&self.rates, &self.long_context, input)
     }
 
-    /// What `usage` costs at `factor` times this price.
+    /// The rates for a prompt of `input` tokens on the terms of `billing`.
+    #[must_use]
+    pub fn rates_at(&self, input: u64, billing: &Billing) -> &Rates {
+        match self.tariff(billing) {
+            Some(Tariff { rates, long_context }) => reached(rates, long_context, input),
+            None => self.rates_for(input),
+        }
+    }
+
+    /// The tier's, else that of the hour. `None`: the usual one.
+    fn tariff(&self, billing: &Billing) -> Option<&Tariff> {
+        let tier = billing.terms.tier.unwrap_or_default();
+        let of_tier = self.tiers.iter().find(|(of, _)| *of == tier).map(|(_, tariff)| tariff);
+        let is_off_peak =
+            |off_peak: &&OffPeak| tier == Tier::Standard && billing.at.is_some_and(|at| off_peak.holds_at(at));
+        of_tier.or_else(|| self.off_peak.as_ref().filter(is_off_peak).map(|off_peak| &off_peak.tariff))
+    }
+
+    /// How many times the rates it is, as factors of which all but the first are mostly 1.
+    fn factors(&self, billing: &Billing) -> [PriceFactor; 3] {
+        let of = |applies: Option<bool>, factor| if applies == Some(true) { factor } else { PriceFactor::ONE };
+        [billing.factor, of(billing.terms.fast, self.fast), of(billing.terms.us, self.us)]
+    }
+
+    /// What `usage` costs on the terms of `billing`; a [`PriceFactor`] stands for the usual ones.
     ///
     /// Rounded up to a whole nano-dollar, once: the books never hold less than was used, and at most a nano-dollar more.
     ///
@@ -116,11 +190,24 @@ impl Price {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// On other terms:
+    ///
+    /// ```
+    /// use amp_pool_core::{money::NanoUsd, price::{Billing, PriceBook}, usage::{ServiceTerms, Usage}};
+    ///
+    /// let price = PriceBook::builtin().find("openai", "gpt-5").ok_or("no price")?;
+    /// let usage = Usage { uncached_input: 1_000, output: 100, ..Usage::default() };
+    /// let flex = Billing { terms: ServiceTerms::said(Some("flex"), None, None), ..Billing::default() };
+    /// assert_eq!(price.cost(&usage, flex)?, NanoUsd(1_125_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PriceError::Overflow`] when the sum does not fit in 64 bits of nano-dollars.
-    pub fn cost(&self, usage: &Usage, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
-        let exact = self.rates_for(usage.input()).times(usage);
-        exact.and_then(|sum| scale(sum, factor)).ok_or(PriceError::Overflow { tokens: usage.total() })
+    pub fn cost(&self, usage: &Usage, billing: impl Into<Billing>) -> Result<NanoUsd, PriceError> {
+        let billing = billing.into();
+        let exact = self.rates_at(usage.input(), &billing).times(usage);
+        exact.and_then(|sum| scale(sum, self.factors(&billing))).ok_or(PriceError::Overflow { tokens: usage.total() })
     }
 
     /// What a prompt cache saved: the tokens that were read from it at the price of fresh input, less what they cost.
@@ -139,15 +226,17 @@ impl Price {
     ///
     /// # Errors
     /// As [`cost`](Self::cost).
-    pub fn saved(&self, usage: &Usage, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
-        let Rates { input, cache_read, .. } = self.rates_for(usage.input());
+    pub fn saved(&self, usage: &Usage, billing: impl Into<Billing>) -> Result<NanoUsd, PriceError> {
+        let billing = billing.into();
+        let Rates { input, cache_read, .. } = self.rates_at(usage.input(), &billing);
         let exact = input.times(usage.cache_read).checked_sub(cache_read.times(usage.cache_read));
-        let scaled = exact.and_then(|sum| sum.checked_mul(i128::from(factor.millionths())));
-        let rounded = scaled.and_then(|sum| i64::try_from(sum.div_euclid(UNIT)).ok());
+        let scaled = exact.and_then(|sum| scaled(sum, self.factors(&billing)));
+        let rounded = scaled.and_then(|(sum, unit)| i64::try_from(sum.div_euclid(unit)).ok());
         rounded.map(NanoUsd).ok_or(PriceError::Overflow { tokens: usage.cache_read })
     }
 
-    /// The most that a call can cost which reads up to `input` tokens and writes up to `output`, whatever caches do.
+    /// The most that a call can cost which reads up to `input` tokens and writes up to `output`, whatever caches do and
+    /// whatever hour it is.
     ///
     /// ```
     /// use amp_pool_core::{keys::PriceFactor, money::NanoUsd, price::PriceBook};
@@ -160,26 +249,47 @@ impl Price {
     ///
     /// # Errors
     /// [`PriceError::Overflow`] when the sum does not fit in 64 bits of nano-dollars.
-    pub fn worst(&self, input: u64, output: u64, factor: PriceFactor) -> Result<NanoUsd, PriceError> {
-        let steps = self.long_context.iter().filter(|step| step.from_input <= input).map(|step| &step.rates);
-        let mut all = std::iter::once(&self.rates).chain(steps).map(|rates| rates.worst(input, output));
-        let worst = all.try_fold(0, |worst, sum| sum.map(|sum| sum.max(worst)));
-        worst.and_then(|sum| scale(sum, factor)).ok_or(PriceError::Overflow { tokens: input.saturating_add(output) })
+    pub fn worst(&self, input: u64, output: u64, billing: impl Into<Billing>) -> Result<NanoUsd, PriceError> {
+        let billing = billing.into();
+        let tier = billing.terms.tier.unwrap_or_default();
+        let of_tier = self.tiers.iter().filter(|(of, _)| *of == tier).map(|(_, tariff)| tariff);
+        let tariffs = of_tier.chain(self.off_peak.as_ref().map(|off_peak| &off_peak.tariff));
+        let others = tariffs.flat_map(|tariff| reachable(&tariff.rates, &tariff.long_context, input));
+        // A provider that is short of capacity serves a call on the usual terms, and bills those.
+        let all = reachable(&self.rates, &self.long_context, input).chain(others);
+        let worst = all.map(|rates| rates.worst(input, output)).try_fold(0, |worst, sum| sum.map(|sum| sum.max(worst)));
+        let scaled = worst.and_then(|sum| scale(sum, self.factors(&billing)));
+        scaled.ok_or(PriceError::Overflow { tokens: input.saturating_add(output) })
     }
 }
 
-/// A sum in nano-dollars times a million at `factor` times its price, rounded up. `None`: it does not fit.
-fn scale(sum: i128, factor: PriceFactor) -> Option<NanoUsd> {
-    let scaled = sum.checked_mul(i128::from(factor.millionths()))?;
-    i64::try_from(divide_up(scaled)).ok().map(NanoUsd)
+/// The rates of the highest step that a prompt reaches.
+fn reached<'a>(rates: &'a Rates, steps: &'a [Step], input: u64) -> &'a Rates {
+    steps.iter().rev().find(|step| step.from_input <= input).map_or(rates, |step| &step.rates)
 }
 
-/// A million tokens, and a million parts of the factor.
-const UNIT: i128 = 1_000_000 * PriceFactor::SCALE;
-
-fn divide_up(sum: i128) -> i128 {
-    sum.div_euclid(UNIT) + i128::from(sum.rem_euclid(UNIT) != 0)
+/// All rates that a prompt of up to `input` tokens can meet.
+fn reachable<'a>(rates: &'a Rates, steps: &'a [Step], input: u64) -> impl Iterator<Item = &'a Rates> {
+    let steps = steps.iter().filter(move |step| step.from_input <= input).map(|step| &step.rates);
+    std::iter::once(rates).chain(steps)
 }
+
+/// A sum in nano-dollars times a million at `factors` times its price, rounded up. `None`: it does not fit.
+fn scale(sum: i128, factors: [PriceFactor; 3]) -> Option<NanoUsd> {
+    let (sum, unit) = scaled(sum, factors)?;
+    i64::try_from(sum.div_euclid(unit) + i128::from(sum.rem_euclid(unit) != 0)).ok().map(NanoUsd)
+}
+
+/// The same exactly: so many parts, and how many of them make a nano-dollar. A factor of 1 needs no room.
+fn scaled(sum: i128, factors: [PriceFactor; 3]) -> Option<(i128, i128)> {
+    let mut factors = factors.into_iter().filter(|factor| *factor != PriceFactor::ONE);
+    factors.try_fold((sum, TOKENS), |(sum, unit), factor| {
+        Some((sum.checked_mul(i128::from(factor.millionths()))?, unit * PriceFactor::SCALE))
+    })
+}
+
+/// Prices are for so many tokens.
+const TOKENS: i128 = 1_000_000;
 
 /// Why a call could not be priced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use crate::{
     budget::Zone,
     caller::IpNet,
     classify::{Pattern, Verdict},
-    id::{AttemptId, AuditId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId, UserId},
+    id::{AttemptId, AuditId, CallId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId},
+    keys::PriceFactor,
     money::{Amount, NanoUsd, PerMillion},
     provider::ModelPattern,
     secret::Secret,
@@ -41,11 +42,12 @@ macro_rules! written_as {
 }
 
 written_as! {
-    AuditId, GroupId, KeyId, RouteId, RuleId, TokenId, UserId: { "type": "integer", "format": "int64" };
+    AuditId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId: { "type": "integer", "format": "int64" };
     AttemptId, CallId: { "type": "string", "format": "uuid" };
     Timestamp: { "type": "string", "format": "date-time" };
     NanoUsd: { "type": "string", "description": "An amount in USD.", "pattern": MONEY };
     PerMillion: { "type": "string", "description": "USD per million tokens.", "pattern": MONEY };
+    PriceFactor: { "type": "string", "description": "How many times as much.", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$" };
     Amount: { "type": "string", "description": "An amount of the currency beside it.", "pattern": MONEY };
     Decimal: { "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$" };
     Percent: { "type": "number", "minimum": 0, "maximum": 100 };

@@ -1,8 +1,9 @@
 //! What has to outlive the process, as small traits by access pattern.
 //!
-//! [`ConfigStore`] keeps what operators write and is read whole, once, at each change. [`RecordStore`] keeps the books:
+//! [`ConfigStore`] keeps what operators write and is read whole, once, at each change; [`PriceStore`] keeps what they write of
+//! prices, of which nothing is ever changed. [`RecordStore`] keeps the books:
 //! entries come in batches from the [ledger](crate::ledger), pages and sums go out to people. The path of a call asks
-//! neither: it reads a snapshot and hands its record to the ledger. [`BudgetStore`] tells what is spent and held, which
+//! neither: it reads a snapshot and hands its record to the ledger. [`AdjustmentStore`] corrects what calls did cost. [`BudgetStore`] tells what is spent and held, which
 //! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
 //! [`HealthStore`] what was learned of the fitness of keys, [`UserStore`] who may run the pool, and [`AuditStore`] what
 //! they did. [`RetentionStore`] forgets old calls.
@@ -20,13 +21,14 @@ use crate::{
     classify::{DecidedBy, Evidence, OwnRule, RuleSpec},
     format::{Format, Loss, LossKind},
     id::{AttemptId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
-    keys::{Key, KeySpec, Slice},
+    keys::{Key, KeySpec, PriceFactor, Slice},
     money::NanoUsd,
     route::{Route, RouteSpec},
     time::Timestamp,
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 
+mod adjustments;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod audit;
 mod balances;
@@ -42,6 +44,7 @@ pub mod memory;
 mod names;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod prices;
 mod retention;
 // A store that keeps no sums makes them of its records.
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
@@ -55,12 +58,14 @@ mod users;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod vault;
 
+pub use adjustments::{Adjustment, AdjustmentStore, AttemptAdjustment, CallAdjustment};
 pub use audit::{Audit, Finding, What};
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 pub use choices::{RecordedChoice, RecordedHindrance};
 pub use health::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, StoredHealthEvent};
 pub use histogram::Histogram;
+pub use prices::PriceStore;
 pub use retention::{Extent, Forgotten, RetentionStore};
 pub use users::{AuditStore, UserStore};
 
@@ -250,12 +255,30 @@ pub trait RecordStore: Send + Sync + 'static {
 
 /// A whole store.
 pub trait Store:
-    ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + RetentionStore + UserStore + AuditStore
+    ConfigStore
+    + PriceStore
+    + RecordStore
+    + AdjustmentStore
+    + BudgetStore
+    + BalanceStore
+    + HealthStore
+    + RetentionStore
+    + UserStore
+    + AuditStore
 {
 }
 
-impl<T: ConfigStore + RecordStore + BudgetStore + BalanceStore + HealthStore + RetentionStore + UserStore + AuditStore>
-    Store for T
+impl<T> Store for T where
+    T: ConfigStore
+        + PriceStore
+        + RecordStore
+        + AdjustmentStore
+        + BudgetStore
+        + BalanceStore
+        + HealthStore
+        + RetentionStore
+        + UserStore
+        + AuditStore
 {
 }
 
@@ -468,6 +491,10 @@ pub struct Attempt {
     pub usage: Usage,
     /// How far `usage` can be trusted.
     pub usage_source: UsageSource,
+    /// On which terms it was served, as far as anybody said.
+    pub terms: ServiceTerms,
+    /// How many times the price its key paid.
+    pub price_factor: PriceFactor,
     /// What it cost. `None`: the price is not known.
     pub cost: Option<NanoUsd>,
     /// What a prompt cache saved. `None`: the price is not known.
@@ -491,7 +518,7 @@ impl Attempt {
 /// A record read back.
 ///
 /// `attempts`, `choices` and `losses` are filled by [`RecordStore::get`] alone; in pages they are empty and the columns of
-/// the row hold.
+/// the row hold. What was booked stays as it was; `adjustments` stand beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// The row in `api_request_log`.
@@ -548,6 +575,8 @@ pub struct StoredRecord {
     pub choices: Vec<RecordedChoice>,
     /// What translation could not carry.
     pub losses: Vec<RecordedLoss>,
+    /// What it turned out to cost later, in the order in which that was written.
+    pub adjustments: Vec<Adjustment>,
 }
 
 /// An attempt read back.
@@ -585,6 +614,10 @@ pub struct StoredAttempt {
     pub usage: Usage,
     /// Whether its numbers were counted by us.
     pub estimated: bool,
+    /// On which terms it was served, as far as they change its price.
+    pub terms: ServiceTerms,
+    /// How many times the price its key paid. `None`: nobody noted it.
+    pub price_factor: Option<PriceFactor>,
     /// What it cost.
     pub cost: Option<NanoUsd>,
     /// What a prompt cache saved.

@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod terms;
+
+pub use terms::{ServiceTerms, Tier, UnknownTerms};
+
 /// Tokens of one attempt, in disjoint classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Usage {

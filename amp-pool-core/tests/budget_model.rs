@@ -17,6 +17,7 @@ use amp_pool_core::{
     budget::{Claim, Period, Scope, Tally, Window},
     format::Format,
     id::{AttemptId, CallId, GroupId, KeyId, TokenId},
+    keys::PriceFactor,
     money::NanoUsd,
     store::{
         Attempt, Booking, Charge, Entry, Hold, HoldAnswer, Opened, Outcome, Record, Store,
@@ -24,7 +25,7 @@ use amp_pool_core::{
         sqlite::{Durability, SqliteOptions, SqliteStore, audit},
     },
     time::Timestamp,
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 
 const START: Timestamp = Timestamp::from_millis(1_795_395_600_000);
@@ -255,6 +256,8 @@ fn attempt(opened: &Opened, cost: i64, estimated: bool) -> Attempt {
         error_message: None,
         usage: Usage { output: 1, ..Usage::default() },
         usage_source: if estimated { UsageSource::Estimated } else { UsageSource::Final },
+        terms: ServiceTerms::default(),
+        price_factor: PriceFactor::ONE,
         cost: Some(NanoUsd(cost)),
         chosen_by: None,
         candidates: 1,

@@ -18,6 +18,7 @@ use amp_pool_core::{
     budget::{Claim, Period, Scope, Window},
     format::Format,
     id::{AttemptId, CallId, KeyId, TokenId},
+    keys::PriceFactor,
     ledger::Ledger,
     money::NanoUsd,
     secret::Secret,
@@ -27,7 +28,7 @@ use amp_pool_core::{
         postgres::{PostgresOptions, PostgresStore},
     },
     time::Timestamp,
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 use postgres_server::PostgresServer;
 
@@ -81,6 +82,8 @@ fn record(n: u64) -> Record {
         first_byte_ms: Some(1),
         usage: Usage { uncached_input: 10, output: 5, ..Usage::default() },
         usage_source: UsageSource::Final,
+        terms: ServiceTerms::default(),
+        price_factor: PriceFactor::ONE,
         cost: Some(cost(n)),
         saved: None,
         price_version: None,

@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod prices;
 pub(crate) mod providers;
 pub(crate) mod requests;
 pub(crate) mod routes;

@@ -38,7 +38,7 @@ use tower::{Service as _, ServiceExt as _};
 use crate::{
     access::{self, Gate, Guard, Peer},
     admin::{
-        self, Live, Problem, audit, auth, balances, budgets, config, explain, groups, keys, models, providers,
+        self, Live, Problem, audit, auth, balances, budgets, config, explain, groups, keys, models, prices, providers,
         requests, rules, statistics, tokens, users,
     },
     amp::Amp,
@@ -175,6 +175,11 @@ fn routes() -> Vec<Route> {
         get   (Viewer,    "/api/providers",                      providers::list,         "Providers"),
         get   (Viewer,    "/api/models",                         models::list,            "Models, their prices and who serves them"),
         post  (Operator,  "/api/models/refresh",                 models::refresh,         "Asks upstreams for their models"),
+        get   (Viewer,    "/api/models/{id}",                    models::show,            "What a model costs, and did cost"),
+        put   (Operator,  "/api/models/{id}",                    models::set,             "Writes another price of a model; what was booked keeps its own"),
+        delete(Operator,  "/api/models/{id}",                    models::remove,          "Takes the own price of a model back"),
+        post  (Operator,  "/api/prices/import",                  prices::import,          "Takes a price list, by what differs"),
+        post  (Operator,  "/api/prices/re-rate",                 prices::re_rate,         "Rates past calls by the prices of now, and writes adjustments"),
 
         get   (Viewer,    "/api/requests",                       requests::list,          "Calls, newest first"),
         get   (Viewer,    "/api/requests/live",                  requests::live,          "Calls as they begin and end"),

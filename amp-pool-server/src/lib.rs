@@ -39,7 +39,7 @@ use std::{
 };
 
 use amp_pool_core::{
-    handle::Handle,
+    handle::{ChangeError, Handle, ReRate, ReRated},
     pool::Pool,
     secret::Secret,
     transport::reqwest::{Options, ReqwestTransport},
@@ -83,6 +83,22 @@ pub async fn import(
     let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
     handle.close().await;
     report.map_err(|why| SettingsError::new("FILE", why).into())
+}
+
+/// Rates calls again by the prices of now. No server may run on the data directory meanwhile; while one does, its admin API
+/// does the same.
+///
+/// # Errors
+/// When the time is none, or the data directory or the database cannot be used. Calls that were adjusted by then stay so.
+pub async fn re_rate(settings: Settings, wanted: ReRate) -> Result<ReRated, ServeError> {
+    let data_dir = DataDir::open(&settings.data_dir)?;
+    let handle = open_pool(database::open(&settings, &data_dir).await?, &settings).await?.handle();
+    let done = handle.re_rate(wanted).await;
+    handle.close().await;
+    done.map_err(|error| match error {
+        ChangeError::Invalid { field, message } => SettingsError::new(field, message).into(),
+        other => ServeError::other(other),
+    })
 }
 
 fn read_file(file: &Path) -> std::io::Result<(keys::Shape, Vec<u8>)> {

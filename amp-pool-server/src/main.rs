@@ -2,7 +2,10 @@
 
 use std::{fmt, io::Write as _, process::ExitCode, time::Duration};
 
-use amp_pool_core::store::Audit;
+use amp_pool_core::{
+    handle::{ReRate, ReRated},
+    store::Audit,
+};
 use amp_pool_server::{
     ServeError, Server, app,
     config::{Command, CommandLine, Settings, SettingsError},
@@ -48,6 +51,11 @@ fn run() -> Result<ExitCode, Failure> {
             let settings = line.flags.check()?;
             print(&wait_for(amp_pool_server::import(settings, file, provider, dry_run))?);
         }
+        Command::ReRate { from, to, model, dry_run } => {
+            logs::start(line.flags.log_format, &line.flags.rust_log)?;
+            let wanted = ReRate { from, to, model, dry_run, who: "command line".into(), note: String::new() };
+            print(&told(&wait_for(amp_pool_server::re_rate(line.flags.check()?, wanted))?, dry_run));
+        }
         Command::Audit => return audit(&line.flags.check()?),
         Command::Serve => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
@@ -56,6 +64,16 @@ fn run() -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what rating again did.
+fn told(done: &ReRated, dry_run: bool) -> String {
+    let ReRated { calls, adjusted, became_known, still_unknown, before, after } = done;
+    let would = if dry_run { " (dry run: nothing was written)" } else { "" };
+    format!(
+        "{calls} calls, {adjusted} adjusted from {before} to {after} USD, {became_known} of them without a known cost \
+         before; {still_unknown} still without{would}\n"
+    )
 }
 
 fn wait_for<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, Failure> {

@@ -166,7 +166,7 @@ async fn a_full_disk_is_told_and_nothing_is_sent_that_can_not_be_booked() {
 }
 
 /// One lie of each kind, and the word that the audit must find it by.
-const LIES: [(&str, &str); 15] = [
+const LIES: [(&str, &str); 20] = [
     ("UPDATE api_request_log SET cost = cost + 1 WHERE id = 1", "call "),
     ("UPDATE api_request_log SET output_tokens = output_tokens + 1 WHERE id = 2", "call "),
     ("UPDATE api_request_log SET attempts = 2 WHERE id = 1", "call "),
@@ -182,6 +182,14 @@ const LIES: [(&str, &str); 15] = [
     ("UPDATE budget_holds SET state = 'held', cost = 0 WHERE id = 2", "hold of call"),
     ("DELETE FROM budget_holds WHERE id = 3", "budget of"),
     ("DELETE FROM budget_periods WHERE scope = 'group'", "hold of call"),
+    ("UPDATE api_request_adjustments SET call_cost = call_cost + 1 WHERE id = 1", "adjustment "),
+    ("UPDATE api_request_adjustments SET cost = cost + 1 WHERE id = 2", "adjustment "),
+    ("DELETE FROM api_request_adjustments WHERE id = 3", "statistics day"),
+    ("UPDATE budget_adjustments SET amount = amount + 1 WHERE id = 1", "budget of"),
+    (
+        "UPDATE budget_adjustments SET call_id = x'00000000000000000000000000000000' WHERE id = 2",
+        "adjustment of a budget",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,6 +201,11 @@ async fn the_audit_finds_every_lie() {
     for stream in [false, true, false] {
         assert_eq!(server.client().post("/v1/chat/completions", &asking(stream)).await.status, 200);
     }
+    let price = json!({"price": {"input": "7", "output": "9"}, "valid_from": "2020-01-01T00:00:00Z"});
+    assert_eq!(server.admin().put("/api/models/gpt-4o-mini", &price).await.status, 200);
+    let times = json!({"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"});
+    let rated = server.admin().post("/api/prices/re-rate", &times).await;
+    assert_eq!(rated.json()["adjusted"], 3, "{}", rated.text());
     let (code, said) = audit(dir.path());
     assert_eq!(code, 0, "while the server runs: {said}");
     server.stop();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use super::{Event, Failure, Format, Scanner, chat, glance, google, messages, responses};
-use crate::usage::{Usage, UsageSource};
+use crate::usage::{ServiceTerms, Usage, UsageSource};
 
 /// A whole answer is kept up to this many bytes; a longer one is estimated.
 const WHOLE_MAX: usize = 8 << 20;
@@ -158,6 +158,12 @@ impl Meter {
         }
     }
 
+    /// On which terms the provider says that it served the call.
+    #[must_use]
+    pub fn terms(&self) -> ServiceTerms {
+        self.tally.terms
+    }
+
     /// How the answer ended.
     #[must_use]
     pub fn ending(&self) -> Ending {
@@ -250,6 +256,8 @@ pub(super) struct Tally {
     pub(super) told: Option<Usage>,
     /// Whether those are its last word.
     pub(super) is_final: bool,
+    /// What was said of the terms.
+    pub(super) terms: ServiceTerms,
     /// Characters the model said.
     pub(super) chars: u64,
     /// The answer is complete if nothing more comes.

@@ -13,12 +13,16 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{Beginning, Splice};
+use crate::usage::ServiceTerms;
 
 /// The longest model name, in characters.
 const MODEL_MAX: usize = 256;
 
 /// Members that limit the output, the one that counts first.
 const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+
+/// Members that change the price.
+const TERMS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
 
 /// What a request body says about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Peek<'a> {
     pub is_empty: bool,
     /// What it says about the conversation it belongs to.
     pub beginning: Beginning<'a>,
+    /// The terms that it asks for. A wrong one is the upstream's to refuse.
+    pub terms: ServiceTerms,
     /// The edit that makes `include_usage` true inside `stream_options`.
     usage_edit: Option<Splice>,
 }
@@ -115,6 +121,7 @@ struct Members<'a> {
     limits: [Option<&'a RawValue>; LIMITS.len()],
     stream_options: Option<&'a RawValue>,
     beginning: Beginning<'a>,
+    terms: [Option<&'a RawValue>; TERMS.len()],
     seen: Seen<'a>,
     twice: Option<Cow<'a, str>>,
 }
@@ -129,6 +136,8 @@ impl<'a> Members<'a> {
             other => {
                 if let Some(place) = LIMITS.iter().position(|limit| *limit == other) {
                     self.limits[place] = Some(value);
+                } else if let Some(place) = TERMS.iter().position(|term| *term == other) {
+                    self.terms[place] = Some(value);
                 }
             }
         }
@@ -147,6 +156,7 @@ impl<'a> Members<'a> {
             first_member: body.find('{').map_or(0, |brace| brace + 1),
             is_empty: self.seen.is_empty(),
             beginning: self.beginning,
+            terms: read_terms(self.terms),
             ..Peek::default()
         };
         if let Some(Text(model)) = read(self.model, "model", "must be a string")? {
@@ -172,6 +182,12 @@ fn read_limits(values: [Option<&RawValue>; LIMITS.len()]) -> Result<Option<u64>,
         first = first.or(read(value, name, "must be a whole number that is not negative")?);
     }
     Ok(first)
+}
+
+fn read_terms(values: [Option<&RawValue>; TERMS.len()]) -> ServiceTerms {
+    let texts = values.map(|value| serde_json::from_str::<Text<'_>>(value?.get()).ok());
+    let [tier, speed, geo] = texts.each_ref().map(|text| text.as_ref().map(|Text(text)| &**text));
+    ServiceTerms::said(tier, speed, geo)
 }
 
 fn checked(model: Cow<'_, str>) -> Result<Cow<'_, str>, PeekError> {
@@ -421,6 +437,14 @@ mod tests {
         );
         check(r#"{"stream_options":{"include_usage":null}}"#, r#"{"stream_options":{"include_usage":true}}"#);
         check(r#"{"stream_options":{"include_usage":true}}"#, r#"{"stream_options":{"include_usage":true}}"#);
+    }
+
+    #[test]
+    fn the_terms_that_are_asked_for_are_read() {
+        let check = |body: &str, expected: &str| assert_eq!(peek(body.as_bytes()).unwrap().terms.to_string(), expected);
+        check(r#"{"service_tier":"priority","speed":"fast","inference_geo":"us"}"#, "priority+fast+us");
+        check(r#"{"service_tier":"auto","speed":null,"inference_geo":["us"]}"#, "");
+        check(r#"{"metadata":{"service_tier":"flex"}}"#, "");
     }
 
     #[test]

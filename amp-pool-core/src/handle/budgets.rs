@@ -2,13 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ChangeError, Handle, monotonic};
+use super::{ChangeError, Handle, monotonic, settings};
 use crate::{
     budget::{Budget, Scope, Tally, Unpriced},
     caller::{Allowance, ClientToken, GroupSpec, TokenGroup, TokenSpec},
     id::GroupId,
     keys::{Caps, LiveKey},
-    retention::{self, Policy},
     store::{Configuration, StoreError},
     time::Timestamp,
 };
@@ -196,19 +195,14 @@ pub(super) fn check_key(budget: Option<&Budget>) -> Result<(), ChangeError> {
     check(budget)
 }
 
-/// Whether a setting of ours has a value that it can have. Others are nobody's business here.
-pub(super) fn check_setting(name: &str, value: Option<&str>) -> Result<(), ChangeError> {
-    let Some(value) = value else { return Ok(()) };
-    let wrong = |error: serde_json::Error| invalid("value", &error.to_string());
-    match name {
-        SITE_BUDGET => check(Some(&serde_json::from_str(value).map_err(wrong)?)),
-        SITE_LIMITS => check_limits(serde_json::from_str::<SiteLimits>(value).map_err(wrong)?.caps()),
-        retention::SETTING => match serde_json::from_str::<Policy>(value).map_err(wrong)?.problem() {
-            Some(problem) => Err(invalid("value", problem)),
-            None => Ok(()),
-        },
-        _ => Ok(()),
-    }
+/// Whether the setting [`SITE_BUDGET`] can be kept.
+pub(super) fn check_site_budget(value: &str) -> Result<(), ChangeError> {
+    check(Some(&settings::read(value)?))
+}
+
+/// Whether the setting [`SITE_LIMITS`] can be kept.
+pub(super) fn check_site_limits(value: &str) -> Result<(), ChangeError> {
+    check_limits(settings::read::<SiteLimits>(value)?.caps())
 }
 
 fn invalid(field: &'static str, message: &str) -> ChangeError {

@@ -64,7 +64,7 @@ impl Handle {
     /// What `model` costs at `provider`, if that is known.
     #[must_use]
     pub fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        self.0.catalog.load().prices().find(provider, model).cloned()
+        self.0.catalog.load().prices().find_at(provider, model, self.now()).cloned()
     }
 }
 

@@ -1,13 +1,12 @@
 //! All prices, and how a model's is found.
 
-use std::{collections::HashMap, fmt, iter, sync::LazyLock};
-
-use serde_json::value::RawValue;
+use std::{collections::HashMap, iter, sync::LazyLock};
 
 use super::{
-    Price,
-    row::{self, List},
+    Origin, Price, PriceRow, SheetError,
+    list::{BookError, read_own},
 };
+use crate::time::Timestamp;
 
 /// Providers whose rows stand under another name.
 const FAMILIES: [(&str, &str); 2] = [("zhipu", "zai"), ("together", "together_ai")];
@@ -54,7 +53,21 @@ struct Row {
     family: Option<String>,
     /// Whether it also stands for others who have no row of their own.
     lends: bool,
-    price: Price,
+    /// In the order in which they were written.
+    versions: Vec<Version>,
+}
+
+/// A price, and since when it holds. Without a price: since when there is none any more.
+#[derive(Debug, Clone)]
+struct Version {
+    from: Timestamp,
+    price: Option<Price>,
+}
+
+impl Version {
+    fn always(price: Price) -> Self {
+        Self { from: Timestamp::from_millis(i64::MIN), price: Some(price) }
+    }
 }
 
 impl PriceBook {
@@ -72,11 +85,13 @@ impl PriceBook {
     /// # Errors
     /// [`BookError`] with the row that cannot be read; a list is taken whole or not at all.
     pub fn read(json: &str, origin: &str) -> Result<Self, BookError> {
-        let list: List<'_> = serde_json::from_str(json).map_err(|source| BookError { row: None, source })?;
-        let version = format!("{origin}:{}", list.meta.extracted_on);
+        let list = read_own(json)?;
+        let version = format!("{origin}:{}", list.date);
         let mut book = Self::default();
-        for row in list.models.into_iter().chain(list.recently_retired) {
-            book.list.put_row(row, &version).map_err(|source| BookError { row: Some(start_of(row)), source })?;
+        for row in list.rows {
+            let row = row?;
+            let price = row.sheet.price(&*version).map_err(|error| BookError::of(&row.id, error))?;
+            book.list.put_list(&row.family, iter::once(&row.id).chain(&row.aliases), &Version::always(price));
         }
         Ok(book)
     }
@@ -85,9 +100,29 @@ impl PriceBook {
     #[must_use]
     pub fn with_overrides(mut self, overrides: impl IntoIterator<Item = Override>) -> Self {
         for Override { provider, model, price } in overrides {
-            self.overrides.put(&model, Row { lends: provider.is_none(), family: provider, price });
+            self.overrides.put(&model, provider.as_deref(), provider.is_none(), Version::always(price));
         }
         self
+    }
+
+    /// Takes up a price that was written down. Those taken up later go before those taken up earlier.
+    ///
+    /// # Errors
+    /// [`SheetError`] when it is no price. The book is as it was then.
+    pub fn add(&mut self, row: &PriceRow) -> Result<(), SheetError> {
+        let spec = &row.spec;
+        let price = spec.sheet.as_ref().map(|sheet| sheet.price(row.version())).transpose()?;
+        let version = Version { from: spec.valid_from, price };
+        match (spec.origin, &spec.provider) {
+            (Origin::List, Some(family)) => {
+                self.list.put_list(family, iter::once(&spec.model).chain(&spec.aliases), &version);
+            }
+            (Origin::List, None) => self.list.put(&spec.model, None, true, version),
+            (Origin::Own, provider) => {
+                self.overrides.put(&spec.model, provider.as_deref(), provider.is_none(), version);
+            }
+        }
+        Ok(())
     }
 
     /// The names of all models that have a price, in lower case and in no order.
@@ -95,49 +130,78 @@ impl PriceBook {
         self.list.0.keys().chain(self.overrides.0.keys()).map(String::as_str)
     }
 
-    /// The price of `model` at `provider`. `None`: it is not known.
+    /// The price of `model` at `provider` that was written last, whenever it begins to hold. `None`: it is not known.
     ///
     /// The operator's prices first, then the list; in each the name as it is, then without the makers' prefixes
     /// (`openai/gpt-5`), then without a date (`-20250929`, `-2025-08-07`), then with dashes for dots. A provider without
     /// a row of its own is given the maker's price, unless the model runs on the operator's own machine.
     #[must_use]
     pub fn find(&self, provider: &str, model: &str) -> Option<&Price> {
+        self.find_at(provider, model, Timestamp::from_millis(i64::MAX))
+    }
+
+    /// What the list says of `model` of `family` itself at `at`, without a look at the operator's prices or at other names.
+    #[must_use]
+    pub fn listed(&self, family: &str, model: &str, at: Timestamp) -> Option<&Price> {
+        self.list.at(Wanted { family, borrows: false, at }, &model.to_lowercase())
+    }
+
+    /// The same as [`find`](Self::find) as it holds at `at`.
+    #[must_use]
+    pub fn find_at(&self, provider: &str, model: &str, at: Timestamp) -> Option<&Price> {
         let name = model.to_lowercase();
         let family = FAMILIES.iter().find(|(id, _)| *id == provider).map_or(provider, |(_, family)| family);
         let borrows = !LOCAL.contains(&provider);
-        self.overrides.search(provider, true, &name).or_else(|| self.list.search(family, borrows, &name))
+        let wanted = Wanted { family, borrows, at };
+        let own = self.overrides.search(Wanted { family: provider, borrows: true, at }, &name);
+        own.or_else(|| self.list.search(wanted, &name))
     }
 }
 
+/// Whose price is looked for, and of when.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    family: &'a str,
+    /// Whether others' prices stand for those it does not have.
+    borrows: bool,
+    at: Timestamp,
+}
+
 impl Shelf {
-    fn put_row(&mut self, row: &RawValue, version: &str) -> serde_json::Result<()> {
-        let (title, price) = row::read(row, version)?;
-        let lends = !HOSTS.contains(&&*title.family);
-        for name in iter::once(&title.id).chain(&title.aliases) {
-            self.put(name, Row { family: Some(title.family.clone()), lends, price: price.clone() });
+    fn put_list<'a>(&mut self, family: &str, names: impl Iterator<Item = &'a String>, version: &Version) {
+        for name in names {
+            self.put(name, Some(family), !HOSTS.contains(&family), version.clone());
         }
-        Ok(())
     }
 
-    fn put(&mut self, model: &str, row: Row) {
+    fn put(&mut self, model: &str, family: Option<&str>, lends: bool, version: Version) {
         let rows = self.0.entry(model.to_lowercase()).or_default();
-        rows.retain(|earlier| earlier.family != row.family);
-        rows.push(row);
+        match rows.iter_mut().find(|row| row.family.as_deref() == family) {
+            Some(row) => row.versions.push(version),
+            None => rows.push(Row { family: family.map(str::to_owned), lends, versions: vec![version] }),
+        }
     }
 
-    fn search(&self, family: &str, borrows: bool, name: &str) -> Option<&Price> {
+    fn search(&self, wanted: Wanted<'_>, name: &str) -> Option<&Price> {
         let names = || iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest));
-        let at = |name: &str| self.at(family, borrows, name);
+        let at = |name: &str| self.at(wanted, name);
         let dashed = |name: &str| without_date(name).unwrap_or(name).replace('.', "-");
         let by_name = names().find_map(at);
         let undated = || names().filter_map(without_date).find_map(at);
         by_name.or_else(undated).or_else(|| names().find_map(|name| at(&dashed(name))))
     }
 
-    fn at(&self, family: &str, borrows: bool, name: &str) -> Option<&Price> {
+    fn at(&self, Wanted { family, borrows, at }: Wanted<'_>, name: &str) -> Option<&Price> {
         let rows = self.0.get(name)?;
-        let own = rows.iter().find(|row| row.family.as_deref() == Some(family));
-        own.or_else(|| rows.iter().find(|row| row.lends && borrows)).map(|row| &row.price)
+        let own = rows.iter().find(|row| row.family.as_deref() == Some(family)).and_then(|row| row.at(at));
+        own.or_else(|| rows.iter().filter(|row| row.lends && borrows).find_map(|row| row.at(at)))
+    }
+}
+
+impl Row {
+    /// The last word that holds at `at`.
+    fn at(&self, at: Timestamp) -> Option<&Price> {
+        self.versions.iter().rev().find(|version| version.from <= at)?.price.as_ref()
     }
 }
 
@@ -151,30 +215,4 @@ fn without_date(name: &str) -> Option<&str> {
     let (before, date) = name.split_at_checked(name.len().checked_sub(11)?)?;
     let dashes = date.starts_with("-20") && [5, 8].iter().all(|at| date.as_bytes()[*at] == b'-');
     (dashes && date.split('-').all(digits)).then_some(before)
-}
-
-fn start_of(row: &RawValue) -> String {
-    row.get().chars().take(60).collect()
-}
-
-/// Why a price list cannot be read.
-#[derive(Debug)]
-pub struct BookError {
-    row: Option<String>,
-    source: serde_json::Error,
-}
-
-impl fmt::Display for BookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.row {
-            Some(row) => write!(f, "row `{row}…` of the price list cannot be read"),
-            None => f.write_str("the price list cannot be read"),
-        }
-    }
-}
-
-impl std::error::Error for BookError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::PriceId;
 
 fn price(provider: &str, model: &str) -> &'static Price {
     PriceBook::builtin().find(provider, model).unwrap_or_else(|| panic!("no price for {provider} {model}"))
@@ -68,6 +69,136 @@ fn reasoning_that_is_priced_apart_is_not_priced_twice() {
     assert_eq!(thought(10, 11), 10 * 500);
 }
 
+fn on(terms: &str) -> Billing {
+    Billing { terms: terms.parse().unwrap(), ..Billing::default() }
+}
+
+#[track_caller]
+fn check_on(provider: &str, model: &str, terms: &str, tokens: [u64; 5], nanos: i64) {
+    assert_eq!(
+        price(provider, model).cost(&usage(tokens), on(terms)),
+        Ok(NanoUsd(nanos)),
+        "{model} {terms} {tokens:?}"
+    );
+}
+
+#[test]
+fn a_tier_has_its_own_rates() {
+    // gpt-5: 1.25 / 10, batch and flex half, priority twice; nothing is listed for caches, so 0.125 holds.
+    check_on("openai", "gpt-5", "", [10, 0, 0, 0, 10], 112_500);
+    check_on("openai", "gpt-5", "batch", [10, 0, 0, 0, 10], 56_250);
+    check_on("openai", "gpt-5", "flex", [10, 10, 0, 0, 10], 57_500);
+    check_on("openai", "gpt-5", "priority", [10, 0, 0, 0, 10], 225_000);
+    // Nobody lists a priority price: the usual one.
+    check_on("anthropic", "claude-fable-5-1", "priority", [10, 0, 0, 0, 0], 100_000);
+    check_on("anthropic", "claude-fable-5-1", "batch+us", [10, 0, 0, 0, 0], 55_000);
+    check_on("anthropic", "claude-opus-5-5", "us+fast", [0; 5], 0);
+}
+
+#[test]
+fn a_long_prompt_makes_every_tier_as_many_times_dearer() {
+    // gpt-6.1-sol: 2 / 10, above 272k 4 / 15; batch 1 / 5, so 2 / 7.5 there.
+    check_on("openai", "gpt-6.1-sol", "batch", [272_000, 0, 0, 0, 1_000], 277_000_000);
+    check_on("openai", "gpt-6.1-sol", "batch", [272_001, 0, 0, 0, 1_000], 551_502_000);
+}
+
+#[test]
+fn factors_are_multiplied_and_rounded_once() {
+    let opus = price("anthropic", "claude-opus-5-5");
+    let billing = Billing { factor: "0.5".parse().unwrap(), ..on("us+fast") };
+    let one = usage([1, 0, 0, 0, 0]);
+    let expected = i128::from(opus.rates.input.0) * 11 / 10;
+    assert_eq!(i128::from(opus.cost(&one, billing).unwrap().0), (expected + 999_999) / 1_000_000);
+}
+
+#[test]
+fn hours_off_the_peak_have_their_own_rates() {
+    let at = |at: &str| Billing { at: Some(at.parse().unwrap()), ..Billing::default() };
+    let flash = price("deepseek", "deepseek-v4-flash");
+    let one = usage([1_000_000, 0, 0, 0, 0]);
+    // The 27th of November 2026 is a Friday.
+    let cost = |billing| flash.cost(&one, billing).unwrap();
+    let (off, peak) = (NanoUsd(150_000_000), cost(Billing::default()));
+    assert!(off < peak);
+    assert_eq!(cost(at("2026-11-27T05:00:00Z")), off);
+    assert_eq!(cost(at("2026-11-28T08:00:00Z")), off);
+    assert_eq!(cost(at("2026-11-27T08:00:00Z")), peak);
+}
+
+#[test]
+fn a_price_is_written_and_read_again() {
+    let rows = read_list(include_str!("prices.json")).unwrap().rows;
+    for row in rows.into_iter().map(Result::unwrap) {
+        let written = serde_json::to_string(&row.sheet).unwrap();
+        let read: Sheet = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.price("x"), row.sheet.price("x"), "{written}");
+    }
+    for (wrong, field) in [
+        (r#"{"output":1}"#, "input"),
+        (r#"{"input":1}"#, "output"),
+        (r#"{"input":1,"output":1,"off_peak":{"windows_utc":[{"hours":"25:00-26:00"}]}}"#, "off_peak"),
+        (
+            r#"{"input":1,"output":1,"off_peak":{"windows_utc":[{"hours":["00:00-01:00"],"iso_weekdays":[8]}]}}"#,
+            "off_peak",
+        ),
+    ] {
+        assert_eq!(serde_json::from_str::<Sheet>(wrong).unwrap().price("x").unwrap_err().field(), field, "{wrong}");
+    }
+    assert!(serde_json::from_str::<Sheet>(r#"{"input":1,"output":1,"batch":{"inputs":1}}"#).is_err());
+}
+
+fn written(id: i64, origin: Origin, provider: Option<&str>, from: i64, input: Option<i64>) -> PriceRow {
+    let sheet =
+        input.map(|input| Sheet { input: Some(PerMillion(input)), output: Some(PerMillion(1)), ..Sheet::default() });
+    let spec = PriceSpec {
+        origin,
+        provider: provider.map(str::to_owned),
+        model: "GPT-5".into(),
+        aliases: vec!["five".into()],
+        valid_from: Timestamp::from_millis(from),
+        sheet,
+        source: "test".into(),
+        who: "me".into(),
+        note: String::new(),
+    };
+    PriceRow { id: PriceId(id), create_time: Timestamp::from_millis(0), spec }
+}
+
+#[test]
+fn the_last_word_that_holds_at_a_time_is_the_price() {
+    let mut book = PriceBook::builtin().clone();
+    let seed = "seed:2026-11-22";
+    for row in [
+        written(1, Origin::List, Some("openai"), 100, Some(7)),
+        written(2, Origin::Own, None, 200, Some(8)),
+        written(3, Origin::Own, None, 400, Some(9)),
+        written(4, Origin::Own, None, 300, None),
+        written(5, Origin::Own, Some("azure"), 0, Some(1)),
+    ] {
+        book.add(&row).unwrap();
+    }
+    let check = |provider, model, at, expected: &str| {
+        let found = book.find_at(provider, model, Timestamp::from_millis(at));
+        assert_eq!(found.map(|price| price.version.as_str()), Some(expected), "{provider} {model} {at}");
+    };
+    check("openai", "gpt-5", 99, seed);
+    check("openai", "gpt-5-2025-08-07", 100, seed);
+    check("openai", "gpt-5", 100, "row:1");
+    check("openai", "five", 100, "row:1");
+    check("openai", "gpt-5", 200, "row:2");
+    // Since then the operator has no price: that of the list. The fourth was written after the third.
+    check("openai", "gpt-5", 300, "row:1");
+    check("openai", "gpt-5", 500, "row:1");
+    check("azure", "gpt-5", 500, "row:5");
+    assert!(
+        book.add(&PriceRow {
+            spec: PriceSpec { sheet: Some(Sheet::default()), ..written(6, Origin::Own, None, 0, None).spec },
+            ..written(6, Origin::Own, None, 0, None)
+        })
+        .is_err()
+    );
+}
+
 #[test]
 fn a_free_model_costs_nothing_and_an_embedding_has_no_output() {
     let rates = |input: &str, output: &str| Rates::plain(input.parse().unwrap(), output.parse().unwrap());
@@ -80,7 +211,7 @@ fn a_free_model_costs_nothing_and_an_embedding_has_no_output() {
 #[test]
 fn a_factor_is_applied_before_the_one_rounding_and_that_goes_up() {
     let at = |factor: &str, tokens| {
-        price("openai", "gpt-5-nano").cost(&usage([0, tokens, 0, 0, 0]), factor.parse().unwrap())
+        price("openai", "gpt-5-nano").cost(&usage([0, tokens, 0, 0, 0]), factor.parse::<PriceFactor>().unwrap())
     };
     // 0.005 per million is 5 nano-dollars per token.
     assert_eq!(at("0.5", 1), Ok(NanoUsd(3)));
@@ -147,7 +278,11 @@ fn a_cache_saves_what_its_tokens_would_have_cost_more_when_fresh() {
     tested.long_context.push(Step { from_input: 2_000_000, rates: Rates::plain(PerMillion(5_000), PerMillion(9_000)) });
     let check = |cache_read, uncached_input, factor: &str, expected| {
         let usage = Usage { uncached_input, cache_read, cache_write_5m: 7, output: 9, ..Usage::default() };
-        assert_eq!(tested.saved(&usage, factor.parse().unwrap()), Ok(NanoUsd(expected)), "{cache_read} x {factor}");
+        assert_eq!(
+            tested.saved(&usage, factor.parse::<PriceFactor>().unwrap()),
+            Ok(NanoUsd(expected)),
+            "{cache_read} x {factor}"
+        );
     };
     check(0, 1_000, "1", 0);
     check(1_000_000, 0, "1", 900);
@@ -203,7 +338,7 @@ fn a_row_that_cannot_be_read_is_named() {
     };
     check(r#"{"id":"a","family":"b","input":1e-9,"output":1}"#, "`1e-9` is not an amount");
     check(r#"{"id":"a","family":"b","input":-1,"output":1}"#, "not negative");
-    check(r#"{"id":"a","family":"b","input":1}"#, "needs `input` and `output`");
+    check(r#"{"id":"a","family":"b","input":1}"#, "has an `input` and an `output`");
     check(r#"{"id":"a","input":1,"output":1}"#, "missing field `family`");
 }
 

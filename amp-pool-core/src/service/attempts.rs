@@ -46,6 +46,7 @@ use crate::{
     store::{Outcome, Side},
     time::Clock,
     transport::{Answer, Outgoing, Transport, TransportError, UpstreamBody},
+    usage::ServiceTerms,
 };
 
 pub(crate) use self::{choosing::reason, failure::nobody};
@@ -169,7 +170,10 @@ impl Means {
             Ok(prepared) => prepared,
             Err(error) => return Step::Rejected(recorder, error),
         };
-        let asked = Asked { format, model, chosen_by: Some(by), candidates: choosing::count(&routed.plan) };
+        // Terms have other names in other formats, and translation keeps few of them: there the answer's word holds alone.
+        let terms = if format == routed.call.ask.format { routed.call.ask.terms } else { ServiceTerms::default() };
+        let candidates = choosing::count(&routed.plan);
+        let asked = Asked { format, model, chosen_by: Some(by), candidates, terms };
         recorder.begin(Place::take(seat, model, input(routed), self.waits.clone()), asked);
         // The place is taken: whoever waits behind this call sees a key with one place less.
         drop(turn);

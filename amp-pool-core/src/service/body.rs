@@ -478,7 +478,7 @@ impl Metered {
     fn tell_usage(&mut self) {
         if let (Some(recorder), Some(meter)) = (&mut self.recorder, &mut self.parts.meter) {
             meter.finish();
-            recorder.used(meter.usage(), meter.source());
+            recorder.used(meter);
         }
     }
 

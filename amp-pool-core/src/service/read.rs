@@ -214,6 +214,7 @@ fn wanted(heading: Heading<'_>, peeked: &Peek<'_>) -> Ask {
         stream: peeked.stream,
         max_output: peeked.max_output,
         ask_for_usage: if chat_stream { peeked.ask_for_usage() } else { None },
+        terms: peeked.terms,
         talk: conversation::of(token, endpoint, headers, &peeked.beginning),
         ..nothing_known(heading)
     }

@@ -16,16 +16,16 @@ use crate::{
     budget::Scope,
     caller::Pass,
     classify::{DecidedBy, Evidence, Verdict, scrub},
-    format::{Endpoint, Format, Losses},
+    format::{Endpoint, Format, Losses, Meter},
     id::AttemptId,
     keys::{Lesson, LiveKey, told},
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
-    price::PriceBook,
+    price::{Billing, PriceBook},
     route::By,
     store::{Attempt, Booking, Opened, Outcome, Record, RecordedChoice, RecordedLoss, Side},
     time::{Clock, Timestamp},
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 
 /// The verdict on an attempt that nobody has judged yet.
@@ -61,6 +61,8 @@ pub(super) struct Asked<'a> {
     /// `None`: it is the same key once more.
     pub(super) chosen_by: Option<By>,
     pub(super) candidates: u32,
+    /// On which terms, as far as the request says.
+    pub(super) terms: ServiceTerms,
 }
 
 /// The attempt that is under way, the last one of the record.
@@ -150,6 +152,8 @@ impl Recorder {
             first_byte_ms: None,
             usage: Usage::default(),
             usage_source: UsageSource::None,
+            terms: asked.terms,
+            price_factor: key.key.spec.price_factor,
             cost: None,
             saved: None,
             price_version: None,
@@ -171,9 +175,9 @@ impl Recorder {
     pub(super) fn again(&mut self) {
         let Some((running, attempt)) = self.attempt() else { return };
         let (place, format, model) = (running.place.renew(), attempt.upstream_format, attempt.upstream_model.clone());
-        let candidates = attempt.candidates;
+        let (candidates, terms) = (attempt.candidates, attempt.terms);
         self.end_attempt();
-        self.begin(place, Asked { format, model: &model, chosen_by: None, candidates });
+        self.begin(place, Asked { format, model: &model, chosen_by: None, candidates, terms });
     }
 
     /// The key answers: whatever was held against it before is over, and its headers may tell how much more it takes.
@@ -221,11 +225,13 @@ impl Recorder {
         }
     }
 
-    /// What the attempt used so far.
-    pub(super) fn used(&mut self, usage: Usage, source: UsageSource) {
+    /// What the attempt used so far, as `meter` knows it.
+    pub(super) fn used(&mut self, meter: &Meter) {
         if let Some((_, attempt)) = self.attempt() {
-            attempt.usage = usage;
-            attempt.usage_source = source;
+            attempt.usage = meter.usage();
+            attempt.usage_source = meter.source();
+            // What the upstream says is what it bills.
+            attempt.terms = meter.terms().or(attempt.terms);
         }
     }
 
@@ -240,11 +246,12 @@ impl Recorder {
         if attempt.usage_source != UsageSource::None {
             place.used(attempt.usage.input(), attempt.usage.output);
         }
-        match self.prices.find(&attempt.provider, &attempt.upstream_model) {
+        let at = attempt.create_time;
+        match self.prices.find_at(&attempt.provider, &attempt.upstream_model, at) {
             Some(price) => {
-                let factor = place.key.key.spec.price_factor;
-                attempt.cost = price.cost(&attempt.usage, factor).ok();
-                attempt.saved = price.saved(&attempt.usage, factor).ok();
+                let billing = Billing { factor: attempt.price_factor, terms: attempt.terms, at: Some(at) };
+                attempt.cost = price.cost(&attempt.usage, billing).ok();
+                attempt.saved = price.saved(&attempt.usage, billing).ok();
                 attempt.price_version = Some(price.version.clone());
             }
             // Without a price, what used nothing still costs nothing, and what read from no cache saved nothing.

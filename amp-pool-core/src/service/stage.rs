@@ -12,6 +12,7 @@ use crate::{
     id::CallId,
     route::{Catalog, Plan},
     time::{Clock, Timestamp},
+    usage::ServiceTerms,
 };
 
 /// A request that has just come in.
@@ -98,6 +99,8 @@ pub struct Ask {
     pub max_output: Option<u64>,
     /// On a Chat stream whose client did not ask for usage: the change that asks for it.
     pub ask_for_usage: Option<Splice>,
+    /// The terms it asks for.
+    pub terms: ServiceTerms,
     /// The conversation it belongs to, if it does.
     pub talk: Option<Talk>,
     /// The most that is to be written, where a budget says less than the client.
@@ -128,6 +131,7 @@ impl Ask {
             stream: false,
             max_output: None,
             ask_for_usage: None,
+            terms: ServiceTerms::default(),
             talk: None,
             cap: None,
         }

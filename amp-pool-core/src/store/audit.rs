@@ -65,6 +65,8 @@ pub enum What {
     Call,
     /// An attempt without its call.
     Attempt,
+    /// What a call turned out to cost, of its attempts.
+    Adjustment,
     /// Statistics, of calls.
     Statistics,
     /// A hold, of its call.
@@ -78,6 +80,7 @@ impl fmt::Display for Finding {
         let what = match self.what {
             What::Call => "call",
             What::Attempt => "attempt",
+            What::Adjustment => "adjustment",
             What::Statistics => "statistics",
             What::Hold => "hold",
             What::Budget => "budget",
@@ -109,6 +112,8 @@ pub(super) struct Try {
     pub(super) usage: Usage,
     pub(super) estimated: bool,
     pub(super) cost: Option<NanoUsd>,
+    /// What it turned out to cost, where that was adjusted.
+    pub(super) adjusted: Option<NanoUsd>,
 }
 
 /// What a hold is compared with.
@@ -171,6 +176,10 @@ impl Auditor {
         );
         if booked != recomputed {
             self.audit.find(What::Call, &row.call, booked, recomputed);
+        }
+        let now = tries.iter().map(|attempt| attempt.adjusted.or(attempt.cost)).sum::<Option<NanoUsd>>();
+        if !row.adjustments.is_empty() && row.cost_now() != now {
+            self.audit.find(What::Adjustment, &row.call, row.cost_now(), now);
         }
         for span in [Span::Hour, Span::Day] {
             if !self.is_whole(span.start_of(row.create_time)) {
@@ -258,6 +267,17 @@ impl Auditor {
         if expected.is_some_and(|expected| expected != cost) {
             self.audit.find(What::Hold, &format!("of call {call}, {}", period.scope), Some(cost), expected);
         }
+    }
+
+    /// By how much what is spent of a budget was corrected for a call.
+    pub(super) fn correction(&mut self, period: Period, amount: NanoUsd) {
+        let tally = self.tallies.entry(period).or_default();
+        *tally = tally.settling(NanoUsd::ZERO, amount);
+    }
+
+    /// A correction for a call that is not there.
+    pub(super) fn correction_of_nothing(&mut self, call: CallId) {
+        self.audit.find(What::Adjustment, &format!("of a budget, for call {call}"), "a correction", "no call");
     }
 
     /// A window of a budget. Every hold was shown before.

@@ -22,13 +22,16 @@ use crate::{
     classify::{OwnRule, RuleSpec},
     id::{CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{KeptHealth, Key, KeySpec, Report},
+    price::PriceRow,
     route::{Route, RouteSpec},
     time::Timestamp,
 };
 
+mod adjustments;
 mod budgets;
 mod forgotten;
 mod health;
+mod prices;
 
 use budgets::Budgets;
 use forgotten::{Group, Sums};
@@ -64,6 +67,8 @@ struct State {
     routes: BTreeMap<RouteId, Route>,
     rules: BTreeMap<RuleId, OwnRule>,
     settings: BTreeMap<String, String>,
+    /// In the order they were written.
+    prices: Vec<PriceRow>,
     records: BTreeMap<i64, StoredRecord>,
     rows_of_calls: HashMap<CallId, i64>,
     forgotten: Sums,
@@ -373,7 +378,8 @@ impl State {
 
     fn sum(&self, filter: &TotalsFilter, span: Span, by: GroupBy) -> Vec<Totals> {
         let mut kept = Sums::default();
-        self.records.values().filter(|row| row.outcome.is_some()).for_each(|row| kept.add(row));
+        let settled = self.records.values().filter(|row| row.outcome.is_some());
+        settled.filter(|row| forgotten::is_counted(*row, filter, span)).for_each(|row| kept.add(row));
         let mut groups = BTreeMap::<Value<'_>, Totals>::new();
         if by == GroupBy::Nothing {
             groups.insert(Value::None, Totals::default());

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{keys::Slice, secret::Secret, time::Timestamp};
 
+mod adjustments;
 mod balances;
 mod budgets;
 mod columns;
@@ -48,6 +49,7 @@ mod nodes;
 mod notes;
 mod pages;
 mod pool;
+mod prices;
 mod records;
 mod retention;
 mod routes;

@@ -59,6 +59,11 @@ impl Span {
 }
 
 impl<'a> Group<'a> {
+    /// The groups of the hour and of the day that `row` is counted in.
+    pub(super) fn both(row: &Row<'a>) -> [Self; 2] {
+        [Span::Hour, Span::Day].map(|span| Self::of(row, span))
+    }
+
     fn of(row: &Row<'a>, span: Span) -> Self {
         Self {
             span,
@@ -75,8 +80,8 @@ impl<'a> Group<'a> {
 pub(super) fn roll_up<'a>(rows: &[Row<'a>]) -> BTreeMap<Group<'a>, Totals> {
     let mut groups = BTreeMap::<Group<'a>, Totals>::new();
     for row in rows {
-        for span in [Span::Hour, Span::Day] {
-            groups.entry(Group::of(row, span)).or_default().count(row);
+        for group in Group::both(row) {
+            groups.entry(group).or_default().count(row);
         }
     }
     groups

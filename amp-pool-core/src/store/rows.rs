@@ -7,7 +7,7 @@ use crate::{
     id::{CallId, KeyId, TokenId},
     money::NanoUsd,
     time::Timestamp,
-    usage::Usage,
+    usage::{ServiceTerms, Usage},
 };
 
 /// A row of the log on its way into the books, its texts still where they came from.
@@ -97,7 +97,7 @@ pub(super) fn settled(record: &Record) -> Row<'_> {
 }
 
 impl<'a> Row<'a> {
-    /// A row that was read, to be written again.
+    /// A row that was read, to be written again or summed: with the cost that it has now.
     #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
     pub(super) fn of(row: &'a StoredRecord) -> Self {
         Self {
@@ -118,8 +118,8 @@ impl<'a> Row<'a> {
             error_type: row.error_type.as_deref(),
             error_message: row.error_message.as_deref(),
             usage: row.usage,
-            cost: row.cost,
-            saved: row.saved,
+            cost: row.cost_now(),
+            saved: row.saved_now(),
             estimated: row.estimated,
             latency_ms: row.latency_ms,
             first_byte_ms: row.first_byte_ms,
@@ -157,6 +157,7 @@ impl<'a> Row<'a> {
             attempts,
             choices: Vec::new(),
             losses: Vec::new(),
+            adjustments: Vec::new(),
         }
     }
 
@@ -165,6 +166,11 @@ impl<'a> Row<'a> {
     pub(super) fn status(&self) -> &'static str {
         status(self.outcome)
     }
+}
+
+/// Terms as they are read back: what is usual is not written.
+fn told(terms: ServiceTerms) -> ServiceTerms {
+    terms.to_string().parse().unwrap_or_default()
 }
 
 /// One try as it is read back.
@@ -186,6 +192,8 @@ pub(super) fn attempt(attempt: &Attempt) -> StoredAttempt {
         first_byte_ms: attempt.first_byte_ms,
         usage: attempt.usage,
         estimated: attempt.estimated(),
+        terms: told(attempt.terms),
+        price_factor: Some(attempt.price_factor),
         cost: attempt.cost,
         saved: attempt.saved,
         price_version: attempt.price_version.clone(),

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 pub use super::Durability;
 
+mod adjustments;
 mod audit;
 mod balances;
 mod blocks;
@@ -28,6 +29,7 @@ mod health;
 mod keys;
 mod migrate;
 mod pages;
+mod prices;
 mod reader;
 mod records;
 mod repeated;

@@ -9,10 +9,12 @@ use crate::{
     balance::BalanceSpec,
     format::LossKind,
     id::KeyId,
-    keys::{KeptHealth, KeptTrouble, KeySpec, KeyState, ProxyUrl, Subject},
+    keys::{KeptHealth, KeptTrouble, KeySpec, KeyState, PriceFactor, ProxyUrl, Subject},
+    price::Origin,
     route::RouteCandidate,
     secret::Secret,
     time::Timestamp,
+    usage::ServiceTerms,
 };
 
 const API_KEY: &str = "api_keys.api_key";
@@ -136,6 +138,26 @@ pub(super) fn loss(side: &str, kind: &str, field: String, note: String) -> Resul
     let kind = LossKind::ALL.into_iter().find(|known| known.as_str() == kind);
     let (Some(side), Some(kind)) = (side, kind) else { return Err(corrupt("a loss of no known kind")) };
     Ok(RecordedLoss { side, kind, field, note })
+}
+
+/// Where a price is from.
+pub(super) fn origin(name: &str) -> Result<Origin, StoreError> {
+    Origin::named(name).ok_or_else(|| corrupt(format!("a price of the origin `{name}`")))
+}
+
+/// Terms of service as they are stored. `None`: the usual ones.
+pub(super) fn terms(terms: ServiceTerms) -> Option<&'static str> {
+    Some(terms.as_str()).filter(|text| !text.is_empty())
+}
+
+/// Terms of service, from where they are stored.
+pub(super) fn stored_terms(text: Option<&str>) -> Result<ServiceTerms, StoreError> {
+    text.map_or(Ok(ServiceTerms::default()), |text| text.parse().map_err(corrupt))
+}
+
+/// A price factor, from where it is stored.
+pub(super) fn price_factor(millionths: Option<i64>) -> Result<Option<PriceFactor>, StoreError> {
+    millionths.map(|parts| u32::try_from(parts).map(PriceFactor::from_millionths).map_err(corrupt)).transpose()
 }
 
 fn corrupt(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {

@@ -21,12 +21,14 @@ use futures::future::BoxFuture;
 
 use crate::store::Store;
 
+mod adjustments;
 mod balances;
 mod books;
 mod budgets;
 mod config;
 mod health;
 mod pages;
+mod prices;
 mod retention;
 mod samples;
 mod sums;
@@ -68,6 +70,10 @@ checks! {
         a_setting_is_written_replaced_and_removed
         what_is_not_there_is_not_found
     }
+    prices {
+        a_price_comes_back_as_it_was_written
+        prices_are_told_in_their_order_and_from_a_row_on
+    }
     books {
         an_unknown_call_has_no_record
         an_open_call_has_no_outcome
@@ -98,6 +104,12 @@ checks! {
         an_ended_call_holds_nothing
         recovery_spends_what_was_held_once
         windows_do_not_share_what_is_spent
+    }
+    adjustments {
+        an_adjustment_stands_beside_its_record
+        sums_follow_an_adjustment
+        budgets_follow_an_adjustment
+        a_call_that_was_adjusted_meanwhile_is_left_as_it_is
     }
     pages {
         pages_go_from_the_newest_without_gaps_or_repeats

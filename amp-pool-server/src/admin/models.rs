@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use amp_pool_core::{
     handle::{Handle, ModelView},
     id::KeyId,
-    money::PerMillion,
-    price::Price,
     time::Timestamp,
 };
 use axum::{Json, extract::State};
@@ -18,6 +16,11 @@ use super::{
     List, Problem,
     input::{Input, given},
 };
+
+mod price;
+
+pub(super) use price::PriceOut;
+pub(crate) use price::{remove, set, show};
 
 /// Upstreams that are asked at the same time.
 const AT_ONCE: usize = 8;
@@ -36,26 +39,16 @@ pub(crate) struct ModelOut {
     listed_at: Option<Timestamp>,
 }
 
-/// In USD per million tokens.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Price")]
-struct PriceOut {
-    input: PerMillion,
-    cache_read: PerMillion,
-    cache_write_5m: PerMillion,
-    cache_write_1h: PerMillion,
-    output: PerMillion,
-    reasoning: PerMillion,
-    /// Which row of which list it is.
-    version: String,
+pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<ModelOut>> {
+    Json(List::whole(all(&handle)))
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<ModelOut>> {
-    let listed = Listed::of(&handle);
+fn all(handle: &Handle) -> Vec<ModelOut> {
+    let listed = Listed::of(handle);
     let mut models: Vec<_> = handle.model_views().into_iter().map(|view| listed.written(view)).collect();
     let known: BTreeSet<_> = models.iter().map(|model| (model.provider.clone(), model.model.clone())).collect();
-    models.extend(listed.others(&handle, &known));
-    Json(List::whole(models))
+    models.extend(listed.others(handle, &known));
+    models
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -135,20 +128,5 @@ impl Listed {
             ModelOut { model: model.clone(), provider: Some(provider.clone()), keys, price, listed_at: Some(*at) }
         };
         self.0.iter().filter(unknown).map(written).collect()
-    }
-}
-
-impl From<Price> for PriceOut {
-    fn from(price: Price) -> Self {
-        let rates = price.rates;
-        Self {
-            input: rates.input,
-            cache_read: rates.cache_read,
-            cache_write_5m: rates.cache_write_5m,
-            cache_write_1h: rates.cache_write_1h,
-            output: rates.output,
-            reasoning: rates.reasoning,
-            version: price.version,
-        }
     }
 }

@@ -9,7 +9,10 @@ use amp_pool_core::{
     handle::Handle,
     id::{AttemptId, CallId, KeyId, TokenId},
     money::NanoUsd,
-    store::{Outcome, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredRecord},
+    store::{
+        Adjustment, AttemptAdjustment, Outcome, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt,
+        StoredRecord,
+    },
     time::Timestamp,
     usage::Usage,
 };
@@ -176,8 +179,11 @@ pub(crate) struct RequestOut {
     stream: bool,
     #[serde(flatten)]
     tokens: TokensOut,
+    /// What was booked.
     cost: Option<NanoUsd>,
     cache_saved: Option<NanoUsd>,
+    /// What it turned out to cost by a later rating; `null`: there was none, or the cost is still not known.
+    adjusted_cost: Option<NanoUsd>,
     latency_ms: Option<u64>,
     first_byte_ms: Option<u64>,
     #[schemars(with = "CallStatus")]
@@ -200,6 +206,31 @@ pub(crate) struct RequestDetail {
     attempts_detail: Vec<AttemptOut>,
     choices: Vec<RecordedChoice>,
     losses: Vec<LossOut>,
+    adjustments: Vec<AdjustmentOut>,
+}
+
+/// What an attempt turned out to cost. The last one for an attempt holds.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Adjustment")]
+struct AdjustmentOut {
+    create_time: Timestamp,
+    /// Which of the attempts, from 0.
+    attempt: u32,
+    cost_before: Option<NanoUsd>,
+    cost: NanoUsd,
+    cache_saved_before: Option<NanoUsd>,
+    cache_saved: Option<NanoUsd>,
+    price_version: String,
+    who: String,
+    note: String,
+}
+
+impl From<Adjustment> for AdjustmentOut {
+    fn from(Adjustment { create_time, attempt, who, note, .. }: Adjustment) -> Self {
+        let AttemptAdjustment { n, cost_before, cost, saved_before, saved, price_version } = attempt;
+        let (cache_saved_before, cache_saved) = (saved_before, saved);
+        Self { create_time, attempt: n, cost_before, cost, cache_saved_before, cache_saved, price_version, who, note }
+    }
 }
 
 /// What translation could not carry.
@@ -238,6 +269,9 @@ struct AttemptOut {
     cost: Option<NanoUsd>,
     cache_saved: Option<NanoUsd>,
     price_version: Option<String>,
+    /// The terms it was served on, joined by `+`: `batch`, `flex`, `priority`, `fast`, `us`; empty for the usual ones.
+    service_terms: &'static str,
+    price_factor: Option<String>,
 }
 
 /// What was used, as the log has always named it: `input_tokens` is the whole prompt.
@@ -271,6 +305,7 @@ impl From<Usage> for TokensOut {
 
 impl From<StoredRecord> for RequestOut {
     fn from(record: StoredRecord) -> Self {
+        let adjusted_cost = record.cost_now().filter(|_| !record.adjustments.is_empty());
         Self {
             id: record.id,
             create_time: record.create_time,
@@ -288,6 +323,7 @@ impl From<StoredRecord> for RequestOut {
             // Free until it has ended is not the same as free.
             cost: record.cost.filter(|_| record.outcome.is_some()),
             cache_saved: record.saved.filter(|_| record.outcome.is_some()),
+            adjusted_cost,
             latency_ms: record.latency_ms,
             first_byte_ms: record.first_byte_ms,
             status: record.outcome.map_or("open", Outcome::status),
@@ -306,7 +342,8 @@ impl From<StoredRecord> for RequestDetail {
         let attempts = std::mem::take(&mut record.attempts).into_iter().map(AttemptOut::from).collect();
         let losses = std::mem::take(&mut record.losses).into_iter().map(LossOut::from).collect();
         let choices = std::mem::take(&mut record.choices);
-        Self { request: record.into(), attempts_detail: attempts, choices, losses }
+        let adjustments = record.adjustments.iter().cloned().map(Into::into).collect();
+        Self { request: record.into(), attempts_detail: attempts, choices, losses, adjustments }
     }
 }
 
@@ -339,6 +376,8 @@ impl From<StoredAttempt> for AttemptOut {
             cost: attempt.cost,
             cache_saved: attempt.saved,
             price_version: attempt.price_version,
+            service_terms: attempt.terms.as_str(),
+            price_factor: attempt.price_factor.map(|factor| factor.to_string()),
         }
     }
 }

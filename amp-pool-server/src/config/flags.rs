@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability, time::Timestamp};
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
@@ -58,6 +58,22 @@ pub enum Command {
         /// Only look whether it could be restored
         #[arg(long)]
         check: bool,
+    },
+    /// Rate the calls of a time again, by the prices as they are now, while no server runs on the data directory. Records
+    /// stay; what turns out to cost something else gets an adjustment
+    ReRate {
+        /// The first moment, like 2026-11-01T00:00:00Z
+        #[arg(long)]
+        from: Timestamp,
+        /// The moment after the last
+        #[arg(long)]
+        to: Timestamp,
+        /// Only calls for this model, as clients wrote it
+        #[arg(long)]
+        model: Option<String>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Add the keys of a file while no server runs on the data directory
     Import {

@@ -3,6 +3,8 @@
 //! The last numbers win, whether they come in a chunk of their own, on the last chunk with text, or again on every chunk.
 //! They are never added up.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 use serde::Deserialize;
 
@@ -10,12 +12,12 @@ use crate::{
     format::{
         Event, Failure,
         glance::{Speech, Value, each_member},
-        loose::{Loose, LooseList},
+        loose::{Loose, LooseList, Text},
         meter::{Ending, Tally},
         tail,
         tokens::OpenAiTokens,
     },
-    usage::Usage,
+    usage::{ServiceTerms, Tier, Usage},
 };
 
 /// Reads one chunk.
@@ -32,13 +34,31 @@ pub(in crate::format) fn event(event: &Event<'_>, tally: &mut Tally) {
 /// Reads a whole answer.
 pub(in crate::format) fn whole(json: &[u8], tally: &mut Tally) {
     tally.told = usage(json);
+    tally.terms = terms(json);
     tally.is_final = true;
+}
+
+static SERVICE_TIER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\"service_tier\""));
+
+/// The terms that a whole answer names. One that does not is not looked into.
+fn terms(json: &[u8]) -> ServiceTerms {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        service_tier: Loose<Text<'a>>,
+    }
+
+    let names_it = SERVICE_TIER.find(json).is_some();
+    let answer: Answer<'_> = names_it.then(|| serde_json::from_slice(json).ok()).flatten().unwrap_or_default();
+    ServiceTerms::said(answer.service_tier.0.as_ref().map(|tier| &*tier.0), None, None)
 }
 
 fn chunk(event: &Event<'_>, tally: &mut Tally) {
     let glance = Glance::at(&event.data);
     tally.chars = tally.chars.saturating_add(glance.speech.chars());
     tally.said_last_word |= glance.has_finish_reason;
+    tally.terms.tier = glance.tier.or(tally.terms.tier);
     if glance.may_have_usage {
         tally.told = usage(&event.data).or(tally.told);
     }
@@ -56,6 +76,7 @@ struct Glance {
     may_have_usage: bool,
     may_be_error: bool,
     has_finish_reason: bool,
+    tier: Option<Tier>,
 }
 
 impl Glance {
@@ -66,6 +87,7 @@ impl Glance {
             // Some servers write an empty reason where others write null.
             (b"finish_reason", Value::Text([_, ..])) => glance.has_finish_reason = true,
             (b"error", Value::Text(_) | Value::Other) | (b"base_resp", Value::Other) => glance.may_be_error = true,
+            (b"service_tier", Value::Text(tier)) => glance.tier = std::str::from_utf8(tier).ok().and_then(Tier::said),
             (name, Value::Text(text)) => glance.speech.hear(name, text),
             _ => {}
         });
@@ -140,7 +162,7 @@ mod tests {
 
     use crate::{
         format::{Ending, Format, Meter},
-        usage::UsageSource,
+        usage::{Tier, UsageSource},
     };
 
     const TEXT: &str = r#"{"choices":[{"index":0,"delta":{"content":"1234567"},"finish_reason":null}],"usage":null}"#;
@@ -205,6 +227,21 @@ mod tests {
 
         assert_eq!(meter.ending(), Ending::Failed);
         assert_eq!(meter.failure().unwrap().message, "tool call is broken");
+    }
+
+    #[test]
+    fn the_tier_that_an_answer_names_is_heard() {
+        let chunk = |tier: &str| format!(r#"{{"choices":[{{"delta":{{"content":"1"}}}}],"service_tier":{tier}}}"#);
+        let check =
+            |lines: &[&str], expected: Option<Tier>| assert_eq!(meter(lines).terms().tier, expected, "{lines:?}");
+        check(&[&chunk("\"default\""), STOP, USAGE, DONE], Some(Tier::Standard));
+        check(&[&chunk("\"auto\""), &chunk("\"priority\""), &chunk("null"), DONE], Some(Tier::Priority));
+        check(&[TEXT, r#"{"choices":[{"delta":{"content":"\"service_tier\":\"flex\""}}]}"#], None);
+
+        let mut whole = Meter::whole(Format::Chat);
+        whole.feed(&Bytes::from_static(br#"{"usage":{"prompt_tokens":9},"service_tier":"flex","choices":[]}"#));
+        whole.finish();
+        assert_eq!((whole.terms().tier, whole.usage().input()), (Some(Tier::Flex), 9));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     line::{Delta, Line, Message},
-    tokens::Told,
+    tokens::{Told, terms},
 };
 use crate::format::{
     Event, Failure,
@@ -77,6 +77,7 @@ impl Counter {
     fn take_usage(&mut self, usage: Option<&RawValue>, tally: &mut Tally) -> bool {
         let Some(tells_output) = usage.and_then(|raw| self.told.take(raw)) else { return false };
         tally.told = Some(self.told.usage());
+        tally.terms = usage.map(terms).unwrap_or_default().or(tally.terms);
         tells_output
     }
 
@@ -120,7 +121,7 @@ mod tests {
 
     use crate::{
         format::{Ending, Format, Meter},
-        usage::{Usage, UsageSource},
+        usage::{ServiceTerms, Usage, UsageSource},
     };
 
     const START: &str = r#"{"type":"message_start","message":{"content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":30,"cache_read_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},"output_tokens":1}}}"#;
@@ -157,6 +158,16 @@ mod tests {
         check(r#"{"output_tokens":7,"cache_creation_input_tokens":50}"#, [10, 5, 30, 20, 7]);
         check(r#"{"output_tokens":7,"cache_creation_input_tokens":15}"#, [10, 5, 0, 15, 7]);
         check(r#"{"output_tokens":7,"input_tokens":"many","cache_creation":[1]}"#, [10, 5, 10, 20, 7]);
+    }
+
+    #[test]
+    fn the_terms_that_were_billed_are_told_with_the_numbers() {
+        let start =
+            START.replace(r#""output_tokens":1}"#, r#""output_tokens":1,"service_tier":"batch","speed":"fast"}"#);
+        let last = delta(r#"{"output_tokens":7,"service_tier":"priority","inference_geo":"us"}"#);
+        assert_eq!(meter(&[START, TEXT, STOP]).terms(), ServiceTerms::default());
+        assert_eq!(meter(&[&start, TEXT, STOP]).terms().to_string(), "batch+fast");
+        assert_eq!(meter(&[&start, TEXT, &last, STOP]).terms().to_string(), "priority+fast+us");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
         canonical::Spent,
         loose::{Loose, LooseList, Text, Tokens},
     },
-    usage::Usage,
+    usage::{ServiceTerms, Usage},
 };
 
 /// Passes that are billed in addition to the numbers at the top.
@@ -79,6 +79,27 @@ impl Around<'_> {
     fn web_searches(&self) -> Option<u64> {
         self.server_tool_use.0.as_ref()?.web_search_requests.count()
     }
+}
+
+fn said<'a>(text: &'a Loose<Text<'_>>) -> Option<&'a str> {
+    text.0.as_ref().map(|text| &*text.0)
+}
+
+/// The terms that a `usage` object names.
+pub(super) fn terms(usage: &RawValue) -> ServiceTerms {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        service_tier: Loose<Text<'a>>,
+        #[serde(borrow)]
+        speed: Loose<Text<'a>>,
+        #[serde(borrow)]
+        inference_geo: Loose<Text<'a>>,
+    }
+
+    let Named { service_tier, speed, inference_geo } = serde_json::from_str(usage.get()).unwrap_or_default();
+    ServiceTerms::said(said(&service_tier), said(&speed), said(&inference_geo))
 }
 
 /// A `usage` object, or what is known of one by now.

@@ -4,12 +4,15 @@
 
 use serde::Deserialize;
 
-use crate::format::{
-    Event, Failure,
-    glance::{Value, chars, each_member},
-    loose::{Loose, Text},
-    meter::{Ending, Tally},
-    tokens::OpenAiTokens,
+use crate::{
+    format::{
+        Event, Failure,
+        glance::{Value, chars, each_member},
+        loose::{Loose, Text},
+        meter::{Ending, Tally},
+        tokens::OpenAiTokens,
+    },
+    usage::ServiceTerms,
 };
 
 /// Reads one event.
@@ -66,6 +69,8 @@ struct Line<'a> {
 struct Response<'a> {
     #[serde(borrow)]
     status: Loose<Text<'a>>,
+    #[serde(borrow)]
+    service_tier: Loose<Text<'a>>,
     usage: Loose<OpenAiTokens>,
 }
 
@@ -77,6 +82,7 @@ impl Response<'_> {
 
     /// Null means unknown and not zero.
     fn take_usage(self, tally: &mut Tally) {
+        tally.terms = ServiceTerms::said(self.service_tier.0.as_ref().map(|tier| &*tier.0), None, None);
         if let Some(usage) = self.usage.0.and_then(OpenAiTokens::usage) {
             tally.told = Some(usage);
             tally.is_final = true;
@@ -90,7 +96,7 @@ mod tests {
 
     use crate::{
         format::{Ending, Format, Meter},
-        usage::UsageSource,
+        usage::{Tier, UsageSource},
     };
 
     const CREATED: &str =
@@ -106,6 +112,13 @@ mod tests {
         }
         meter.finish();
         meter
+    }
+
+    #[test]
+    fn the_terminal_event_names_the_tier_that_was_billed() {
+        let created = CREATED.replace("\"error\":null", "\"service_tier\":\"auto\"");
+        let completed = terminal("completed", "null").replace("\"error\":null", "\"service_tier\":\"priority\"");
+        assert_eq!(meter(&[&created, TEXT, &completed]).terms().tier, Some(Tier::Priority));
     }
 
     fn terminal(kind: &str, usage: &str) -> String {
@@ -159,10 +172,11 @@ mod tests {
     fn a_whole_response_is_read() {
         let mut meter = Meter::whole(Format::Responses);
         meter.feed(&Bytes::from_static(
-            br#"{"object":"response","error":null,"usage":{"input_tokens":3,"output_tokens":4}}"#,
+            br#"{"object":"response","error":null,"service_tier":"flex","usage":{"input_tokens":3,"output_tokens":4}}"#,
         ));
         meter.finish();
 
         assert_eq!((meter.usage().total(), meter.source()), (7, UsageSource::Final));
+        assert_eq!(meter.terms().tier, Some(Tier::Flex));
     }
 }

@@ -6,8 +6,9 @@ use crate::{
     format::{Endpoint, Field, Losses, Reach},
     keys::PriceFactor,
     money::NanoUsd,
-    price::{Price, Rates},
+    price::{Billing, Price, Rates},
     service::{Cap, Routed},
+    usage::{ServiceTerms, Tier},
 };
 
 /// What a call may write whose client sets no limit, in tokens: enough for nearly every answer.
@@ -70,6 +71,8 @@ pub(super) struct Quote {
     /// The most tokens of output, and whether that can be put into the request.
     output: u64,
     is_ours: bool,
+    /// On which terms it may be served.
+    terms: Vec<ServiceTerms>,
     tariffs: Vec<Tariff>,
 }
 
@@ -122,7 +125,8 @@ impl Quote {
         let usual = terms.max_output.unwrap_or(USUAL_OUTPUT).min(known).max(1);
         let output = reach.max_output.unwrap_or(usual);
         let zero = NanoUsd::ZERO;
-        let mut quote = Self { worst: zero, least: zero, barred, ceiling, reach, output, is_ours, tariffs };
+        let on = possible(routed.call.ask.terms, terms.hard);
+        let mut quote = Self { worst: zero, least: zero, barred, ceiling, reach, output, is_ours, terms: on, tariffs };
         quote.worst = quote.cost(output);
         quote.least = quote.cost(quote.least_output(terms));
         Ok(quote)
@@ -143,7 +147,8 @@ impl Quote {
     /// The most that it can cost with so much output, wherever it is sent.
     fn cost(&self, output: u64) -> NanoUsd {
         let output = output.saturating_mul(self.reach.choices);
-        let worst = self.tariffs.iter().map(|at| at.price.worst(at.input, output, at.factor));
+        let on = |at: &Tariff, terms| at.price.worst(at.input, output, Billing { factor: at.factor, terms, at: None });
+        let worst = self.tariffs.iter().flat_map(|at| self.terms.iter().map(move |terms| on(at, *terms)));
         worst.map(|cost| cost.unwrap_or(NanoUsd(i64::MAX))).max().unwrap_or_default()
     }
 
@@ -171,6 +176,16 @@ impl Quote {
     }
 }
 
+/// On which terms a call may be served that asks for `asked`.
+///
+/// Who does not ask for a tier gets the one that its provider's console says, and may run where that says: a hard budget
+/// reckons with the dearest.
+fn possible(asked: ServiceTerms, hard: bool) -> Vec<ServiceTerms> {
+    let asked = if hard { ServiceTerms { us: Some(asked.us.unwrap_or(true)), ..asked } } else { asked };
+    let dearest = ServiceTerms { tier: Some(Tier::Priority), ..asked };
+    if hard && asked.tier.is_none() { vec![asked, dearest] } else { vec![asked] }
+}
+
 /// What the call costs at each key, alike ones once, and where nobody knows.
 fn tariffs(routed: &Routed, terms: &Terms, reach: &Reach, ceiling: Option<&Price>) -> (Vec<Tariff>, Vec<usize>) {
     let (mut tariffs, mut barred) = (Vec::<Tariff>::new(), Vec::new());
@@ -181,7 +196,7 @@ fn tariffs(routed: &Routed, terms: &Terms, reach: &Reach, ceiling: Option<&Price
         if tariffs.iter().any(is_alike) {
             continue;
         }
-        let found = routed.catalog.prices().find(provider, model).map(|price| (price, factor));
+        let found = routed.catalog.prices().find_at(provider, model, routed.call.received).map(|price| (price, factor));
         match found.or(ceiling.map(|price| (price, PriceFactor::ONE))) {
             Some((price, factor)) => {
                 let (provider, model) = (provider.clone(), model.to_owned());
@@ -205,4 +220,24 @@ fn has_no_limit(routed: &Routed) -> bool {
 fn boundless() -> Error {
     let message = "this call has no bound on what it can cost, and the budget of this client token is a hard one";
     Error::forbidden(message).with_code("cost_unbounded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hard_budget_reckons_with_the_dearest_terms_and_others_with_those_that_are_asked_for() {
+        let check = |asked: &str, hard, expected: &[&str]| {
+            let terms: Vec<_> = possible(asked.parse().unwrap(), hard).into_iter().map(ServiceTerms::as_str).collect();
+            assert_eq!(terms, expected, "{asked} {hard}");
+        };
+        check("", false, &[""]);
+        check("flex", false, &["flex"]);
+        check("priority+us", false, &["priority+us"]);
+        check("", true, &["us", "priority+us"]);
+        check("flex", true, &["flex+us"]);
+        let here = ServiceTerms { us: Some(false), tier: Some(Tier::Standard), fast: None };
+        assert_eq!(possible(here, true), [here]);
+    }
 }

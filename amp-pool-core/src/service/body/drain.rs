@@ -117,6 +117,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.meter.finish();
         // The recorder's own drop writes it: its client has hung up all the same.
-        self.recorder.used(self.meter.usage(), self.meter.source());
+        self.recorder.used(&self.meter);
     }
 }

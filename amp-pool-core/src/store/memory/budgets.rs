@@ -6,7 +6,7 @@ use crate::{
     budget::{Claim, Period, Short, Tally, grant},
     id::CallId,
     money::NanoUsd,
-    store::{Hold, HoldAnswer, HoldState, Record, StoredHold, rows},
+    store::{CallAdjustment, Hold, HoldAnswer, HoldState, Record, StoredHold, rows},
     time::Timestamp,
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Budgets {
     tallies: HashMap<Period, Tally>,
     holds: BTreeMap<(CallId, u32, Period), StoredHold>,
+    /// By how much later word changed what a call has spent.
+    corrections: HashMap<(CallId, Period), NanoUsd>,
 }
 
 impl Budgets {
@@ -73,7 +75,26 @@ impl Budgets {
 
     /// Lets go of what was held for a call that is forgotten. What it did cost stays spent.
     pub(super) fn forget(&mut self, call: CallId) {
+        self.corrections.retain(|(owner, _), _| *owner != call);
         self.holds.retain(|(owner, ..), hold| *owner != call || hold.state == HoldState::Held);
+    }
+
+    /// Makes budgets come to what the call did cost them.
+    pub(super) fn adjust(&mut self, call: &CallAdjustment) {
+        let mut spent = BTreeMap::<Period, NanoUsd>::new();
+        let holds = self.holds(call.call).into_iter().filter(|hold| hold.state == HoldState::Settled);
+        let corrections = self.corrections.iter().filter(|((of, _), _)| *of == call.call);
+        let corrected = corrections.map(|((_, period), amount)| (*period, *amount));
+        for (period, amount) in holds.map(|hold| (hold.period, hold.cost)).chain(corrected) {
+            let by_now = spent.entry(period).or_default();
+            *by_now = by_now.saturating_add(amount);
+        }
+        for (period, more) in call.corrections(&spent.into_iter().collect::<Vec<_>>()) {
+            let sum = self.corrections.entry((call.call, period)).or_default();
+            *sum = sum.saturating_add(more);
+            let tally = self.tallies.entry(period).or_default();
+            *tally = tally.settling(NanoUsd::ZERO, more);
+        }
     }
 
     pub(super) fn recover(&mut self, now: Timestamp) {

@@ -28,7 +28,7 @@ impl Sums {
 
     /// Those that `filter` lets through, where sums are kept by `span`.
     pub(super) fn counted(&self, filter: &TotalsFilter, span: Span) -> impl Iterator<Item = (&Group, &Totals)> {
-        self.0.iter().filter(move |(group, _)| group.is_counted(filter, span))
+        self.0.iter().filter(move |(group, _)| is_counted(*group, filter, span))
     }
 }
 
@@ -42,14 +42,51 @@ impl Group {
             provider: row.provider.clone(),
         }
     }
+}
 
-    pub(super) fn is_counted(&self, filter: &TotalsFilter, span: Span) -> bool {
-        let start = span.start_of(self.hour);
-        span.start_of(filter.from) <= start
-            && start < filter.to
-            && (filter.key.is_none() || filter.key == self.key)
-            && (filter.token.is_none() || filter.token == self.token)
-            && filter.model.as_ref().is_none_or(|model| *model == self.model)
-            && (filter.provider.is_none() || filter.provider == self.provider)
+/// Of what is counted: when it was, whose, and of what.
+pub(super) trait Counted {
+    fn time(&self) -> Timestamp;
+    fn ids(&self) -> (Option<KeyId>, Option<TokenId>);
+    fn names(&self) -> (&str, Option<&str>);
+}
+
+impl Counted for Group {
+    fn time(&self) -> Timestamp {
+        self.hour
     }
+
+    fn ids(&self) -> (Option<KeyId>, Option<TokenId>) {
+        (self.key, self.token)
+    }
+
+    fn names(&self) -> (&str, Option<&str>) {
+        (&self.model, self.provider.as_deref())
+    }
+}
+
+impl Counted for StoredRecord {
+    fn time(&self) -> Timestamp {
+        self.create_time
+    }
+
+    fn ids(&self) -> (Option<KeyId>, Option<TokenId>) {
+        (self.key, self.token)
+    }
+
+    fn names(&self) -> (&str, Option<&str>) {
+        (&self.model, self.provider.as_deref())
+    }
+}
+
+/// Whether `filter` lets it through, where sums are kept by `span`.
+pub(super) fn is_counted(what: &impl Counted, filter: &TotalsFilter, span: Span) -> bool {
+    let start = span.start_of(what.time());
+    let ((key, token), (model, provider)) = (what.ids(), what.names());
+    span.start_of(filter.from) <= start
+        && start < filter.to
+        && (filter.key.is_none() || filter.key == key)
+        && (filter.token.is_none() || filter.token == token)
+        && filter.model.as_ref().is_none_or(|wanted| wanted == model)
+        && (filter.provider.is_none() || filter.provider.as_deref() == provider)
 }

@@ -222,19 +222,19 @@ impl Found {
 
 /// A period as it is kept, and as a batch leaves it.
 #[derive(Clone, Copy)]
-struct Kept {
-    id: i64,
+pub(super) struct Kept {
+    pub(super) id: i64,
     found: Tally,
     tally: Tally,
     update_time: Timestamp,
 }
 
 /// A hold as a batch leaves it.
-struct KeptHold {
+pub(super) struct KeptHold {
     /// `None`: it is new.
     id: Option<i64>,
     changed: bool,
-    stored: StoredHold,
+    pub(super) stored: StoredHold,
 }
 
 /// Budgets as a batch changes them. Decides, and writes nothing.
@@ -432,7 +432,7 @@ pub(super) async fn recover(tx: &Lent, gone: &[i64], now: Timestamp) -> Result<(
     Budgets::recover(found, now)?.write(tx, &statements, None).await
 }
 
-fn name_columns(periods: &BTreeSet<Period>) -> Columns<'static> {
+pub(super) fn name_columns(periods: &BTreeSet<Period>) -> Columns<'static> {
     let mut columns = Columns::default();
     for Period { scope, window, start } in periods {
         columns.push([scope.kind().into(), number(scope.id()), window.as_str().into(), number(*start)]);
@@ -440,14 +440,14 @@ fn name_columns(periods: &BTreeSet<Period>) -> Columns<'static> {
     columns
 }
 
-fn read_period(row: &mut Fields<'_>) -> Result<(Period, Kept), Failure> {
+pub(super) fn read_period(row: &mut Fields<'_>) -> Result<(Period, Kept), Failure> {
     let id = row.take()?;
     let period = period(row)?;
     let tally = Tally { spent: NanoUsd(row.take()?), held: NanoUsd(row.take()?) };
     Ok((period, Kept { id, found: tally, tally, update_time: Timestamp::default() }))
 }
 
-fn read_hold(row: &mut Fields<'_>) -> Result<(CallId, KeptHold), Failure> {
+pub(super) fn read_hold(row: &mut Fields<'_>) -> Result<(CallId, KeptHold), Failure> {
     let (id, call, n) = (row.take()?, CallId(row.uuid()?), row.number()?);
     let period = period(row)?;
     let (create_time, update_time) = (row.time()?, row.time()?);
@@ -458,7 +458,7 @@ fn read_hold(row: &mut Fields<'_>) -> Result<(CallId, KeptHold), Failure> {
     Ok((call, KeptHold { id: Some(id), changed: false, stored }))
 }
 
-fn period(row: &mut Fields<'_>) -> Result<Period, Failure> {
+pub(super) fn period(row: &mut Fields<'_>) -> Result<Period, Failure> {
     let (kind, scope_id, window): (&str, i64, &str) = (row.take()?, row.take()?, row.take()?);
     let scope = Scope::of(kind, scope_id).ok_or_else(|| Failure::corrupt(format!("a budget of a `{kind}`")))?;
     let window = Window::named(window).ok_or_else(|| Failure::corrupt(format!("a budget for a `{window}`")))?;

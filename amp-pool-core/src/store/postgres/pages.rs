@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    Failure,
+    Failure, adjustments,
     fields::{Fields, collect, firsts},
     notes,
     pool::Lent,
@@ -52,7 +52,7 @@ macro_rules! attempts {
              a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, \
              a.first_byte_ms, a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, \
              a.cache_write_1h_tokens, a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, \
-             a.price_version, e.evidence::text, e.decided_by::text",
+             a.price_version, a.service_terms, a.price_factor, e.evidence::text, e.decided_by::text",
             $rest
         )
     };
@@ -84,7 +84,9 @@ pub(super) async fn list(lent: &Lent, filter: &RecordFilter, page: Page) -> Resu
     }
     let query = query(filter, &rows, page.limit);
     let values: Vec<_> = query.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-    collect(&lent.query_once(&query.sql, &values).await?, read)
+    let mut rows = collect(&lent.query_once(&query.sql, &values).await?, read)?;
+    adjustments::fill(lent, &mut rows).await?;
+    Ok(rows)
 }
 
 /// A page of failed attempts, newest first.
@@ -101,8 +103,9 @@ pub(super) async fn failures(lent: &Lent, page: FailurePage) -> Result<Vec<Store
 
 /// One record with its attempts, choices and losses.
 pub(super) async fn get(tx: &Lent, call: CallId) -> Result<Option<StoredRecord>, Failure> {
-    let found = collect(&tx.query(BY_CALL, &[&call.0]).await?, read)?.pop();
-    let Some(row) = found else { return Ok(None) };
+    let mut found = collect(&tx.query(BY_CALL, &[&call.0]).await?, read)?;
+    adjustments::fill(tx, &mut found).await?;
+    let Some(row) = found.pop() else { return Ok(None) };
     let attempts = collect(&tx.query(ATTEMPTS, &[&row.id]).await?, read_attempt)?;
     let choices = collect(&tx.query(CHOICES, &[&call.0]).await?, read_choice)?;
     let losses = collect(&tx.query(LOSSES, &[&call.0]).await?, read_loss)?;
@@ -242,6 +245,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         attempts: Vec::new(),
         choices: Vec::new(),
         losses: Vec::new(),
+        adjustments: Vec::new(),
     })
 }
 
@@ -266,6 +270,8 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         saved: row.money()?,
         price_version: row.take()?,
+        terms: stored::stored_terms(row.take::<Option<&str>>()?)?,
+        price_factor: stored::price_factor(row.take()?)?,
         evidence: row.maybe_json()?,
         decided_by: row.maybe_json()?,
     })

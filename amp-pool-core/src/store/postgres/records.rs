@@ -33,6 +33,7 @@ use crate::{
         batch::{Change, changes},
         names::Name,
         rows::{self, Row},
+        stored,
     },
     time::Timestamp,
 };
@@ -87,12 +88,13 @@ const INSERT_ATTEMPTS: &str = "
         (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
          http_status_code, error_message, latency_ms, first_byte_ms,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates)
+         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates, service_terms, price_factor)
     SELECT * FROM unnest(
          $1::int8[], $2::int8[], $3::uuid[], $4::int8[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::bool[],
          $10::text[], $11::int8[], $12::text[], $13::int8[], $14::int8[],
          $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int8[],
-         $20::int8[], $21::bool[], $22::int8[], $23::text[], $24::int8[], $25::text[], $26::int8[])";
+         $20::int8[], $21::bool[], $22::int8[], $23::text[], $24::int8[], $25::text[], $26::int8[],
+         $27::text[], $28::int8[])";
 
 const INSERT_CHOICES: &str = "
     INSERT INTO api_request_choices (call_id, n, choice)
@@ -385,7 +387,7 @@ fn add_attempts<'a>(columns: &mut Columns<'a>, row: i64, record: &'a Record) {
     }
 }
 
-fn attempt_row(row: i64, n: i64, attempt: &Attempt) -> [Cell<'_>; 26] {
+fn attempt_row(row: i64, n: i64, attempt: &Attempt) -> [Cell<'_>; 28] {
     let usage = &attempt.usage;
     [
         number(row),
@@ -414,6 +416,8 @@ fn attempt_row(row: i64, n: i64, attempt: &Attempt) -> [Cell<'_>; 26] {
         maybe(attempt.saved.map(|usd| usd.0)),
         attempt.chosen_by.into(),
         number(attempt.candidates),
+        stored::terms(attempt.terms).into(),
+        number(attempt.price_factor.millionths()),
     ]
 }
 

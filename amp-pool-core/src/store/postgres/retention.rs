@@ -32,13 +32,21 @@ const OLDEST: &str =
     "SELECT call_id FROM api_request_log WHERE call_id < $1 AND outcome IS NOT NULL ORDER BY call_id LIMIT $2";
 // In the order in which the writers of all nodes lock them.
 const LOCK: &str = r#"
-    SELECT id FROM budget_periods WHERE id IN (SELECT period_id FROM budget_holds WHERE call_id = ANY($1))
+    SELECT id FROM budget_periods
+    WHERE id IN (SELECT period_id FROM budget_holds WHERE call_id = ANY($1)
+                 UNION SELECT period_id FROM budget_adjustments WHERE call_id = ANY($1))
     ORDER BY scope, scope_id, "window", period_start FOR NO KEY UPDATE"#;
 const FOLD: &str = "
     UPDATE budget_periods SET folded = folded + gone.cost
     FROM (SELECT period_id, sum(cost)::int8 AS cost FROM budget_holds
           WHERE call_id = ANY($1) AND state <> 'held' GROUP BY period_id) AS gone
     WHERE gone.period_id = budget_periods.id";
+const FOLD_CORRECTIONS: &str = "
+    UPDATE budget_periods SET folded = folded + gone.amount
+    FROM (SELECT period_id, sum(amount)::int8 AS amount FROM budget_adjustments
+          WHERE call_id = ANY($1) GROUP BY period_id) AS gone
+    WHERE gone.period_id = budget_periods.id";
+const REMOVE_CORRECTIONS: &str = "DELETE FROM budget_adjustments WHERE call_id = ANY($1)";
 const REMOVE_HOLDS: &str = "DELETE FROM budget_holds WHERE call_id = ANY($1) AND state <> 'held'";
 // Attempts, losses and choices go by a trigger.
 const REMOVE: &str = "DELETE FROM api_request_log WHERE call_id = ANY($1)";
@@ -57,7 +65,7 @@ async fn forget(tx: &Lent, before: Timestamp, most: u32, now: Timestamp) -> Resu
     if !calls.is_empty() {
         tx.execute(NOTE, &[&now.as_millis(), &before.as_millis()]).await?;
         tx.query(LOCK, &[&calls]).await?;
-        for statement in [FOLD, REMOVE_HOLDS, REMOVE] {
+        for statement in [FOLD, FOLD_CORRECTIONS, REMOVE_CORRECTIONS, REMOVE_HOLDS, REMOVE] {
             tx.execute(statement, &[&calls]).await?;
         }
     }

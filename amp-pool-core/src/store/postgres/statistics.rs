@@ -13,10 +13,12 @@ use super::{
 use crate::{
     money::NanoUsd,
     store::{
-        GroupBy, Histogram, Totals, TotalsFilter,
+        GroupBy, Histogram, StoredRecord, Totals, TotalsFilter,
+        adjustments::Shift,
         rollup::{Group, pieces, roll_up},
         rows::Row,
     },
+    time::Timestamp,
 };
 
 macro_rules! merged {
@@ -84,6 +86,26 @@ pub(super) const ADD: &str = add!(
     "latency_ms",
     "first_byte_ms"
 );
+
+const SHIFT: &str = "
+    UPDATE api_request_stats SET
+        update_time = greatest(update_time, $1), cost = cost + $8, unpriced = unpriced + $9, saved = saved + $10,
+        saved_known = saved_known + $11
+    WHERE granularity = $2 AND bucket_start = $3 AND key_id = $4 AND model = $5 AND provider = $6 AND token_id = $7";
+
+/// Changes what is summed of a call that turned out to cost something else.
+pub(super) async fn shift(tx: &Lent, row: &StoredRecord, by: Shift, now: Timestamp) -> Result<(), Failure> {
+    let Shift { cost, unpriced, saved, saved_known } = by;
+    let row = Row::of(row);
+    for Group { span, start, key, token, model, provider } in Group::both(&row) {
+        let (model, provider) = (text(model), text(provider));
+        let (now, start, span) = (now.as_millis(), start.as_millis(), span.as_str());
+        let values: [&(dyn ToSql + Sync); 11] =
+            [&now, &span, &start, &key, &model, &provider, &token, &cost, &unpriced, &saved, &saved_known];
+        tx.execute(SHIFT, &values).await?;
+    }
+    Ok(())
+}
 
 /// Settled calls, summed. In an order that is the same for everybody: two nodes that add to the same rows wait for each
 /// other, and never in a ring.

@@ -1,16 +1,16 @@
 //! An audit of the books in a database file, while they are written or not.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use rusqlite::{Connection, Row, Rows, Transaction};
 
 use super::{
-    Access, Durability, Failure, budgets,
+    Access, Durability, Failure, adjustments, budgets,
     fields::{Fields, collect, each},
     migrate, pages, retention, statistics,
 };
 use crate::{
-    budget::{Period, Scope, Tally, Window},
+    budget::{Period, Tally},
     id::{CallId, KeyId},
     money::NanoUsd,
     store::{
@@ -21,8 +21,14 @@ use crate::{
 
 const TRIES: &str = "
     SELECT request_id, key_id, served, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens,
-           cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated, cost
-    FROM api_request_attempts ORDER BY request_id, n";
+           cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated, cost,
+           (SELECT late.cost FROM api_request_adjustments AS late
+            WHERE late.request_id = try.request_id AND late.n = try.n ORDER BY late.id DESC LIMIT 1)
+    FROM api_request_attempts AS try ORDER BY request_id, n";
+
+const CORRECTIONS: &str = "
+    SELECT scope, scope_id, window, period_start, amount
+    FROM budget_adjustments JOIN budget_periods AS period ON period.id = period_id";
 
 const HOLDS: &str = "
     SELECT hold.id, hold.n, scope, scope_id, window, period_start, hold.create_time, hold.update_time, amount, hold.cost,
@@ -65,6 +71,12 @@ fn read(path: &Path) -> Result<Audit, Failure> {
     for call in collect(&tx, HOLDS_OF_NOTHING, &[], pages::uuid)? {
         auditor.hold_of_nothing(CallId(call));
     }
+    for (period, amount) in collect(&tx, CORRECTIONS, &[], |row| Ok((budgets::period(row)?, NanoUsd(row.take()?))))? {
+        auditor.correction(period, amount);
+    }
+    for call in collect(&tx, adjustments::LOST, &[], adjustments::read_lost)? {
+        auditor.correction_of_nothing(call);
+    }
     for (period, tally, folded) in collect(&tx, PERIODS, &[], budget)? {
         auditor.budget(period, tally, folded);
     }
@@ -77,8 +89,10 @@ fn calls(tx: &Transaction<'_>, auditor: &mut Auditor) -> Result<(), Failure> {
     let mut statement = connection.prepare(TRIES)?;
     let mut tries = Tries { rows: statement.query([])?, next: None };
     tries.step()?;
+    let late: HashMap<_, _> = collect(tx, adjustments::LAST, &[], adjustments::read_last)?.into_iter().collect();
     each(tx, pages::EVERY, &[], |row| {
-        let row = pages::read(row)?;
+        let mut row = pages::read(row)?;
+        row.adjustments.extend(late.get(&row.id).cloned());
         tries.before(row.id, auditor)?;
         let own = tries.of(row.id)?;
         auditor.call(&row, &own);
@@ -122,7 +136,7 @@ fn attempt(row: &Row<'_>) -> Result<(i64, Try), Failure> {
     let request = row.take()?;
     let (key, served) = (KeyId(row.take()?), row.take()?);
     let usage = row.usage()?;
-    Ok((request, Try { key, served, usage, estimated: row.take()?, cost: row.money()? }))
+    Ok((request, Try { key, served, usage, estimated: row.take()?, cost: row.money()?, adjusted: row.money()? }))
 }
 
 fn hold(row: &mut Fields<'_>, auditor: &mut Auditor) -> Result<(), Failure> {
@@ -137,10 +151,7 @@ fn hold(row: &mut Fields<'_>, auditor: &mut Auditor) -> Result<(), Failure> {
 }
 
 fn budget(row: &mut Fields<'_>) -> Result<(Period, Tally, NanoUsd), Failure> {
-    let (kind, id, window): (String, i64, String) = (row.take()?, row.take()?, row.take()?);
-    let scope = Scope::of(&kind, id).ok_or_else(|| Failure::corrupt(format!("a budget of a `{kind}`")))?;
-    let window = Window::named(&window).ok_or_else(|| Failure::corrupt(format!("a budget for a `{window}`")))?;
-    let period = Period { scope, window, start: row.take()? };
+    let period = budgets::period(row)?;
     let tally = Tally { spent: NanoUsd(row.take()?), held: NanoUsd(row.take()?) };
     Ok((period, tally, NanoUsd(row.take()?)))
 }

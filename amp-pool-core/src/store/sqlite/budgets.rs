@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{
     Failure, SqliteStore,
-    fields::{Fields, collect},
+    fields::{Fields, collect, one, single},
 };
 use crate::{
     budget::{Claim, Period, Scope, Short, Tally, Window, grant},
@@ -261,19 +261,41 @@ fn begin(tx: &Transaction<'_>, Period { scope, window, start }: &Period, now: Ti
     Ok(Kept { id: tx.last_insert_rowid(), found: tally, tally, update_time: now })
 }
 
-fn of_call(tx: &Transaction<'_>, call: CallId) -> Result<Vec<(i64, StoredHold)>, Failure> {
+/// The period of a row.
+pub(super) fn period_of(tx: &Transaction<'_>, id: i64) -> Result<Period, Failure> {
+    let of = "SELECT scope, scope_id, window, period_start FROM budget_periods WHERE id = ?1";
+    single(tx, of, &[&id], period)
+}
+
+/// Adds to what is spent outside of any batch, and gives the period's row.
+pub(super) fn spend(tx: &Transaction<'_>, period: &Period, more: NanoUsd, now: Timestamp) -> Result<i64, Failure> {
+    let Kept { id, tally, .. } = match find(tx, period)? {
+        Some(kept) => kept,
+        None => begin(tx, period, now)?,
+    };
+    let spent = tally.spent.saturating_add(more);
+    let values = params![id, now.as_millis(), spent.0, tally.held.0, tally.spent.0, tally.held.0];
+    one(tx.prepare_cached(WRITE)?.execute(values)?)?;
+    Ok(id)
+}
+
+pub(super) fn of_call(tx: &Transaction<'_>, call: CallId) -> Result<Vec<(i64, StoredHold)>, Failure> {
     collect(tx, OF_CALL, &[call.as_bytes()], read)
 }
 
 pub(super) fn read(row: &mut Fields<'_>) -> Result<(i64, StoredHold), Failure> {
     let (id, n) = (row.take()?, row.take()?);
-    let (kind, scope_id, window): (String, i64, String) = (row.take()?, row.take()?, row.take()?);
-    let scope = Scope::of(&kind, scope_id).ok_or_else(|| Failure::corrupt(format!("a budget of a `{kind}`")))?;
-    let window = Window::named(&window).ok_or_else(|| Failure::corrupt(format!("a budget for a `{window}`")))?;
-    let period = Period { scope, window, start: row.take()? };
+    let period = period(row)?;
     let (create_time, update_time) = (row.time()?, row.time()?);
     let (amount, cost) = (NanoUsd(row.take()?), NanoUsd(row.take()?));
     let state: String = row.take()?;
     let state = HoldState::named(&state).ok_or_else(|| Failure::corrupt(format!("a hold that is `{state}`")))?;
     Ok((id, StoredHold { n, period, create_time, update_time, amount, cost, state }))
+}
+
+pub(super) fn period(row: &mut Fields<'_>) -> Result<Period, Failure> {
+    let (kind, scope_id, window): (String, i64, String) = (row.take()?, row.take()?, row.take()?);
+    let scope = Scope::of(&kind, scope_id).ok_or_else(|| Failure::corrupt(format!("a budget of a `{kind}`")))?;
+    let window = Window::named(&window).ok_or_else(|| Failure::corrupt(format!("a budget for a `{window}`")))?;
+    Ok(Period { scope, window, start: row.take()? })
 }

@@ -53,6 +53,8 @@ pub(super) const STEPS: &[Step] = steps! {
     12 "0012_health_of_keys"
     13 "0013_retention"
     14 "0014_what_decided"
+    15 "0015_prices"
+    16 "0016_adjustments"
 };
 
 impl Step {

@@ -9,7 +9,7 @@ use rusqlite::{
 use uuid::Uuid;
 
 use super::{
-    Failure,
+    Failure, adjustments,
     blocks::{Name, SHIFT, value},
     fields::{Fields, collect},
     repeated::number,
@@ -52,7 +52,8 @@ macro_rules! attempts {
             "SELECT a.attempt_id, a.key_id, a.provider, a.upstream_format, a.upstream_model, a.served, a.verdict, \
              a.http_status_code, a.error_message, a.chosen_by, a.candidates, a.create_time, a.latency_ms, a.first_byte_ms, \
              a.uncached_input_tokens, a.cache_read_tokens, a.cache_write_5m_tokens, a.cache_write_1h_tokens, \
-             a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, a.price_version, e.evidence, e.decided_by",
+             a.output_tokens, a.reasoning_tokens, a.estimated, a.cost, a.saved, a.price_version, \
+             a.service_terms, a.price_factor, e.evidence, e.decided_by",
             $rest
         )
     };
@@ -84,7 +85,9 @@ pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> R
     }
     let Query { sql, values } = query(filter, &rows, page.limit);
     let values: Vec<_> = values.iter().map(|value| value as &dyn ToSql).collect();
-    collect(tx, &sql, &values, read)
+    let mut rows = collect(tx, &sql, &values, read)?;
+    adjustments::fill(tx, &mut rows)?;
+    Ok(rows)
 }
 
 /// A page of failed attempts, newest first.
@@ -98,6 +101,7 @@ pub(super) fn failures(tx: &Transaction<'_>, page: FailurePage) -> Result<Vec<St
 /// One record with its attempts, choices and losses.
 pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRecord>, Failure> {
     let mut found = collect(tx, BY_CALL, &[&call.as_bytes()], read)?;
+    adjustments::fill(tx, &mut found)?;
     let Some(row) = found.pop() else { return Ok(None) };
     let attempts = collect(tx, ATTEMPTS, &[&row.id], read_attempt)?;
     let choices = collect(tx, CHOICES, &[&call.as_bytes()], read_choice)?;
@@ -219,6 +223,7 @@ pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
         attempts: Vec::new(),
         choices: Vec::new(),
         losses: Vec::new(),
+        adjustments: Vec::new(),
     })
 }
 
@@ -243,6 +248,8 @@ fn read_attempt(row: &mut Fields<'_>) -> Result<StoredAttempt, Failure> {
         cost: row.money()?,
         saved: row.money()?,
         price_version: row.take()?,
+        terms: stored::stored_terms(row.take::<Option<String>>()?.as_deref())?,
+        price_factor: stored::price_factor(row.take()?)?,
         evidence: row.maybe_json()?,
         decided_by: row.maybe_json()?,
     })

@@ -23,6 +23,7 @@ use crate::{
         StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter,
         batch::{Change, changes},
         rows::{self, Row},
+        stored,
     },
     time::Timestamp,
 };
@@ -56,9 +57,9 @@ const INSERT_ATTEMPT: &str = "
         (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
          http_status_code, error_message, latency_ms, first_byte_ms,
          uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates)
+         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates, service_terms, price_factor)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-            ?24, ?25, ?26)";
+            ?24, ?25, ?26, ?27, ?28)";
 
 const INSERT_CHOICE: &str = "INSERT INTO api_request_choices (call_id, n, choice) VALUES (?1, ?2, ?3)";
 
@@ -251,6 +252,8 @@ fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &At
         maybe(attempt.saved.map(|usd| usd.0)),
         attempt.chosen_by.into(),
         number(attempt.candidates),
+        stored::terms(attempt.terms).into(),
+        number(attempt.price_factor.millionths()),
     ])?;
     Ok(())
 }

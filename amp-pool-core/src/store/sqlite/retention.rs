@@ -29,6 +29,11 @@ const FOLD: &str = "
     FROM (SELECT period_id, sum(cost) AS cost FROM budget_holds
           WHERE call_id <= ?1 AND state <> 'held' GROUP BY period_id) AS gone
     WHERE gone.period_id = budget_periods.id";
+const FOLD_CORRECTIONS: &str = "
+    UPDATE budget_periods SET folded = folded + gone.amount
+    FROM (SELECT period_id, sum(amount) AS amount FROM budget_adjustments WHERE call_id <= ?1 GROUP BY period_id) AS gone
+    WHERE gone.period_id = budget_periods.id";
+const REMOVE_CORRECTIONS: &str = "DELETE FROM budget_adjustments WHERE call_id <= ?1";
 const REMOVE_HOLDS: &str = "DELETE FROM budget_holds WHERE call_id <= ?1 AND state <> 'held'";
 const NOTE: &str = "
     INSERT INTO retention (id, update_time, forgotten_before) VALUES (1, ?1, ?2)
@@ -40,7 +45,7 @@ fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32, now: Timestamp) ->
     let found = found.collect::<Result<Vec<_>, _>>()?;
     if let Some(last) = found.last() {
         tx.prepare_cached(NOTE)?.execute(params![now.as_millis(), before.as_millis()])?;
-        for statement in [FOLD, REMOVE_HOLDS, REMOVE] {
+        for statement in [FOLD, FOLD_CORRECTIONS, REMOVE_CORRECTIONS, REMOVE_HOLDS, REMOVE] {
             tx.prepare_cached(statement)?.execute([last])?;
         }
     }

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     money::NanoUsd,
     store::{
-        GroupBy, Histogram, Totals, TotalsFilter,
+        GroupBy, Histogram, StoredRecord, Totals, TotalsFilter,
+        adjustments::Shift,
         rollup::{Group, pieces, roll_up},
         rows::Row,
     },
@@ -57,6 +58,28 @@ const BEGIN: &str = "
          latency_histogram, first_byte_histogram)
     VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
             ?23, ?24, ?25)";
+
+// A sum that would leave 64 bits stays as it is: a strict table refuses what SQLite would make of it.
+const SHIFT: &str = "
+    UPDATE api_request_stats SET
+        update_time = max(update_time, ?1),
+        cost        = iif(typeof(cost + ?8) = 'integer', cost + ?8, cost),
+        unpriced    = unpriced + ?9,
+        saved       = iif(typeof(saved + ?10) = 'integer', saved + ?10, saved),
+        saved_known = saved_known + ?11
+    WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7";
+
+/// Changes what is summed of a call that turned out to cost something else.
+pub(super) fn shift(tx: &Transaction<'_>, row: &StoredRecord, by: Shift, now: Timestamp) -> Result<(), Failure> {
+    let Shift { cost, unpriced, saved, saved_known } = by;
+    let row = Row::of(row);
+    for Group { span, start, key, token, model, provider } in Group::both(&row) {
+        let (now, start) = (now.as_millis(), start.as_millis());
+        let name = params![now, span.as_str(), start, key, model, provider, token, cost, unpriced, saved, saved_known];
+        tx.prepare_cached(SHIFT)?.execute(name)?;
+    }
+    Ok(())
+}
 
 /// Counts settled calls. Nearly always the row is there, and an upsert that meets one costs twice as much as an update.
 pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failure> {

@@ -9,11 +9,12 @@ use super::*;
 use crate::{
     format::Format,
     id::{CallId, KeyId},
-    keys::KeySpec,
+    keys::{KeySpec, PriceFactor},
     secret::Secret,
     store::{
         Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, TotalsFilter,
     },
+    usage::ServiceTerms,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -118,6 +119,8 @@ async fn absurd_counts_never_stop_the_books() {
             first_byte_ms: None,
             usage,
             usage_source: UsageSource::Final,
+            terms: ServiceTerms::default(),
+            price_factor: PriceFactor::ONE,
             cost: Some(NanoUsd(i64::MAX)),
             saved: Some(NanoUsd(i64::MAX)),
             price_version: None,

@@ -59,6 +59,7 @@ fn assert_same_attempt(found: &StoredAttempt, written: &Attempt) {
     assert_eq!((found.first_byte_ms, found.usage), (written.first_byte_ms, written.usage));
     assert_eq!((found.estimated, found.cost), (written.estimated(), written.cost));
     assert_eq!(found.price_version, written.price_version);
+    assert_eq!((found.terms.as_str(), found.price_factor), (written.terms.as_str(), Some(written.price_factor)));
 }
 
 pub(super) async fn an_unknown_call_has_no_record(store: &dyn Store) {

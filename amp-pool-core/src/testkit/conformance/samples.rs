@@ -11,7 +11,7 @@ use crate::{
     classify::{DecidedBy, Evidence, Rule, RuleSpec, Shape, Until, Verdict},
     format::{Format, LossKind, Policy},
     id::{AttemptId, CallId, GroupId, KeyId, RuleId, TokenId},
-    keys::{Caps, Egress, KeySpec},
+    keys::{Caps, Egress, KeySpec, PriceFactor},
     money::{NanoUsd, PerMillion},
     route::{RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
@@ -20,7 +20,7 @@ use crate::{
         TokenSecret,
     },
     time::Timestamp,
-    usage::{Usage, UsageSource},
+    usage::{ServiceTerms, Usage, UsageSource},
 };
 
 /// 2026-11-23, 01:00 UTC: the start of an hour.
@@ -168,6 +168,8 @@ pub(super) fn attempt(n: u16, key: i64, served: bool) -> Attempt {
             reasoning: (n.is_multiple_of(2)).then_some(6),
         },
         usage_source: if served { UsageSource::Final } else { UsageSource::Estimated },
+        terms: if served { ServiceTerms::said(Some("priority"), None, Some("us")) } else { ServiceTerms::default() },
+        price_factor: PriceFactor::from_millionths(1_000_000 + u32::from(n)),
         cost: Some(NanoUsd(1_000 + i64::from(n))),
         saved: Some(NanoUsd(500 + i64::from(n))),
         price_version: Some("2026-11".into()),

@@ -15,7 +15,7 @@ use amp_pool_core::store::Page;
 /// Rows that are read at once.
 const STEP: u32 = 1_000;
 
-const HEAD: [&str; 26] = [
+const HEAD: [&str; 27] = [
     "id",
     "create_time",
     "call_id",
@@ -42,6 +42,7 @@ const HEAD: [&str; 26] = [
     "http_status_code",
     "error_type",
     "error_message",
+    "adjusted_cost",
 ];
 
 struct Export {
@@ -116,5 +117,6 @@ fn cells(row: &RequestOut) -> Vec<String> {
         text(row.http_status_code.as_ref()),
         text(row.error_type.as_ref()),
         text(row.error_message.as_ref()),
+        text(row.adjusted_cost.as_ref()),
     ]
 }

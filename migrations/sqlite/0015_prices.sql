@@ -1,0 +1,20 @@
+-- Prices that were written down while the pool runs, and the terms on which attempts were served.
+
+-- Rows are never changed: who changes a price adds one. Of those that hold at a time, the last holds.
+CREATE TABLE model_prices (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    origin      TEXT    NOT NULL CHECK (origin IN ('own', 'list')),
+    provider    TEXT,                              -- NULL: of all providers
+    model       TEXT    NOT NULL,
+    aliases     TEXT    NOT NULL,                  -- JSON list of other names
+    valid_from  INTEGER NOT NULL,
+    price       TEXT,                              -- JSON, in USD per million tokens; NULL: none any more
+    source      TEXT    NOT NULL,
+    who         TEXT    NOT NULL,
+    note        TEXT    NOT NULL
+) STRICT;
+
+ALTER TABLE api_request_attempts ADD COLUMN service_terms TEXT;    -- batch, flex, priority, fast, us, joined by +; NULL: the usual ones
+ALTER TABLE api_request_attempts ADD COLUMN price_factor INTEGER;  -- millionths of the price; NULL: not noted
