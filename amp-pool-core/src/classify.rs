@@ -27,6 +27,8 @@ pub use judgement::{DecidedBy, Judgement};
 pub use own::{MOST_RULES, OwnRule, OwnRules, OwnRulesByProvider, RuleError, RuleSpec};
 pub use pattern::{Pattern, PatternError};
 pub use rule::{Rule, Shape, Until};
+#[cfg(feature = "pool")]
+pub(crate) use scrub::redacted;
 pub use scrub::scrub;
 pub use wait::retry_after;
 pub(crate) use wait::until_reset;

@@ -14,9 +14,11 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::{
+    bodies::{self, Keeper},
     caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
     classify::OwnRulesByProvider,
     id::{CallId, KeyId, RouteId, TokenId},
@@ -25,12 +27,13 @@ use crate::{
     ledger::Ledger,
     prober::Prober,
     provider::{Presets, Provider},
-    retention::{self, Policy, Retention},
+    retention::{self, Retention},
     route::{Catalog, Route, RouteSpec, Trail},
     secret::Secret,
     service::auth::Tokens,
     store::{
-        Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals, TotalsFilter,
+        CallBodies, Configuration, GroupBy, Page, RecordFilter, Store, StoreError, StoredRecord, TokenSecret, Totals,
+        TotalsFilter,
     },
     time::{Clock, Timestamp},
     transport::Transport,
@@ -74,6 +77,7 @@ pub(crate) struct State {
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) prober: Arc<Prober>,
     pub(crate) retention: Arc<Retention>,
+    pub(crate) bodies: Arc<Keeper>,
     pub(crate) presets: &'static Presets,
     pub(crate) prices: ArcSwap<Prices>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -156,7 +160,9 @@ impl Handle {
         let catalog = Catalog::new(keys, configuration.routes.clone(), prices);
         self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
-        self.0.retention.set(policy(&configuration));
+        self.0.retention.set(setting(&configuration, retention::SETTING));
+        let secrets = configuration.keys.iter().map(|key| key.spec.api_key.clone());
+        self.0.bodies.set(setting(&configuration, bodies::SETTING), secrets);
         self.0.configuration.store(Arc::new(configuration));
         Ok(())
     }
@@ -209,10 +215,9 @@ async fn follow(state: Weak<State>, mut revisions: watch::Receiver<i64>) {
     }
 }
 
-/// How long calls are kept. One that can not be read keeps everything.
-fn policy(configuration: &Configuration) -> Policy {
-    let setting = configuration.settings.get(retention::SETTING);
-    setting.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// A setting that is JSON. One that can not be read is as if it was not there.
+fn setting<T: DeserializeOwned + Default>(configuration: &Configuration, name: &str) -> T {
+    configuration.settings.get(name).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Keys.
@@ -459,6 +464,14 @@ impl Handle {
         self.0.store.get(call).await
     }
 
+    /// What a call said, where the setting `bodies` had it kept: without secrets, and cut to a length.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn bodies(&self, call: CallId) -> Result<Option<CallBodies>, StoreError> {
+        self.0.store.bodies(call).await
+    }
+
     /// Sums of the calls that `filter` lets through, in whole hours, a row per value of `by`.
     ///
     /// # Errors
@@ -491,6 +504,7 @@ impl Handle {
         self.start_draining();
         self.0.ledger.flush().await;
         self.0.journal.flush().await;
+        self.0.bodies.flush().await;
         if let Err(error) = self.0.store.close().await {
             tracing::error!(%error, "the store was not closed in order; nothing written is lost");
         }

@@ -42,6 +42,8 @@ pub mod store;
 pub mod ledger;
 #[cfg(feature = "pool")]
 pub(crate) mod journal;
+#[cfg(feature = "pool")]
+pub(crate) mod bodies;
 
 // Wire.
 #[cfg(feature = "pool")]

@@ -13,6 +13,7 @@ use http_body::Body;
 use tower::Service;
 
 use crate::{
+    bodies::Keeper,
     caller::Allowances,
     handle::{Handle, Prices, State},
     journal::Journal,
@@ -183,11 +184,13 @@ impl PoolBuilder {
         let kept = store.health(moment.wall).await.map_err(BuildError::Store)?;
         let standings = Standings::going_on(kept, moment, Arc::new(journal.clone()));
         let retention = Retention::new(store.clone(), clock.clone());
+        let bodies = Keeper::start(store.clone(), clock.clone());
         let state = Arc::new(State {
             ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
             catalog,
             prober: prober.clone(),
             retention: retention.clone(),
+            bodies,
             tokens: Arc::new(Tokens::default()),
             allowances: Allowances::default(),
             site: Arc::default(),
@@ -233,7 +236,10 @@ fn stack(
         // Before admission: the keys must be known, and an unknown model is a 404 that opens no record.
         .layer(RoutingLayer::new(state.catalog.clone()))
         // From here on exactly one record will exist.
-        .layer(AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone(), state.site.clone()))
+        .layer(
+            AdmitLayer::new(state.ledger.clone(), clock(), state.draining.clone(), state.site.clone())
+                .heard_by(state.bodies.clone()),
+        )
         // One scope owns all tries of a call.
         .service(Attempts::new(transport, limits, clock(), seal, state.trail.clone()))
 }

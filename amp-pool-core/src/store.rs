@@ -6,7 +6,7 @@
 //! neither: it reads a snapshot and hands its record to the ledger. [`AdjustmentStore`] corrects what calls did cost. [`BudgetStore`] tells what is spent and held, which
 //! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
 //! [`HealthStore`] what was learned of the fitness of keys, [`UserStore`] who may run the pool, and [`AuditStore`] what
-//! they did. [`RetentionStore`] forgets old calls.
+//! they did. [`RetentionStore`] forgets old calls, [`BodyStore`] keeps what calls said, where somebody wants that.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -32,6 +32,7 @@ mod adjustments;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod audit;
 mod balances;
+mod bodies;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
 mod budgets;
@@ -61,6 +62,7 @@ pub mod vault;
 pub use adjustments::{Adjustment, AdjustmentStore, AttemptAdjustment, CallAdjustment};
 pub use audit::{Audit, Finding, What};
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
+pub use bodies::{BodyStore, CallBodies, KeptBody};
 pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, StoredHold};
 pub use choices::{RecordedChoice, RecordedHindrance};
 pub use health::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, StoredHealthEvent};
@@ -263,6 +265,7 @@ pub trait Store:
     + BalanceStore
     + HealthStore
     + RetentionStore
+    + BodyStore
     + UserStore
     + AuditStore
 {
@@ -277,6 +280,7 @@ impl<T> Store for T where
         + BalanceStore
         + HealthStore
         + RetentionStore
+        + BodyStore
         + UserStore
         + AuditStore
 {

@@ -86,6 +86,8 @@ struct Route {
     method: &'static str,
     path: &'static str,
     page: Option<Described>,
+    /// Whether the audit log tells who calls it.
+    is_noted: bool,
 }
 
 /// What answers, and what its types tell of it.
@@ -101,6 +103,13 @@ struct Shared {
     handle: Handle,
     gate: Arc<Gate>,
     live: Arc<Live>,
+}
+
+impl Route {
+    /// Reading it is worth a line in the audit log, too.
+    fn noted(self) -> Self {
+        Self { is_noted: true, ..self }
+    }
 }
 
 #[rustfmt::skip]
@@ -185,6 +194,7 @@ fn routes() -> Vec<Route> {
         get   (Viewer,    "/api/requests/live",                  requests::live,          "Calls as they begin and end"),
         get   (Viewer,    "/api/requests/export",                requests::export,        "Calls as a table"),
         get   (Viewer,    "/api/requests/{id}",                  requests::show,          "A call and its attempts"),
+        get   (Admin,     "/api/requests/{id}/bodies",           requests::bodies,        "What a call said, where that is kept").noted(),
 
         get   (Viewer,    "/api/statistics/overview",            statistics::overview,    "Sums of all"),
         get   (Viewer,    "/api/statistics/keys",                statistics::keys,        "Sums by key"),
@@ -206,7 +216,7 @@ macro_rules! methods {
             T: 'static,
         {
             let page = Described { page: routing::$method(handler), summary, told: H::operation };
-            Route { access, method: $name, path, page: Some(page) }
+            Route { access, method: $name, path, page: Some(page), is_noted: $name != "GET" }
         }
     )*};
 }
@@ -219,7 +229,7 @@ methods! {
 }
 
 fn pool(path: &'static str) -> Route {
-    Route { access: Access::Client, method: "ANY", path, page: None }
+    Route { access: Access::Client, method: "ANY", path, page: None, is_noted: false }
 }
 
 /// Every route with who may call it, one per line.
@@ -319,14 +329,14 @@ fn open_router() -> Router<Shared> {
 /// Everything that takes a role, each behind its guard.
 fn admin_router(gate: &Arc<Gate>) -> Router<Shared> {
     let mut schemas = Schemas::default();
-    let guarded = |Route { access, method, path, page }: Route| {
+    let guarded = |Route { access, method, path, page, is_noted }: Route| {
         let Described { page, told, .. } = page?;
         let guard = Guard {
             gate: gate.clone(),
             least: access.role()?,
             action: format!("{method} {path}"),
             object_at: path.split('/').position(|segment| segment.starts_with('{')),
-            changes: method != "GET",
+            is_noted,
             has_parameters: !told(&mut schemas).parameters.is_empty(),
         };
         let pass = move |request, next| guard.clone().pass(request, next);

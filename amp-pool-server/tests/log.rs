@@ -133,3 +133,53 @@ async fn only_so_many_watch_and_none_of_them_holds_the_server_up() {
     assert_eq!(server.exit_code(Duration::from_secs(25)), Some(0));
     drop(watching);
 }
+
+#[tokio::test]
+async fn bodies_are_kept_only_where_that_is_wanted_and_shown_only_to_admins() {
+    let upstream = Upstream::start(|ask| match ask.is_stream() {
+        true => Reply::chat_stream("word", 3, std::time::Duration::ZERO, 1, 1),
+        false => Reply::chat(ask.model(), 1, 1),
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Launch::on(dir.path()).start();
+    server.add_key("one", &upstream).await;
+    let admin = server.admin();
+    let call = async |secret: &str, stream: bool| {
+        let mut body = chat("m", stream);
+        body["messages"][0]["content"] = json!(format!("my api key is {secret}, hello"));
+        let answer = server.client().post("/v1/chat/completions", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("x-request-id").to_owned()
+    };
+    let before = call("sk-planted-0123456789", false).await;
+    let policy = json!({"value": r#"{"of":"all","bytes":2000}"#});
+    assert_eq!(admin.put("/api/config/bodies", &policy).await.status, 200);
+    let (whole, stream) = (call("sk-planted-0123456789", false).await, call("sk-test-one-0123456789", true).await);
+    let path = |id: &str| format!("/api/requests/{id}/bodies");
+    let mut shown = admin.get(&path(&stream)).await;
+    // They are written when there is time.
+    for _ in 0..100 {
+        if shown.status == 200 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        shown = admin.get(&path(&stream)).await;
+    }
+    let text = shown.text();
+    assert_eq!(shown.status, 200, "{text}");
+    assert!(text.contains("hello") && text.contains("data: ") && text.contains("[DONE]"), "{text}");
+    let other = admin.get(&path(&whole)).await;
+    assert!(other.text().contains("hello") && other.text().contains("choices"), "{}", other.text());
+    for text in [text, other.text()] {
+        assert!(!text.contains("planted") && !text.contains("sk-test-one") && text.contains("[redacted]"), "{text}");
+    }
+    assert_eq!(admin.get(&path(&before)).await.status, 404);
+    for role in ["operator", "viewer"] {
+        assert_eq!(server.user(role, role).await.get(&path(&whole)).await.status, 403, "{role}");
+    }
+    let audit = admin.get("/api/audit").await.json();
+    let looked =
+        audit["items"].as_array().unwrap().iter().find(|line| line["action"] == "GET /api/requests/{id}/bodies");
+    assert!(looked.is_some(), "{audit}");
+}

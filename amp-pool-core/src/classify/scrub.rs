@@ -27,6 +27,12 @@ pub fn scrub(text: &str) -> String {
     scrub_to(text, LONGEST)
 }
 
+/// The whole of a text, in which whatever looks like a credential is replaced.
+#[cfg(feature = "pool")]
+pub(crate) fn redacted(text: &str) -> String {
+    without_tokens(&without_userinfo(text))
+}
+
 /// The same, of at most `longest` characters.
 pub(super) fn scrub_to(text: &str, longest: usize) -> String {
     // Cut with room to spare, so that a secret at the end is still seen whole.

@@ -8,16 +8,20 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::{ChangeError, Handle, budgets};
-use crate::retention::{self, Policy};
+use crate::{
+    bodies,
+    retention::{self, Policy},
+};
 
 /// Says whether a setting takes a value.
 type Check = fn(&str) -> Result<(), ChangeError>;
 
 /// Settings of ours.
-const KNOWN: [(&str, Check); 3] = [
+const KNOWN: [(&str, Check); 4] = [
     (budgets::SITE_BUDGET, budgets::check_site_budget),
     (budgets::SITE_LIMITS, budgets::check_site_limits),
     (retention::SETTING, check_retention),
+    (bodies::SETTING, check_bodies),
 ];
 
 impl Handle {
@@ -56,6 +60,10 @@ fn check_retention(value: &str) -> Result<(), ChangeError> {
     read::<Policy>(value)?.problem().map_or(Ok(()), |problem| Err(invalid(problem)))
 }
 
+fn check_bodies(value: &str) -> Result<(), ChangeError> {
+    read::<bodies::Policy>(value)?.problem().map_or(Ok(()), |problem| Err(invalid(problem)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +78,8 @@ mod tests {
         assert!(is_taken("retention", r#"{"days":5}"#));
         assert!(!is_taken("retention", r#"{"days":0}"#));
         assert!(!is_taken("retention", "soon"));
+        assert!(is_taken("bodies", r#"{"of":"all"}"#));
+        assert!(!is_taken("bodies", r#"{"of":"all","bytes":0}"#));
         assert!(is_taken("a.setting.of.somebody", "soon"));
         assert!(check("retention", None).is_ok());
     }

@@ -20,7 +20,14 @@ mod money;
 mod worst;
 
 use super::{Admitted, Response, ResponseFuture, Routed, attempts::input, recorder::Recorder};
-use crate::{Error, caller::Allowance, ledger::Ledger, store::Opened, time::Clock};
+use crate::{
+    Error,
+    bodies::{Capture, Heard, Keeper},
+    caller::Allowance,
+    ledger::Ledger,
+    store::Opened,
+    time::Clock,
+};
 
 /// How long a refused client is asked to wait.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -32,6 +39,7 @@ pub struct AdmitLayer {
     clock: Arc<dyn Clock>,
     draining: Arc<AtomicBool>,
     site: Arc<ArcSwapOption<Allowance>>,
+    bodies: Option<Arc<Keeper>>,
 }
 
 impl AdmitLayer {
@@ -43,7 +51,13 @@ impl AdmitLayer {
         draining: Arc<AtomicBool>,
         site: Arc<ArcSwapOption<Allowance>>,
     ) -> Self {
-        Self { ledger, clock, draining, site }
+        Self { ledger, clock, draining, site, bodies: None }
+    }
+
+    /// Lets `bodies` listen to the calls that it wants to hear.
+    #[must_use]
+    pub(crate) fn heard_by(self, bodies: Arc<Keeper>) -> Self {
+        Self { bodies: Some(bodies), ..self }
     }
 }
 
@@ -75,6 +89,17 @@ where
     }
 
     fn call(&mut self, routed: Routed) -> ResponseFuture {
+        let Some(capture) = self.door.listen(&routed) else { return self.admit(routed) };
+        let answer = self.admit(routed);
+        Box::pin(async move { Ok(answer.await?.map(|body| body.heard_by(capture))) })
+    }
+}
+
+impl<S> Admit<S>
+where
+    S: Service<Admitted, Response = Response, Error = Error, Future = ResponseFuture> + Clone + Send + 'static,
+{
+    fn admit(&mut self, routed: Routed) -> ResponseFuture {
         let allowances = self.door.allowances(&routed);
         if !allowances.is_empty() {
             let (door, inner) = (self.door.clone(), self.inner.clone());
@@ -122,6 +147,13 @@ impl AdmitLayer {
         let own = &routed.call.caller.allowances;
         let site = self.site.load();
         own.iter().chain(site.as_ref()).filter(|allowance| !allowance.is_unlimited()).cloned().collect()
+    }
+
+    /// Where nobody wants to know what is said, this is all that it costs.
+    fn listen(&self, routed: &Routed) -> Option<Box<Capture>> {
+        let call = &routed.call;
+        let token = call.caller.token;
+        self.bodies.as_ref()?.listen(Heard { call: call.id, received: call.received, token, request: &call.body })
     }
 
     fn open(&self, routed: &Routed) -> Result<Recorder, Error> {

@@ -26,6 +26,7 @@ pub(super) use self::{
 use super::{BoxError, Limits, ambient, memos::Memos, recorder::Recorder, render};
 use crate::{
     Error,
+    bodies::Capture,
     classify::Verdict,
     format::{Ending, Format, Meter, Whole, error_event},
     id::CallId,
@@ -49,6 +50,8 @@ enum Kind {
     Whole(Option<Bytes>),
     /// An upstream's, as it comes.
     Metered(Box<Metered>),
+    /// Any of them, and somebody listens.
+    Heard(Box<Kind>, Box<Capture>),
 }
 
 impl PoolBody {
@@ -59,6 +62,10 @@ impl PoolBody {
     pub(super) fn metered(metered: Box<Metered>) -> Self {
         Self(Kind::Metered(metered))
     }
+
+    pub(super) fn heard_by(self, capture: Box<Capture>) -> Self {
+        Self(Kind::Heard(Box::new(self.0), capture))
+    }
 }
 
 impl Body for PoolBody {
@@ -66,23 +73,46 @@ impl Body for PoolBody {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
-            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Metered(metered) => metered.poll_bytes(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
-        }
+        self.0.poll_bytes(cx).map(|next| next.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Whole(bytes) => bytes.is_none(),
-            Kind::Metered(metered) => metered.is_over(),
-        }
+        self.0.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Kind::Metered(metered) => metered.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        self.0.size()
+    }
+}
+
+impl Kind {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        match self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Self::Metered(metered) => metered.poll_bytes(cx),
+            Self::Heard(said, capture) => {
+                let next = ready!(said.poll_bytes(cx));
+                if let Some(Ok(bytes)) = &next {
+                    capture.hear(bytes);
+                }
+                Poll::Ready(next)
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Metered(metered) => metered.is_over(),
+            Self::Heard(said, _) => said.is_over(),
+        }
+    }
+
+    fn size(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Metered(metered) => metered.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Self::Heard(said, _) => said.size(),
         }
     }
 }

@@ -11,10 +11,10 @@ use std::{
 };
 
 use super::{
-    BalanceStore, BudgetStore, ConfigStore, Configuration, Entry, Extent, FailurePage, FailurePlace, Forgotten,
-    GroupBy, HealthStore, HoldAnswer, NewBalance, Page, RecordFilter, RecordStore, RetentionStore, StoreError,
-    StoreFuture, StoredBalance, StoredFailure, StoredHealthEvent, StoredHold, StoredRecord, TokenSecret, Totals,
-    TotalsFilter, balances::surplus, fingerprint, rollup::Span, rows,
+    BalanceStore, BudgetStore, CallBodies, ConfigStore, Configuration, Entry, Extent, FailurePage, FailurePlace,
+    Forgotten, GroupBy, HealthStore, HoldAnswer, NewBalance, Page, RecordFilter, RecordStore, RetentionStore,
+    StoreError, StoreFuture, StoredBalance, StoredFailure, StoredHealthEvent, StoredHold, StoredRecord, TokenSecret,
+    Totals, TotalsFilter, balances::surplus, fingerprint, rollup::Span, rows,
 };
 use crate::{
     budget::{Period, Tally},
@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod adjustments;
+mod bodies;
 mod budgets;
 mod forgotten;
 mod health;
@@ -74,6 +75,7 @@ struct State {
     forgotten: Sums,
     forgotten_before: Option<Timestamp>,
     budgets: Budgets,
+    bodies: BTreeMap<CallId, CallBodies>,
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
     people: users::People,
@@ -400,6 +402,7 @@ impl State {
         for (call, id) in &old {
             self.rows_of_calls.remove(call);
             self.budgets.forget(*call);
+            self.bodies.remove(call);
             self.records.remove(id).iter().for_each(|row| self.forgotten.add(row));
         }
         if !old.is_empty() {

@@ -34,6 +34,7 @@ use crate::{keys::Slice, secret::Secret, time::Timestamp};
 
 mod adjustments;
 mod balances;
+mod bodies;
 mod budgets;
 mod columns;
 mod config;

@@ -18,6 +18,7 @@ mod adjustments;
 mod audit;
 mod balances;
 mod blocks;
+mod bodies;
 mod budgets;
 mod config;
 mod connect;

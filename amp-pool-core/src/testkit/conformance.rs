@@ -23,6 +23,7 @@ use crate::store::Store;
 
 mod adjustments;
 mod balances;
+mod bodies;
 mod books;
 mod budgets;
 mod config;
@@ -118,6 +119,10 @@ checks! {
         failures_are_narrowed_by_time
         every_filter_narrows
         the_rare_is_found_among_the_many
+    }
+    bodies {
+        bodies_come_back_as_they_were_kept
+        bodies_go_by_their_age_or_with_their_call
     }
     balances {
         a_balance_comes_back_as_it_was_kept

@@ -51,7 +51,8 @@ pub(crate) struct Guard {
     pub(crate) action: String,
     /// Where in the path the object's id is.
     pub(crate) object_at: Option<usize>,
-    pub(crate) changes: bool,
+    /// Whether it is written down: it changes something, or shows what few should see.
+    pub(crate) is_noted: bool,
     /// Whether there are parameters of the query, which its handler reads then.
     pub(crate) has_parameters: bool,
 }
@@ -69,7 +70,7 @@ impl Guard {
             let message = format!("there is no parameter `{name}`");
             return Problem::field(name, message).into_response();
         }
-        if !self.changes {
+        if !self.is_noted {
             return next.run(request).await;
         }
         // A change that cannot be written down is not made.

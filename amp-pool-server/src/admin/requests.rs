@@ -1,5 +1,6 @@
 //! `/api/requests`: the books, call by call.
 
+mod bodies;
 mod export;
 mod live;
 mod search;
@@ -26,6 +27,7 @@ use super::{
 };
 use crate::openapi::{CallOutcome, CallStatus};
 
+pub(crate) use bodies::bodies;
 pub(crate) use export::export;
 pub(crate) use live::{Live, live};
 
@@ -143,12 +145,17 @@ impl FilterParams {
 
 /// One call with its attempts, by its row or by the id that its client saw.
 pub(crate) async fn show(State(handle): State<Handle>, Name(id): Name) -> Result<Json<RequestDetail>, Problem> {
-    let call = match id.parse::<i64>() {
-        Ok(row) => call_of_row(&handle, row).await?,
-        Err(_) => parse_call(&id),
-    };
+    let call = call_named(&handle, &id).await?;
     let record = handle.record(call.ok_or_else(Problem::not_found)?).await?;
     Ok(Json(record.ok_or_else(Problem::not_found)?.into()))
+}
+
+/// A call by its row, or by the id that its client saw.
+async fn call_named(handle: &Handle, id: &str) -> Result<Option<CallId>, Problem> {
+    match id.parse::<i64>() {
+        Ok(row) => call_of_row(handle, row).await,
+        Err(_) => Ok(parse_call(id)),
+    }
 }
 
 async fn call_of_row(handle: &Handle, row: i64) -> Result<Option<CallId>, Problem> {

@@ -52,6 +52,7 @@ pub(super) const STEPS: &[Step] = steps! {
     14 "0014_what_decided"
     15 "0015_prices"
     16 "0016_adjustments"
+    17 "0017_bodies"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.
