@@ -454,6 +454,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a model costs, and did cost */
+        get: operations["get_api_models_id"];
+        /** Writes another price of a model; what was booked keeps its own */
+        put: operations["put_api_models_id"];
+        post?: never;
+        /** Takes the own price of a model back */
+        delete: operations["delete_api_models_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prices/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a price list, by what differs */
+        post: operations["post_api_prices_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prices/re-rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rates past calls by the prices of now, and writes adjustments */
+        post: operations["post_api_prices_re_rate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/provider/{provider}/{path}": {
         parameters: {
             query?: never;
@@ -548,6 +601,23 @@ export interface paths {
         };
         /** A call and its attempts */
         get: operations["get_api_requests_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{id}/bodies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a call said, where that is kept */
+        get: operations["get_api_requests_id_bodies"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1080,6 +1150,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What an attempt turned out to cost. The last one for an attempt holds. */
+        Adjustment: {
+            /**
+             * Format: uint32
+             * @description Which of the attempts, from 0.
+             */
+            attempt: number;
+            /** @description An amount in USD. */
+            cache_saved: string | null;
+            /** @description An amount in USD. */
+            cache_saved_before: string | null;
+            /** @description An amount in USD. */
+            cost: string;
+            /** @description An amount in USD. */
+            cost_before: string | null;
+            /** Format: date-time */
+            create_time: string;
+            note: string;
+            price_version: string;
+            who: string;
+        };
         /** @description One try of a call on one key. */
         Attempt: {
             /** Format: uint64 */
@@ -1117,11 +1208,14 @@ export interface components {
             latency_ms: number;
             /** Format: uint64 */
             output_tokens: number;
+            price_factor: string | null;
             price_version: string | null;
             provider: string;
             /** Format: uint64 */
             reasoning_tokens: number | null;
             served: boolean;
+            /** @description The terms it was served on, joined by `+`: `batch`, `flex`, `priority`, `fast`, `us`; empty for the usual ones. */
+            service_terms: string;
             /** Format: uint64 */
             total_tokens: number;
             upstream_format: string;
@@ -1198,6 +1292,25 @@ export interface components {
             next_cursor: string | null;
             /** Format: uint */
             total?: number | null;
+        };
+        /** @description What a call said. */
+        Bodies: {
+            answer: components["schemas"]["Body"];
+            /** Format: uuid */
+            call_id: string;
+            /** Format: date-time */
+            create_time: string;
+            request: components["schemas"]["Body"];
+        };
+        /** @description A body as far as it is kept. */
+        Body: {
+            /**
+             * Format: uint64
+             * @description How long it was.
+             */
+            bytes: number;
+            /** @description Its beginning, without secrets. `null`: it was no text. */
+            text: string | null;
         };
         /** @description What a body is. */
         BodyShape: "json" | "html" | "other";
@@ -1309,6 +1422,8 @@ export interface components {
         };
         /** @description A call in the books. */
         Call: {
+            /** @description What it turned out to cost by a later rating; `null`: there was none, or the cost is still not known. */
+            adjusted_cost: string | null;
             /** Format: uint32 */
             attempts: number;
             /** Format: uint64 */
@@ -1323,7 +1438,7 @@ export interface components {
             cache_write_tokens: number;
             /** Format: uuid */
             call_id: string;
-            /** @description An amount in USD. */
+            /** @description What was booked. */
             cost: string | null;
             /** Format: date-time */
             create_time: string;
@@ -1362,6 +1477,9 @@ export interface components {
         };
         /** @description A call with everything that is known of it. */
         CallDetail: {
+            /** @description What it turned out to cost by a later rating; `null`: there was none, or the cost is still not known. */
+            adjusted_cost: string | null;
+            adjustments: components["schemas"]["Adjustment"][];
             /** Format: uint32 */
             attempts: number;
             attempts_detail: components["schemas"]["Attempt"][];
@@ -1378,7 +1496,7 @@ export interface components {
             /** Format: uuid */
             call_id: string;
             choices: components["schemas"]["Choice"][];
-            /** @description An amount in USD. */
+            /** @description What was booked. */
             cost: string | null;
             /** Format: date-time */
             create_time: string;
@@ -2104,6 +2222,16 @@ export interface components {
             /** @description `null`: a route of ours. */
             provider: string | null;
         };
+        ModelDetail: {
+            /**
+             * @description Every price that was written for it while the pool runs, the newest first. Before those, the list that came with the
+             *     program holds.
+             */
+            history: components["schemas"]["PriceRow"][];
+            /** @description The model at each provider that serves it. */
+            items: components["schemas"]["Model"][];
+            model: string;
+        };
         ModelHealth: {
             model: string;
             reason: string;
@@ -2182,6 +2310,15 @@ export interface components {
             role: components["schemas"]["Role"];
             username: string;
         };
+        /** @description Hours on some days. */
+        OffPeakWindow: {
+            /** @description `16:30-00:30`, one or a list. */
+            hours: components["schemas"]["OneOrMany"];
+            /** @description 1 is Monday, 7 is Sunday. Left out: every day. */
+            iso_weekdays?: number[] | null;
+        };
+        /** @description A text, or a list of them. */
+        OneOrMany: string | string[];
         /** @description The sums of all, and how the keys are. */
         Overview: {
             /** Format: uint64 */
@@ -2254,8 +2391,179 @@ export interface components {
             /** @description How many units it has. */
             total: string | null;
         };
-        /** @description In USD per million tokens. */
+        /** @description The price in force, worked out: nothing in it is left open. */
         Price: {
+            /** @description USD per million tokens. */
+            cache_read: string;
+            /** @description USD per million tokens. */
+            cache_write_1h: string;
+            /** @description USD per million tokens. */
+            cache_write_5m: string;
+            /** Format: uint64 */
+            context_window: number | null;
+            /** @description USD per million tokens. */
+            input: string;
+            long_context?: components["schemas"]["PriceStep"][];
+            /** Format: uint64 */
+            max_output: number | null;
+            multipliers?: {
+                [key: string]: string;
+            };
+            off_peak?: components["schemas"]["Tariff"] | null;
+            /** @description USD per million tokens. */
+            output: string;
+            /** @description USD per million tokens. */
+            reasoning: string;
+            tiers?: {
+                [key: string]: components["schemas"]["Tariff"];
+            };
+            /** @description Which row of which list it is. */
+            version: string;
+        };
+        /** @description A price for what has none, in USD per million tokens. */
+        PriceCeiling: {
+            /** @description What is read. */
+            input: string;
+            /** @description What is written. */
+            output: string;
+        };
+        PriceChange: {
+            after: components["schemas"]["Price"];
+            before: components["schemas"]["Price"] | null;
+            model: string;
+            provider: string;
+        };
+        PriceImport: {
+            added: components["schemas"]["PriceChange"][];
+            changed: components["schemas"]["PriceChange"][];
+            dry_run: boolean;
+            /** Format: uint */
+            unchanged: number;
+            /** @description Rows that could not be read, and why. The others were taken all the same. */
+            wrong: string[];
+        };
+        PriceInput: {
+            note?: string;
+            price?: components["schemas"]["PriceSheetInput"];
+            /** @description Only for this provider. `null`: for all. */
+            provider?: string;
+            /**
+             * Format: date-time
+             * @description Since when it holds. `null`: from now on.
+             */
+            valid_from?: string;
+        };
+        /** @description Factors on all rates. */
+        PriceMultipliers: {
+            /** @description In its fast mode. */
+            fast?: string | null;
+            /** @description Where the model runs in the United States only. */
+            us?: string | null;
+        };
+        /** @description A price as it was written down. */
+        PriceRow: {
+            /** Format: date-time */
+            create_time: string;
+            /** Format: int64 */
+            id: number;
+            model: string;
+            note: string;
+            /** @description `own` goes before `list`. */
+            origin: string;
+            /** @description `null`: from then on there was none of this origin. */
+            price: components["schemas"]["PriceSheet"] | null;
+            provider: string | null;
+            source: string;
+            /** Format: date-time */
+            valid_from: string;
+            /** @description The name by which requests know it. */
+            version: string;
+            who: string;
+        };
+        /**
+         * @description A price as it is written, in USD per million tokens, as numbers or as decimal texts. What is left out, or `null`, is not
+         *     listed: a cache costs as much as fresh input then, and reasoning as much as other output.
+         */
+        PriceSheet: {
+            /** @description Other rates of this tier. */
+            batch?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /**
+             * Format: uint64
+             * @description How much the model takes, in tokens.
+             */
+            context_window?: number | null;
+            /** @description Other rates of this tier. */
+            flex?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description Other rates for long prompts. */
+            long_context?: components["schemas"]["SheetStep"][] | null;
+            /**
+             * Format: uint64
+             * @description How much it writes.
+             */
+            max_output?: number | null;
+            /** @description Factors on all rates. */
+            multipliers?: components["schemas"]["PriceMultipliers"] | null;
+            /** @description Other rates for some hours. */
+            off_peak?: components["schemas"]["SheetOffPeak"] | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description Other rates of this tier. */
+            priority?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+        };
+        /**
+         * @description A price as it is written, in USD per million tokens, as numbers or as decimal texts. What is left out, or `null`, is not
+         *     listed: a cache costs as much as fresh input then, and reasoning as much as other output.
+         */
+        PriceSheetInput: {
+            /** @description Other rates of this tier. */
+            batch?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /**
+             * Format: uint64
+             * @description How much the model takes, in tokens.
+             */
+            context_window?: number | null;
+            /** @description Other rates of this tier. */
+            flex?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description Other rates for long prompts. */
+            long_context?: components["schemas"]["SheetStep"][] | null;
+            /**
+             * Format: uint64
+             * @description How much it writes.
+             */
+            max_output?: number | null;
+            /** @description Factors on all rates. */
+            multipliers?: components["schemas"]["PriceMultipliers"] | null;
+            /** @description Other rates for some hours. */
+            off_peak?: components["schemas"]["SheetOffPeakInput"] | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description Other rates of this tier. */
+            priority?: components["schemas"]["SheetTariff"] | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+        };
+        /** @description In USD per million tokens. */
+        PriceStep: {
+            /** Format: uint64 */
+            above_input_tokens: number;
             /** @description USD per million tokens. */
             cache_read: string;
             /** @description USD per million tokens. */
@@ -2268,15 +2576,6 @@ export interface components {
             output: string;
             /** @description USD per million tokens. */
             reasoning: string;
-            /** @description Which row of which list it is. */
-            version: string;
-        };
-        /** @description A price for what has none, in USD per million tokens. */
-        PriceCeiling: {
-            /** @description What is read. */
-            input: string;
-            /** @description What is written. */
-            output: string;
         };
         /** @description One way to ask an upstream for a balance. */
         Probe: {
@@ -2582,6 +2881,37 @@ export interface components {
             stream?: boolean;
             /** Format: int64 */
             token_id?: number;
+        };
+        ReRateInput: {
+            dry_run?: boolean;
+            /** Format: date-time */
+            from?: string;
+            /** @description As clients wrote it. `null`: all models. */
+            model?: string;
+            note?: string;
+            /** Format: date-time */
+            to?: string;
+        };
+        ReRated: {
+            /**
+             * Format: uint64
+             * @description Those whose cost is another now.
+             */
+            adjusted: number;
+            /** @description An amount in USD. */
+            after: string;
+            /** Format: uint64 */
+            became_known: number;
+            /** @description What the adjusted ones cost by the books, as far as that was known. */
+            before: string;
+            /**
+             * Format: uint64
+             * @description Calls that were looked at.
+             */
+            calls: number;
+            dry_run: boolean;
+            /** Format: uint64 */
+            still_unknown: number;
         };
         RefreshInput: {
             /** @description Only these keys. Left out: every key that is enabled. */
@@ -2907,8 +3237,101 @@ export interface components {
             /** @description Whether the first admin has yet to be made, by the link in the server's log. */
             setup_needed: boolean;
         };
+        /** @description Rates for some hours. Those that are left out are the usual ones. */
+        SheetOffPeak: {
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+            /**
+             * @description The hours, UTC.
+             * @default []
+             */
+            windows_utc: components["schemas"]["OffPeakWindow"][];
+        };
+        /** @description Rates for some hours. Those that are left out are the usual ones. */
+        SheetOffPeakInput: {
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+            /**
+             * @description The hours, UTC.
+             * @default []
+             */
+            windows_utc?: components["schemas"]["OffPeakWindow"][];
+        };
+        /** @description Rates for prompts above a length. Those that are left out stay as they are below it. */
+        SheetStep: {
+            /**
+             * Format: uint64
+             * @description The longest prompt for which they do not hold, in tokens, cached parts included.
+             */
+            above_input_tokens: number;
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+        };
+        /** @description Rates of a tier. Those that are left out are the standard ones. */
+        SheetTariff: {
+            /** @description USD per million tokens. */
+            cache_read?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_1h?: string | null;
+            /** @description USD per million tokens. */
+            cache_write_5m?: string | null;
+            /** @description USD per million tokens. */
+            input?: string | null;
+            /** @description Left out: long prompts cost as many times more as they do on the usual terms. */
+            long_context?: components["schemas"]["SheetStep"][] | null;
+            /** @description USD per million tokens. */
+            output?: string | null;
+            /** @description USD per million tokens. */
+            reasoning?: string | null;
+        };
         /** @enum {string} */
         Strategy: "weighted" | "least_loaded" | "fill_first" | "lowest_latency" | "most_balance";
+        /** @description In USD per million tokens. */
+        Tariff: {
+            /** @description USD per million tokens. */
+            cache_read: string;
+            /** @description USD per million tokens. */
+            cache_write_1h: string;
+            /** @description USD per million tokens. */
+            cache_write_5m: string;
+            /** @description USD per million tokens. */
+            input: string;
+            long_context?: components["schemas"]["PriceStep"][];
+            /** @description USD per million tokens. */
+            output: string;
+            /** @description USD per million tokens. */
+            reasoning: string;
+        };
         /** @description How a text is read. */
         TextAt: {
             /** @description Where it stands in the JSON of the answer. Without it: the answer is the text. */
@@ -4169,6 +4592,163 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    get_api_models_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_api_models_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceInput"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRow"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_api_models_id: {
+        parameters: {
+            query?: {
+                /** @description That of this provider only. Left out: that of all. */
+                provider?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_prices_import: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change. */
+                dry_run?: boolean;
+                /** @description Why, in words. */
+                note?: string;
+                /** @description Since when it holds. Left out: from now on. */
+                valid_from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceImport"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_prices_re_rate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReRateInput"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReRated"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     post_api_provider_provider_path: {
         parameters: {
             query?: never;
@@ -4383,6 +4963,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_requests_id_bodies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bodies"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -4680,6 +5286,8 @@ export interface operations {
     get_api_statistics_keys: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description Means something to a timeline alone; links carry it from there to the other tables. */
@@ -4701,13 +5309,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description All of it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyRowTable"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Problem"];
@@ -4719,6 +5328,8 @@ export interface operations {
     get_api_statistics_models: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description Means something to a timeline alone; links carry it from there to the other tables. */
@@ -4740,13 +5351,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description All of it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ModelRowTable"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Problem"];
@@ -4758,6 +5370,8 @@ export interface operations {
     get_api_statistics_overview: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description Means something to a timeline alone; links carry it from there to the other tables. */
@@ -4797,6 +5411,8 @@ export interface operations {
     get_api_statistics_providers: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description Means something to a timeline alone; links carry it from there to the other tables. */
@@ -4818,13 +5434,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description All of it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProviderRowTable"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Problem"];
@@ -4836,6 +5453,8 @@ export interface operations {
     get_api_statistics_timeline: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description How long a row of a timeline is. */
@@ -4859,13 +5478,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description All of it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TimelineRowTable"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Problem"];
@@ -4877,6 +5497,8 @@ export interface operations {
     get_api_statistics_tokens: {
         parameters: {
             query?: {
+                /** @description How it is written. */
+                format?: "json" | "csv";
                 /** @description From when on. */
                 from?: string;
                 /** @description Means something to a timeline alone; links carry it from there to the other tables. */
@@ -4898,13 +5520,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is done. */
+            /** @description All of it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenRowTable"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Problem"];
