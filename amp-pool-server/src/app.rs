@@ -4,6 +4,7 @@
 //! it. The gateway paths go straight to the pool, before any router is asked.
 
 mod area;
+mod door;
 
 use std::{
     fmt::Write as _,
@@ -16,6 +17,7 @@ use amp_pool_core::{
     format::{self, Endpoint, Format},
     handle::Handle,
     pool::Pool,
+    secret::Secret,
     user::Role,
 };
 use axum::{
@@ -48,6 +50,8 @@ use crate::{
     ui,
 };
 use area::Area;
+
+pub use door::AdminDoor;
 
 /// Who may call a route. Each of the last three may call what those before may.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -274,6 +278,21 @@ impl App {
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
         let amp = Amp::new(amp, pool.handle());
         Self { pool, gate, amp, open, admin, doors: doors.collect() }
+    }
+
+    /// The pool behind the gateway paths.
+    pub(crate) fn pool(&self) -> Pool {
+        self.pool.clone()
+    }
+
+    /// The secret of the setup link, while there is no admin.
+    pub(crate) fn setup_secret(&self) -> Option<Secret> {
+        self.gate.setup_secret()
+    }
+
+    /// The admin API for the program whose process this is.
+    pub(crate) fn door(&self) -> AdminDoor {
+        AdminDoor::new(self.admin.clone())
     }
 
     /// Answers one request, which came from `peer`.

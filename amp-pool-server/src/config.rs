@@ -4,6 +4,7 @@
 //! first and fill in the second.
 
 mod flags;
+mod named;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -57,6 +58,8 @@ pub struct Settings {
 /// Where everything is kept.
 #[derive(Clone)]
 pub enum Database {
+    /// In memory, until the end.
+    Memory,
     /// In a file of SQLite, which this process has to itself.
     Sqlite(PathBuf),
     /// On a server of PostgreSQL, which other processes may share. The address may hold a password.
@@ -66,6 +69,7 @@ pub enum Database {
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Memory => f.write_str("memory"),
             Self::Sqlite(path) => path.display().fmt(f),
             Self::Postgres(_) => f.write_str("PostgreSQL"),
         }

@@ -17,6 +17,10 @@ use crate::{
 fn file(settings: &Settings) -> Result<PathBuf, ServeError> {
     match settings.database() {
         Database::Sqlite(path) => Ok(path),
+        Database::Memory => {
+            let message = "there is no file of a database in memory";
+            Err(ServeError::Settings(SettingsError::new("DATABASE_URL", message)))
+        }
         Database::Postgres(_) => {
             let message = "this works on a file of SQLite alone; PostgreSQL has tools of its own, such as pg_dump";
             Err(ServeError::Settings(SettingsError::new("DATABASE_URL", message)))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use amp_pool_core::{
     store::{
-        Store,
+        Store, StoreError,
+        memory::MemoryStore,
         postgres::{PostgresOptions, PostgresStore},
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -23,8 +24,9 @@ pub(crate) struct Opened {
     pub(crate) thoughts: [u8; 32],
 }
 
-pub(crate) async fn open(settings: &Settings, data_dir: &DataDir) -> Result<Opened, ServeError> {
+pub(crate) async fn open(settings: &Settings, data_dir: Option<&DataDir>) -> Result<Opened, ServeError> {
     match settings.database() {
+        Database::Memory => Ok(Opened { thoughts: random()?, store: Arc::new(MemoryStore::new()) }),
         Database::Sqlite(path) => {
             let store = sqlite(settings, path).await?;
             Ok(Opened { thoughts: store.vault().thought_secret(), store: Arc::new(store) })
@@ -33,7 +35,7 @@ pub(crate) async fn open(settings: &Settings, data_dir: &DataDir) -> Result<Open
             let options = PostgresOptions {
                 url,
                 master_key_file: settings.master_key_path(),
-                node: data_dir.node_name()?,
+                node: node_name(data_dir)?,
                 connections: settings.db_connections,
                 durability: settings.durability,
                 echo: settings.db_echo,
@@ -42,6 +44,16 @@ pub(crate) async fn open(settings: &Settings, data_dir: &DataDir) -> Result<Open
             Ok(Opened { thoughts: store.vault().thought_secret(), store: Arc::new(store) })
         }
     }
+}
+
+fn random() -> Result<[u8; 32], ServeError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map(|()| secret).map_err(ServeError::other)
+}
+
+fn node_name(data_dir: Option<&DataDir>) -> Result<String, ServeError> {
+    let nameless = || StoreError::Unavailable("a node without a data directory has no name".into());
+    Ok(data_dir.ok_or_else(nameless)?.node_name()?)
 }
 
 async fn sqlite(settings: &Settings, path: std::path::PathBuf) -> Result<SqliteStore, ServeError> {

@@ -26,6 +26,7 @@ mod admin;
 mod amp;
 mod data_dir;
 mod database;
+mod embedded;
 mod error;
 mod front;
 mod openapi;
@@ -47,16 +48,14 @@ use amp_pool_core::{
 use tokio::net::TcpListener;
 
 use crate::{
-    access::Gate,
     admin::keys,
-    app::App,
     config::{Settings, SettingsError},
     data_dir::DataDir,
     database::Opened,
     front::Front,
 };
 
-pub use crate::{data_dir::DataDirError, error::ServeError};
+pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, error::ServeError};
 
 /// Serves until `shutdown` is ready and running calls have finished, or the drain limit has passed.
 ///
@@ -78,8 +77,8 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<String, ServeError> {
     let (shape, body) = read_file(&file).map_err(|error| SettingsError::new("FILE", error.to_string()))?;
-    let data_dir = DataDir::open(&settings.data_dir)?;
-    let handle = open_pool(database::open(&settings, &data_dir).await?, &settings).await?.handle();
+    let data_dir = embedded::data_dir(&settings)?;
+    let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
     let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
     handle.close().await;
     report.map_err(|why| SettingsError::new("FILE", why).into())
@@ -91,8 +90,8 @@ pub async fn import(
 /// # Errors
 /// When the time is none, or the data directory or the database cannot be used. Calls that were adjusted by then stay so.
 pub async fn re_rate(settings: Settings, wanted: ReRate) -> Result<ReRated, ServeError> {
-    let data_dir = DataDir::open(&settings.data_dir)?;
-    let handle = open_pool(database::open(&settings, &data_dir).await?, &settings).await?.handle();
+    let data_dir = embedded::data_dir(&settings)?;
+    let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
     let done = handle.re_rate(wanted).await;
     handle.close().await;
     done.map_err(|error| match error {
@@ -113,10 +112,11 @@ fn read_file(file: &Path) -> std::io::Result<(keys::Shape, Vec<u8>)> {
 /// A server that listens and is not serving yet.
 pub struct Server {
     front: Front,
-    handle: Handle,
+    pool: Pool,
+    admin: AdminDoor,
     drain: Duration,
     // Held as long as anything may be written into the directory.
-    data_dir: DataDir,
+    data_dir: Option<DataDir>,
 }
 
 impl Server {
@@ -125,18 +125,13 @@ impl Server {
     /// # Errors
     /// Each with its own [exit code](ServeError::exit_code) and a message of one line.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
-        let data_dir = DataDir::open(&settings.data_dir)?;
+        let data_dir = embedded::data_dir(&settings)?;
         let listener = listen(&settings).await?;
-        let store = database::open(&settings, &data_dir).await?;
-        let gate = Gate::open(store.store.clone(), &settings).await?;
-        let pool = open_pool(store, &settings).await?;
-        let handle = pool.handle();
-        seed::plant(&handle, &settings).await?;
-
-        let setup = gate.setup_secret();
-        let front = Front::new(listener, App::new(pool, gate, settings.amp_paths.clone()))?;
+        let app = embedded::open_app(&settings, data_dir.as_ref()).await?;
+        let (pool, admin, setup) = (app.pool(), app.door(), app.setup_secret());
+        let front = Front::new(listener, app)?;
         announce(front.local_addr(), &settings, setup.as_ref());
-        Ok(Self { front, handle, drain: settings.drain, data_dir })
+        Ok(Self { front, pool, admin, drain: settings.drain, data_dir })
     }
 
     /// Where it listens.
@@ -148,7 +143,19 @@ impl Server {
     /// Live control of the pool.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.pool.handle()
+    }
+
+    /// The pool itself, for calls from within this process.
+    #[must_use]
+    pub fn pool(&self) -> Pool {
+        self.pool.clone()
+    }
+
+    /// The admin API, for the program whose process this is.
+    #[must_use]
+    pub fn admin(&self) -> AdminDoor {
+        self.admin.clone()
     }
 
     /// Serves until `stop` is ready; then refuses new calls and lets running ones finish, until the drain limit has
@@ -158,7 +165,8 @@ impl Server {
     /// Dropping the future breaks off all calls; what was queued for the books is written by the ledger as far as its
     /// runtime lives on.
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
-        let Self { front, handle, drain, data_dir } = self;
+        let Self { front, pool, drain, data_dir, .. } = self;
+        let handle = pool.handle();
         let draining = front.serve_until(stop).await;
         tracing::info!(limit = ?drain, "stopping: no new calls, running ones may finish");
         handle.start_draining();

@@ -38,6 +38,12 @@ impl Who {
         Self { user: None, name: "admin token".into(), role: Role::Admin, peer, session: None }
     }
 
+    /// The program whose process this is: whoever could speak for it can do anything already.
+    pub(crate) fn host() -> Self {
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        Self { user: None, name: "host program".into(), role: Role::Admin, peer, session: None }
+    }
+
     pub(super) fn session(id: &SessionId, session: &Session, user: &User, peer: IpAddr) -> Self {
         let ends_at = session.expires_at.min(session.update_time.plus_millis(IDLE_MS));
         let signed_in = SignedIn { digest: session.digest, csrf: id.csrf(), ends_at };

@@ -131,8 +131,8 @@ pub struct Flags {
     /// Directory for the database, the master key and backups; created with mode 0700
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// The database: sqlite://PATH, or postgres://USER:PASSWORD@HOST/DATABASE, which several nodes may share [default:
-    /// sqlite://{DATA_DIR}/amp_pool.db]
+    /// The database: sqlite://PATH, postgres://USER:PASSWORD@HOST/DATABASE, which several nodes may share, or `memory:`,
+    /// which forgets everything at the end [default: sqlite://{DATA_DIR}/amp_pool.db]
     #[arg(long, env = "DATABASE_URL", value_parser = secret)]
     pub database_url: Option<Secret>,
     /// Connections to a PostgreSQL server, at most, beside the one that listens
@@ -330,6 +330,7 @@ fn durability(text: &str) -> Result<Durability, SettingsError> {
 // The address may hold a password, so it is never shown.
 fn database(url: &str) -> Result<Database, SettingsError> {
     match url.split_once("://") {
+        None if url == "memory:" => Ok(Database::Memory),
         Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(path.into())),
         Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => Ok(Database::Postgres(Secret::new(url))),
         _ => Err(SettingsError::new(
