@@ -68,6 +68,20 @@ impl PoolBody {
     }
 }
 
+/// An answer of one's own, for services that stand in the place of the pool's.
+///
+/// ```
+/// use amp_pool_core::service::PoolBody;
+///
+/// let answer = http::Response::new(PoolBody::from(bytes::Bytes::from("{}")));
+/// assert!(answer.status().is_success());
+/// ```
+impl From<Bytes> for PoolBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::whole(bytes)
+    }
+}
+
 impl Body for PoolBody {
     type Data = Bytes;
     type Error = BoxError;
