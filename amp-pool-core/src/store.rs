@@ -43,6 +43,7 @@ mod health;
 pub mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod names;
+mod parts;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod prices;
@@ -67,6 +68,7 @@ pub use budgets::{Booking, BudgetStore, Charge, Hold, HoldAnswer, HoldState, Sto
 pub use choices::{RecordedChoice, RecordedHindrance};
 pub use health::{HealthStore, KEPT_FOR_MS, MOST_EVENTS, StoredHealthEvent};
 pub use histogram::Histogram;
+pub use parts::Parts;
 pub use prices::PriceStore;
 pub use retention::{Extent, Forgotten, RetentionStore};
 pub use users::{AuditStore, UserStore};
