@@ -3,6 +3,24 @@
 //! Opaque: it answers questions and keeps its kind private, so that kinds can be added. Every module below the service
 //! has its own small error; they become this one where a layer can say what was being done. HTTP is made of it once, in
 //! the `Render` layer.
+//!
+//! | Name | Status | Fault | Meaning |
+//! |---|---|---|---|
+//! | `unauthorized` | 401 | caller | no token, or one that nobody here holds |
+//! | `forbidden` | 403 | caller | a known caller asked for what it may not use |
+//! | `bad_request` | 400 | caller | the request is wrong; [`Error::field`] says where |
+//! | `too_large` | 413 | caller | the body is too long |
+//! | `slow_body` | 408 | caller | the body did not come in time |
+//! | `not_found`, `unknown_model` | 404 | caller | nothing is served there; no key has the model |
+//! | `format_mismatch` | 501 | caller | the call can not be put into the format of any key |
+//! | `over_limit` | 429 | caller | the caller's own limits; [`Error::retry_after`] says for how long |
+//! | `out_of_budget` | 429, in Messages 402 | caller | what it costs is not covered |
+//! | `rate_limited` | 429 | upstream | every key is limited |
+//! | `overloaded` | 503, in Messages 529 | upstream | every upstream has too much to do |
+//! | `upstream` | 502 | upstream | every key failed |
+//! | `timeout` | 504 | upstream | nobody answered in time |
+//! | `no_key`, `busy` | 503 | pool | no key is fit; the books take no more now |
+//! | `internal` | 500 | pool | a mistake of ours |
 
 use std::{borrow::Cow, fmt, time::Duration};
 

@@ -1,6 +1,37 @@
 //! Upstream keys: what an operator wrote, how fit each is, and which is next.
 //!
 //! Pure: callers pass `now`, nothing here waits or writes. Keeping keys is the store's work.
+//!
+//! # When a key rests, and when it comes back
+//!
+//! Fitness is kept for each key and model, for the key as a whole, for the account that keys share, and for the line that
+//! leads to the upstream. A call may take a key when all of them let it.
+//!
+//! ```text
+//!                  limited, overloaded, failing                     its time has come
+//!         ┌────────────────────────────────────────► cooling ────────────────────────┐
+//!         │        no money left, or a reported balance of none                      ▼
+//!       ready ─────────────────────────────────────► out_of_credit ───────────────► probing
+//!         ▲        credential refused twice                            a re-check    │  │
+//!         ├────────────────────────────────────────► disabled ──────────────────────►│  │
+//!         │                                                                          │  │
+//!         │  one real call was answered: everything is forgotten                     │  │
+//!         └──────────────────────────────────────────────────────────────────────────┘  │
+//!                  it failed again: the pause doubles, up to a limit, and begins anew ◄─┘
+//! ```
+//!
+//! | What came | What rests | For how long |
+//! |---|---|---|
+//! | a limit (429) | this model of the key | as the upstream asked, else a pause that doubles |
+//! | no money | the account | until the upstream says, else it is tried again after a while |
+//! | a refused credential | the key | a moment; at the second refusal it is disabled, and checked again later |
+//! | an unknown model | this model of the key | a pause that doubles |
+//! | an overload, a 5xx | this model of the key | as the upstream asked, else a pause that doubles |
+//! | no connection, DNS, TLS, a proxy | the line, which keys share | a moment |
+//! | a client's own mistake | nobody | |
+//! | an operator's budget that is spent | the key | until it begins anew |
+//!
+//! What is left of each pause outlives the process. `Handle::reset_key` ends all of a key's.
 
 mod funds;
 mod gauge;

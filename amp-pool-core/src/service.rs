@@ -12,6 +12,24 @@
 //! Each takes one stage and calls the next layer with another, so the compiler checks the order; why it is this order
 //! stands in [`pool`](crate::pool), the one place where it is written. All are always ready: a choice made before the
 //! request is read cannot know the model.
+//!
+//! # What happens when
+//!
+//! | When | Then |
+//! |---|---|
+//! | nobody knows the token | 401; the body is not read, no record is made |
+//! | no key serves the model | 404; no record |
+//! | the caller has had its requests, tokens or calls at a time | 429 with `Retry-After` and `x-ratelimit-…`; no record |
+//! | its budget does not cover the call | 429 `insufficient_quota`, or 402 in Messages; nothing is sent |
+//! | the books can not be written | 503; nothing is sent that could not be booked |
+//! | a key is limited, refused, out of money, failing, silent | another key is asked; what was learned is kept |
+//! | an error event opens a stream that began with 200 | the same: the first frames are held back until there is content |
+//! | all keys rest or are full | 503 or 429 at once with the time of the first that comes back; or a wait, by [`Limits::wait`] |
+//! | the upstream breaks off after the first byte | an error event of the caller's format, or a broken connection; never another key |
+//! | the client hangs up | the upstream is left, or read on within [`Limits::drain`]; what came is booked, as an estimate |
+//! | the key speaks another format | translated; what can not be carried is told by `x-amp-dropped` and booked, or refused |
+//! | the process is killed | what clients saw finish is in the books; open calls are closed at the next start |
+//! | the pool drains | new calls get 503, running ones go on |
 
 use std::time::Duration;
 
