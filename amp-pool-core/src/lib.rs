@@ -9,7 +9,9 @@
 //! ```
 //! # #[cfg(feature = "testkit")]
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! use amp_pool_core::{Pool, caller::TokenSpec, keys::KeySpec, secret::Secret, testkit::{Reply, Script}};
+//! use amp_pool_core::{
+//!     Pool, caller::TokenSpec, keys::KeySpec, secret::Secret, store::{Page, RecordFilter}, testkit::{Reply, Script},
+//! };
 //! use bytes::Bytes;
 //! use http_body_util::{BodyExt as _, Full};
 //! use tower::ServiceExt as _;
@@ -33,7 +35,8 @@
 //! assert!(body.windows(6).any(|part| part == b"Hello!"));
 //!
 //! // What a client saw finish is in the books.
-//! assert_eq!(pool.handle().totals(Default::default(), amp_pool_core::store::GroupBy::Nothing).await?[0].requests, 1);
+//! let records = pool.handle().records(RecordFilter::default(), Page { before: None, limit: 10 }).await?;
+//! assert_eq!(records.len(), 1);
 //! pool.handle().close().await;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
