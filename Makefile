@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: api test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help
+.PHONY: test-languages test-ffi bench-python package install-ffi test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help api
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ run: ui-if-possible
 	cargo run --release --locked --package amp-pool-server
 
 ## make test       install what the tests need, and pass all of them
-test: deps lint test-rust wasm test-ui check-ui test-sdk test-e2e
+test: deps lint test-rust test-languages package wasm test-ui check-ui test-sdk test-e2e
 
 deps:
 	.ci/deps
@@ -29,19 +29,59 @@ lint:
 
 ## make test-rust  every Rust test and example; properties on the same cases each time (plain `cargo test` takes new ones)
 test-rust:
-	PROPTEST_RNG_SEED=1 cargo test --workspace --locked
+	PROPTEST_RNG_SEED=1 AMP_POOL_VALGRIND=$(shell command -v valgrind) cargo test --workspace --locked
 	cargo check --package amp-pool-core --no-default-features --locked
 	cargo check --package amp-pool-core --no-default-features --features pool --locked
-	cargo run --locked --quiet --package amp-pool-examples --bin first_answer
-	cargo run --locked --quiet --package amp-pool-examples --bin translate -- --from chat --to messages \
-		--model claude-sonnet-4-5 examples/translate/request.json examples/translate/answer.sse examples/translate/answer.json
-	cargo run --locked --quiet --package amp-pool-examples --bin simulate -- --minutes 10
+	! cargo tree --locked --package amp-pool-core --no-default-features --edges normal --prefix none | grep -E '^(tokio|tower|reqwest|rusqlite) '
 
 ## make test-model  budgets against a model, a million steps; make test-kill: 50 rounds of kill -9 under load
 test-model:
 	AMP_POOL_MODEL_STEPS=1000000 cargo test --release --locked --package amp-pool-core --test budget_model -- --nocapture
 test-kill:
 	AMP_POOL_KILL_ROUNDS=50 cargo test --locked --package amp-pool-server --test hardship kill_9 -- --nocapture
+
+## make test-languages  the C ABI from C, Python and Node, beside an upstream by script
+NODE_EXAMPLE := examples/node/node_modules
+# Those that the tests were built with: alone they would have other features, and be compiled once more.
+FFI := $(abspath $(CARGO_TARGET_DIR))/debug/deps
+BESIDE_UPSTREAM = AMP_POOL_LIBRARY=$(FFI)/libamp_pool.so LD_LIBRARY_PATH=$(FFI) $(CARGO_TARGET_DIR)/debug/upstream
+test-languages: $(NODE_EXAMPLE)/made-from
+	cargo test --workspace --locked --no-run
+	ln --force --symbolic libamp_pool.so $(FFI)/libamp_pool.so.1
+	cc -std=c11 -Wall -Wextra -Werror -pedantic -Iamp-pool-ffi/include examples/c/demo.c -L$(FFI) -lamp_pool -lpthread -o $(FFI)/demo_c
+	$(BESIDE_UPSTREAM) $(FFI)/demo_c
+	$(BESIDE_UPSTREAM) python3 examples/python/demo.py
+	$(BESIDE_UPSTREAM) node examples/node/demo.mjs
+
+$(NODE_EXAMPLE)/made-from: examples/node/package-lock.json
+	cd examples/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/made-from
+
+## make test-ffi   the C ABI at length: valgrind, 16 threads with 10,000 calls each, 1,000 loads
+test-ffi:
+	AMP_POOL_VALGRIND=1 AMP_POOL_CALLS=10000 AMP_POOL_LOADS=1000 cargo test --locked --package amp-pool-ffi --test c -- --nocapture --test-threads 1
+
+## make bench-python  an event of a stream in Python beside the same in Rust
+bench-python:
+	cargo build --release --locked --package amp-pool-ffi
+	cargo build --release --locked --package amp-pool-examples --bin measure --bin upstream
+	AMP_POOL_LIBRARY=$(abspath $(CARGO_TARGET_DIR)/release/libamp_pool.so) $(CARGO_TARGET_DIR)/release/upstream \
+		python3 examples/python/measure.py 20000 $(CARGO_TARGET_DIR)/release/measure
+
+## make package    the crates as they would be published, and a program that depends on them
+package:
+	.ci/package
+
+PREFIX ?= /usr/local
+## make install-ffi  the C library, its header and its pkg-config file, into PREFIX (/usr/local) below DESTDIR
+install-ffi:
+	cargo build --release --locked --package amp-pool-ffi
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 amp-pool-ffi/include/amp_pool.h $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(CARGO_TARGET_DIR)/release/libamp_pool.so $(DESTDIR)$(PREFIX)/lib/libamp_pool.so.1
+	install -m 644 $(CARGO_TARGET_DIR)/release/libamp_pool.a $(DESTDIR)$(PREFIX)/lib
+	ln --force --symbolic libamp_pool.so.1 $(DESTDIR)$(PREFIX)/lib/libamp_pool.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)|' amp-pool-ffi/amp_pool.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/amp_pool.pc
 
 ## make wasm       the pure part of the library builds for wasm
 wasm:

@@ -65,6 +65,7 @@
 //! | `reqwest` | yes | requests over the network: HTTP/1 and 2, TLS by rustls, proxies |
 //! | `postgres` | no | books that several nodes share |
 //! | `testkit` | no | upstreams by script, and the checks that every store passes |
+//! | `schema` | no | JSON Schemas of what stands in an API |
 //!
 //! With none of them the crate is formats, prices, decisions and no runtime. It needs Rust 1.90, which moves only with a
 //! minor version. In its public signatures are types of `bytes`, `http`, `http-body`, `http-body-util`, `futures`, `tower`,
