@@ -21,7 +21,7 @@ mod off_peak;
 mod row;
 mod sheet;
 
-pub use book::{Override, PriceBook};
+pub use book::{Listed, Override, PriceBook};
 pub use list::{BookError, List, ListRow, read_list};
 pub use off_peak::{Hours, OffPeak};
 pub use row::{Origin, PriceRow, PriceSpec};

@@ -191,6 +191,7 @@ fn routes() -> Vec<Route> {
         get   (Viewer,    "/api/models/{id}",                    models::show,            "What a model costs, and did cost"),
         put   (Operator,  "/api/models/{id}",                    models::set,             "Writes another price of a model; what was booked keeps its own"),
         delete(Operator,  "/api/models/{id}",                    models::remove,          "Takes the own price of a model back"),
+        get   (Viewer,    "/api/prices",                         prices::list,            "Every price that holds now"),
         post  (Operator,  "/api/prices/import",                  prices::import,          "Takes a price list, by what differs"),
         post  (Operator,  "/api/prices/re-rate",                 prices::re_rate,         "Rates past calls by the prices of now, and writes adjustments"),
 

@@ -115,6 +115,12 @@ async fn a_model_shows_what_it_costs_and_what_it_did_cost() {
     assert_eq!((&history[1]["provider"], &history[1]["who"]), (&json!("custom"), &json!("admin token")));
     assert_eq!((&history[0]["note"], &history[0]["origin"]), (&json!("a test"), &json!("own")));
 
+    let table = get(&server, "/api/prices").await;
+    let rows = table["items"].as_array().unwrap();
+    assert!(rows.len() > 130, "{}", rows.len());
+    let mine: Vec<_> = rows.iter().filter(|row| row["model"] == "mine").map(|row| &row["provider"]).collect();
+    assert_eq!(mine, [&Value::Null, &json!("custom")]);
+
     let gone = server.admin().delete("/api/models/mine?provider=custom").await;
     assert_eq!(gone.status, 204, "{}", gone.text());
     assert_eq!(server.admin().delete("/api/models/mine?provider=custom").await.status, 404);

@@ -108,6 +108,12 @@ impl Handle {
         Ok(rows.into_iter().rev().filter(is_named).collect())
     }
 
+    /// The prices as they are now.
+    #[must_use]
+    pub fn prices(&self) -> Arc<PriceBook> {
+        self.0.prices.load().book.clone()
+    }
+
     /// Writes a price of the operator's own, which goes before those of lists. What was priced before keeps its price.
     ///
     /// # Errors

@@ -130,6 +130,14 @@ impl PriceBook {
         self.list.0.keys().chain(self.overrides.0.keys()).map(String::as_str)
     }
 
+    /// Every price that holds at `at`, the operator's own first, by the names of models in lower case. `None` as a provider:
+    /// for all of them.
+    #[must_use]
+    pub fn in_force(&self, at: Timestamp) -> Vec<Listed<'_>> {
+        let shelves = [(Origin::Own, &self.overrides), (Origin::List, &self.list)];
+        shelves.into_iter().flat_map(|(origin, shelf)| shelf.in_force(origin, at)).collect()
+    }
+
     /// The price of `model` at `provider` that was written last, whenever it begins to hold. `None`: it is not known.
     ///
     /// The operator's prices first, then the list; in each the name as it is, then without the makers' prefixes
@@ -158,6 +166,19 @@ impl PriceBook {
     }
 }
 
+/// A price in force, and of what.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// Which prices it belongs to.
+    pub origin: Origin,
+    /// Whose it is. `None`: everybody's.
+    pub provider: Option<&'a str>,
+    /// The model, in lower case.
+    pub model: &'a str,
+    /// What it costs.
+    pub price: &'a Price,
+}
+
 /// Whose price is looked for, and of when.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
@@ -180,6 +201,18 @@ impl Shelf {
             Some(row) => row.versions.push(version),
             None => rows.push(Row { family: family.map(str::to_owned), lends, versions: vec![version] }),
         }
+    }
+
+    /// In the order of names.
+    fn in_force(&self, origin: Origin, at: Timestamp) -> Vec<Listed<'_>> {
+        let rows = self.0.iter().flat_map(|(model, rows)| rows.iter().map(move |row| (model, row)));
+        let mut listed: Vec<_> = rows
+            .filter_map(|(model, row)| {
+                Some(Listed { origin, provider: row.family.as_deref(), model, price: row.at(at)? })
+            })
+            .collect();
+        listed.sort_unstable_by_key(|listed| (listed.model, listed.provider));
+        listed
     }
 
     fn search(&self, wanted: Wanted<'_>, name: &str) -> Option<&Price> {

@@ -200,6 +200,26 @@ fn the_last_word_that_holds_at_a_time_is_the_price() {
 }
 
 #[test]
+fn all_prices_that_hold_are_listed_and_no_others() {
+    let mut book = PriceBook::default();
+    for row in [
+        written(1, Origin::List, Some("openai"), 100, Some(7)),
+        written(2, Origin::Own, None, 200, Some(8)),
+        written(3, Origin::Own, None, 300, None),
+    ] {
+        book.add(&row).unwrap();
+    }
+    let check = |at, expected: &[(&str, Option<&str>, &str)]| {
+        let listed = book.in_force(Timestamp::from_millis(at));
+        let found: Vec<_> = listed.iter().map(|row| (row.model, row.provider, &*row.price.version)).collect();
+        assert_eq!(found, expected, "{at}");
+    };
+    check(99, &[]);
+    check(200, &[("gpt-5", None, "row:2"), ("five", Some("openai"), "row:1"), ("gpt-5", Some("openai"), "row:1")]);
+    check(300, &[("five", Some("openai"), "row:1"), ("gpt-5", Some("openai"), "row:1")]);
+}
+
+#[test]
 fn a_free_model_costs_nothing_and_an_embedding_has_no_output() {
     let rates = |input: &str, output: &str| Rates::plain(input.parse().unwrap(), output.parse().unwrap());
     let free = Price::flat("own", rates("0", "0"));

@@ -3,7 +3,8 @@
 use amp_pool_core::{
     handle::{Handle, PriceChange, PriceChanges, PriceNote, ReRate, ReRated},
     money::NanoUsd,
-    time::Timestamp,
+    price::Listed,
+    time::{Clock as _, SystemClock, Timestamp},
 };
 use axum::{
     Json,
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Problem,
+    List, Problem,
     input::{Input, Params, Upload, given, optional},
     models::PriceOut,
 };
@@ -24,6 +25,30 @@ use crate::{
     access::{Jot, Who},
     openapi::{Operation, Part, Schemas},
 };
+
+/// A price that holds now.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListedPrice")]
+pub(crate) struct PriceListOut {
+    model: String,
+    /// `null`: for all providers.
+    provider: Option<String>,
+    /// `own` goes before `list`.
+    origin: &'static str,
+    price: PriceOut,
+}
+
+/// Every price that holds now, also of models that nobody serves here.
+pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<PriceListOut>> {
+    let book = handle.prices();
+    let written = |listed: &Listed<'_>| PriceListOut {
+        model: listed.model.to_owned(),
+        provider: listed.provider.map(str::to_owned),
+        origin: listed.origin.as_str(),
+        price: listed.price.clone().into(),
+    };
+    Json(List::whole(book.in_force(SystemClock.now()).iter().map(written).collect()))
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
