@@ -473,6 +473,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every price that holds now */
+        get: operations["get_api_prices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/prices/import": {
         parameters: {
             query?: never;
@@ -2173,6 +2190,22 @@ export interface components {
         };
         /** @enum {string} */
         LineOutcome: "added" | "duplicate" | "invalid";
+        /** @description A price that holds now. */
+        ListedPrice: {
+            model: string;
+            /** @description `own` goes before `list`. */
+            origin: string;
+            price: components["schemas"]["Price"];
+            /** @description `null`: for all providers. */
+            provider: string | null;
+        };
+        /** @description A page of a list. */
+        ListedPriceList: {
+            items: components["schemas"]["ListedPrice"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
         LoginInput: {
             password: string;
             username: string;
@@ -4677,6 +4710,29 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_prices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedPriceList"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
