@@ -26,7 +26,7 @@ use crate::{
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
     ledger::Ledger,
     prober::Prober,
-    provider::{Presets, Provider},
+    provider::Presets,
     retention::{self, Retention},
     route::{Catalog, Route, RouteSpec, Trail},
     secret::Secret,
@@ -47,6 +47,7 @@ mod forward;
 mod health;
 mod models;
 mod prices;
+mod providers;
 mod re_rate;
 mod rules;
 mod settings;
@@ -78,7 +79,8 @@ pub(crate) struct State {
     pub(crate) prober: Arc<Prober>,
     pub(crate) retention: Arc<Retention>,
     pub(crate) bodies: Arc<Keeper>,
-    pub(crate) presets: &'static Presets,
+    /// What keys can belong to: presets and providers of operators.
+    pub(crate) providers: ArcSwap<Presets>,
     pub(crate) prices: ArcSwap<Prices>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
@@ -153,6 +155,7 @@ impl Handle {
     /// Puts what the store holds in force.
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         let configuration = self.0.store.load().await?;
+        self.provide(&configuration);
         let mut rules = OwnRulesByProvider::new(configuration.rules.clone());
         let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key, &mut rules)).collect();
         self.fill_purses(&keys).await?;
@@ -186,7 +189,7 @@ impl Handle {
 
     fn try_live(&self, key: &Key) -> Result<LiveKey, crate::keys::LiveKeyError> {
         let standing = self.0.standings.of(key, monotonic());
-        Ok(LiveKey::new(Arc::new(key.clone()), self.0.presets, standing)?.sliced(self.0.store.slice()))
+        Ok(LiveKey::new(Arc::new(key.clone()), &self.0.providers.load(), standing)?.sliced(self.0.store.slice()))
     }
 
     /// Makes one change and puts it in force.
@@ -296,7 +299,7 @@ impl Handle {
         let now = self.now();
         let key =
             Key { id: KeyId(0), create_time: now, update_time: now, fingerprint: String::new(), spec: spec.clone() };
-        match LiveKey::new(Arc::new(key), self.0.presets, Standing::new(monotonic())) {
+        match LiveKey::new(Arc::new(key), &self.0.providers.load(), Standing::new(monotonic())) {
             Ok(_) => Ok(()),
             Err(error) => invalid(error.field(), error.to_string()),
         }
@@ -433,16 +436,11 @@ impl Handle {
             if candidate.model.trim().is_empty() || candidate.weight == 0 {
                 return invalid("candidates", "a candidate needs a model and a weight of at least 1".into());
             }
-            if let Some(id) = candidate.provider.as_deref().filter(|id| self.0.presets.get(id).is_none()) {
+            if let Some(id) = candidate.provider.as_deref().filter(|id| self.provider(id).is_none()) {
                 return invalid("candidates", format!("there is no provider `{id}`"));
             }
         }
         Ok(())
-    }
-
-    /// Every provider that keys can belong to.
-    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
-        self.0.presets.iter()
     }
 }
 

@@ -199,7 +199,7 @@ impl PoolBuilder {
             journal,
             trail: Arc::default(),
             draining: Arc::new(AtomicBool::new(false)),
-            presets: Presets::builtin(),
+            providers: ArcSwap::from_pointee(Presets::builtin().clone()),
             changes: tokio::sync::Mutex::new(()),
             store,
             prices: ArcSwap::from_pointee(prices),

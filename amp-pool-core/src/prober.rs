@@ -17,7 +17,7 @@ use crate::{
     id::KeyId,
     keys::{Key, KeyState, Left, Lesson, LiveKey},
     money::NanoUsd,
-    provider::Presets,
+    provider::{Presets, Provider},
     route::Catalog,
     store::{BalanceSource, NewBalance, Store, StoreError, StoredBalance},
     time::Clock,
@@ -98,12 +98,14 @@ impl Prober {
     }
 
     /// Whether an upstream can be asked by the probe of that id for keys of `provider`.
-    pub(crate) fn knows(&self, provider: &str, id: &str) -> bool {
-        [provider, SHELF].iter().any(|owner| self.find(owner, id).is_some())
+    pub(crate) fn knows(&self, provider: Option<&Provider>, id: &str) -> bool {
+        self.find(provider, id).is_some()
     }
 
-    fn find(&self, provider: &str, id: &str) -> Option<&Probe> {
-        self.presets.get(provider)?.balance.iter().find(|probe| probe.id == id)
+    fn find<'a>(&self, provider: Option<&'a Provider>, id: &str) -> Option<&'a Probe> {
+        let shelf = self.presets.get(SHELF).map(|shelf| &**shelf);
+        let owners = provider.into_iter().chain(shelf);
+        owners.flat_map(|owner| &owner.balance).find(|probe| probe.id == id)
     }
 
     /// The probes to try for a key, the best first.
@@ -112,10 +114,7 @@ impl Prober {
         match &spec.probe {
             choice if choice.is_off() => Vec::new(),
             ProbeChoice::Own(probe) => vec![probe],
-            ProbeChoice::Named(id) => {
-                let owners = [live.provider.id.as_str(), SHELF];
-                owners.iter().find_map(|owner| self.find(owner, id)).into_iter().collect()
-            }
+            ProbeChoice::Named(id) => self.find(Some(&live.provider), id).into_iter().collect(),
             ProbeChoice::Auto => {
                 let has = |probe: &&Probe| probe.needs().iter().all(|name| spec.values.contains_key(name));
                 live.provider.balance.iter().filter(|probe| probe.by_default).filter(has).collect()

@@ -2,7 +2,7 @@
 //!
 //! What is known of a vendor stands in `provider/presets.json` and nowhere in the code. A [`Provider`] and the base URL
 //! of a key make one [`Upstream`] per format, once; from then on a URL costs one allocation. Operators may bring
-//! providers of their own in the same shape.
+//! providers of their own in the same shape ([`OwnProvider`]).
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -17,19 +17,21 @@ use crate::{
 mod auth;
 mod base;
 mod fixed;
+mod own;
 mod pattern;
 mod presets;
 mod upstream;
 
 pub use auth::{Auth, CredentialError};
 pub use base::BaseUrlError;
+pub use own::{MOST_PROVIDERS, OwnProvider, ProviderError};
 pub use pattern::{ModelPattern, PatternError};
 pub use presets::Presets;
 pub use upstream::Upstream;
 
 /// What is known of one vendor, or of a kind of server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProviderDefinition"))]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// The name in settings and records: `openai`, `custom`, …
@@ -81,7 +83,7 @@ fn yes() -> bool {
 
 /// How a provider speaks each of the three formats.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProviderFormats"))]
 #[serde(deny_unknown_fields)]
 pub struct Formats {
     /// OpenAI Chat Completions.

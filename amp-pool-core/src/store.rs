@@ -23,6 +23,7 @@ use crate::{
     id::{AttemptId, CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec, PriceFactor, Slice},
     money::NanoUsd,
+    provider::{OwnProvider, Provider},
     route::{Route, RouteSpec},
     time::Timestamp,
     usage::{ServiceTerms, Usage, UsageSource},
@@ -89,6 +90,8 @@ pub struct Configuration {
     pub routes: Vec<Route>,
     /// Rules for verdicts, by row.
     pub rules: Vec<OwnRule>,
+    /// Providers of operators, by row.
+    pub providers: Vec<OwnProvider>,
     /// The settings table.
     pub settings: BTreeMap<String, String>,
 }
@@ -193,6 +196,13 @@ pub trait ConfigStore: Send + Sync + 'static {
     fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule>;
     /// Removes a rule.
     fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()>;
+
+    /// Adds a provider. [`StoreError::Conflict`] when there is one of its id.
+    fn insert_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider>;
+    /// Replaces the provider of that id.
+    fn update_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider>;
+    /// Removes the provider of that id. [`StoreError::Conflict`] when keys belong to it.
+    fn delete_provider(&self, id: String) -> StoreFuture<'_, ()>;
 
     /// Writes one setting, or removes it with `None`.
     fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()>;

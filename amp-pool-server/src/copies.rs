@@ -60,6 +60,22 @@ pub fn restore(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
     Ok(format!("{} was restored from {}.{before}\n", database.display(), copy.display()))
 }
 
+/// Seals all secrets anew under a new master key.
+///
+/// # Errors
+/// Why it can not, or that a server is running on the data directory. Everything is as before then.
+pub fn rekey(settings: &Settings) -> Result<String, ServeError> {
+    let _no_server = DataDir::open(&settings.data_dir)?;
+    let key = settings.master_key_path();
+    let done = sqlite::rekey(&file(settings)?, &key, SystemClock.now())?;
+    let (key, before) = (key.display(), done.before.display());
+    Ok(format!(
+        "{} secrets are sealed anew under the new master key in {key}. The one before is in {before}: backups that were made \
+         until now need it. Remove it when none of them is left.\n",
+        done.secrets
+    ))
+}
+
 /// Recomputes every total of the database.
 ///
 /// # Errors

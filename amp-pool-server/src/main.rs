@@ -46,6 +46,7 @@ fn run() -> Result<ExitCode, Failure> {
         Command::Backup { file } => print(&copies::back_up(&line.flags.check()?, &file)?),
         Command::Restore { file, check: true } => print(&copies::check(&line.flags.check()?, &file)?),
         Command::Restore { file, check: false } => print(&copies::restore(&line.flags.check()?, &file)?),
+        Command::Rekey => print(&copies::rekey(&line.flags.check()?)?),
         Command::Import { file, provider, dry_run } => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
             let settings = line.flags.check()?;

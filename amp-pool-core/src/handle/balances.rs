@@ -117,7 +117,7 @@ impl Handle {
         }
         if let ProbeChoice::Named(id) = &balance.probe
             && !balance.probe.is_off()
-            && !self.0.prober.knows(&spec.provider, id)
+            && !self.0.prober.knows(self.provider(&spec.provider).as_deref(), id)
         {
             return invalid("balance_probe", format!("there is no probe `{id}`; `off` asks nobody"));
         }

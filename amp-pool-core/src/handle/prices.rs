@@ -148,7 +148,7 @@ impl Handle {
         if model.trim().is_empty() || length > MODEL_MAX || model.chars().any(char::is_control) {
             return Err(invalid("model", format!("a model's name has 1 to {MODEL_MAX} characters")));
         }
-        if let Some(id) = provider.as_deref().filter(|id| self.0.presets.get(id).is_none()) {
+        if let Some(id) = provider.as_deref().filter(|id| self.provider(id).is_none()) {
             return Err(invalid("provider", format!("there is no provider `{id}`")));
         }
         if note.chars().count() > NOTE_MAX {

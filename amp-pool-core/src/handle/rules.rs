@@ -1,6 +1,6 @@
 //! Rules of operators for verdicts, and what they would have changed, by a handle.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{ChangeError, Handle};
 use crate::{
@@ -134,7 +134,7 @@ impl Handle {
 
     fn check_rule(&self, spec: &RuleSpec) -> Result<(), ChangeError> {
         spec.check().map_err(|RuleError { field, message }| ChangeError::Invalid { field, message })?;
-        match spec.provider.as_deref().filter(|id| self.0.presets.get(id).is_none()) {
+        match spec.provider.as_deref().filter(|id| self.provider(id).is_none()) {
             Some(id) => {
                 Err(ChangeError::Invalid { field: "provider", message: format!("there is no provider `{id}`") })
             }
@@ -148,7 +148,7 @@ const ON_TRIAL: RuleId = RuleId(i64::MAX);
 
 /// What a trial is held with: the rules as they are, and as they would be.
 struct Bench<'t> {
-    presets: &'static Presets,
+    providers: Arc<Presets>,
     trial: &'t Trial,
     now: OwnRulesByProvider,
     then: OwnRulesByProvider,
@@ -169,7 +169,7 @@ impl<'t> Bench<'t> {
         let own = |spec: &RuleSpec| OwnRule { id: on_trial, create_time: at, update_time: at, spec: spec.clone() };
         then.extend(trial.spec.as_ref().map(own));
         let (now, then) = (OwnRulesByProvider::new(now), OwnRulesByProvider::new(then));
-        Ok(Self { presets: handle.0.presets, trial, now, then, on_trial })
+        Ok(Self { providers: handle.0.providers.load_full(), trial, now, then, on_trial })
     }
 
     fn is_wanted(&self, failure: &StoredFailure) -> bool {
@@ -200,7 +200,7 @@ impl<'t> Bench<'t> {
         if now.is_none() && then.is_none() {
             return None;
         }
-        let known = self.presets.get(provider);
+        let known = self.providers.get(provider);
         let built_in = || known.map_or_else(|| classify(&[], &signal), |known| known.classify(&signal));
         let as_judged_now = now.map_or_else(built_in, |(_, verdict)| verdict);
         let (rule, new) = then.map_or_else(|| (None, built_in()), |(id, verdict)| (Some(id), verdict));

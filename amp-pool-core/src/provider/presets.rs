@@ -30,6 +30,12 @@ impl Presets {
         self.0.iter().find(|provider| provider.id == id)
     }
 
+    /// These, and behind them `others`.
+    #[must_use]
+    pub fn and(&self, others: impl IntoIterator<Item = Provider>) -> Self {
+        self.0.iter().cloned().chain(others.into_iter().map(Arc::new)).collect()
+    }
+
     /// All of them, in the order to show them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.0.iter()

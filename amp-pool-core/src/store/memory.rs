@@ -23,6 +23,7 @@ use crate::{
     id::{CallId, GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{KeptHealth, Key, KeySpec, Report},
     price::PriceRow,
+    provider::{OwnProvider, Provider},
     route::{Route, RouteSpec},
     time::Timestamp,
 };
@@ -67,6 +68,8 @@ struct State {
     groups: BTreeMap<GroupId, TokenGroup>,
     routes: BTreeMap<RouteId, Route>,
     rules: BTreeMap<RuleId, OwnRule>,
+    /// In the order in which they were made.
+    providers: Vec<OwnProvider>,
     settings: BTreeMap<String, String>,
     /// In the order they were written.
     prices: Vec<PriceRow>,
@@ -227,6 +230,34 @@ impl ConfigStore for MemoryStore {
         self.run(|state| found(state.rules.remove(&id)))
     }
 
+    fn insert_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.run(|state| {
+            let taken = state.providers.iter().any(|known| known.provider.id == provider.id);
+            free(taken, &format!("a provider `{}`", provider.id))?;
+            let made = OwnProvider { create_time: now, update_time: now, provider };
+            state.providers.push(made.clone());
+            Ok(made)
+        })
+    }
+
+    fn update_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.run(|state| {
+            let known = state.providers.iter_mut().find(|known| known.provider.id == provider.id);
+            let known = known.ok_or(StoreError::NotFound)?;
+            (known.update_time, known.provider) = (now, provider);
+            Ok(known.clone())
+        })
+    }
+
+    fn delete_provider(&self, id: String) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            let is_used = state.keys.values().any(|key| key.spec.provider == id);
+            free(is_used, "a key of this provider")?;
+            let place = state.providers.iter().position(|known| known.provider.id == id);
+            place.map(|at| drop(state.providers.remove(at))).ok_or(StoreError::NotFound)
+        })
+    }
+
     fn put_setting(&self, name: String, value: Option<String>, _now: Timestamp) -> StoreFuture<'_, ()> {
         self.run(|state| {
             match value {
@@ -374,6 +405,7 @@ impl State {
             groups: self.groups.values().cloned().collect(),
             routes: self.routes.values().cloned().collect(),
             rules: self.rules.values().cloned().collect(),
+            providers: self.providers.clone(),
             settings: self.settings.clone(),
         }
     }

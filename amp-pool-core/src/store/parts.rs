@@ -17,6 +17,7 @@ use crate::{
     id::{AuditId, CallId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId},
     keys::{KeptHealth, Key, KeySpec, Report, Slice},
     price::{PriceRow, PriceSpec},
+    provider::{OwnProvider, Provider},
     route::{Route, RouteSpec},
     secret::Secret,
     time::Timestamp,
@@ -119,6 +120,9 @@ hand_on! {
         fn insert_rule(&self, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule>;
         fn update_rule(&self, id: RuleId, spec: RuleSpec, now: Timestamp) -> StoreFuture<'_, OwnRule>;
         fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()>;
+        fn insert_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider>;
+        fn update_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider>;
+        fn delete_provider(&self, id: String) -> StoreFuture<'_, ()>;
         fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()>;
     }
     RecordStore by records {

@@ -53,6 +53,7 @@ mod pool;
 mod prices;
 mod records;
 mod retention;
+mod providers;
 mod routes;
 mod rules;
 mod statistics;

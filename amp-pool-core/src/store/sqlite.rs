@@ -4,7 +4,10 @@
 //! transaction. Readers have connections of their own, hold them for one question, and see the books as they were when
 //! it began.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     StoreError, StoreFuture,
@@ -33,8 +36,10 @@ mod pages;
 mod prices;
 mod reader;
 mod records;
+mod rekey;
 mod repeated;
 mod retention;
+mod providers;
 mod routes;
 mod rules;
 mod statistics;
@@ -47,6 +52,7 @@ use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
 use reader::Readers;
+pub use rekey::{Rekeyed, rekey};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use writer::Writer;
 
@@ -130,9 +136,9 @@ pub fn sqlite_version_ok(version: i32) -> bool {
 }
 
 /// Opens the vault. Only a database without one gets a new vault, and only then may a master key be made.
-fn unlock(connection: &mut Connection, master_key_file: &std::path::Path, now: Timestamp) -> Result<Vault, Failure> {
+fn unlock(connection: &mut Connection, master_key_file: &Path, now: Timestamp) -> Result<Vault, Failure> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let Some(vault) = unlock_existing(&tx, master_key_file)? else {
+    let Some((vault, key_file)) = unlock_existing(&tx, master_key_file)? else {
         let master = MasterKey::load_or_create(master_key_file).map_err(unavailable)?;
         let (vault, wrapped) = Vault::create(&master, 1)?;
         let insert = "INSERT INTO vault (id, create_time, update_time, wrapped_key) VALUES (1, ?1, ?1, ?2)";
@@ -140,11 +146,13 @@ fn unlock(connection: &mut Connection, master_key_file: &std::path::Path, now: T
         tx.commit()?;
         return Ok(vault);
     };
+    rekey::finish(&key_file, master_key_file)?;
     Ok(vault)
 }
 
-/// Opens the vault, if the database has one.
-fn unlock_existing(connection: &Connection, master_key_file: &std::path::Path) -> Result<Option<Vault>, Failure> {
+/// Opens the vault, if the database has one, and says by which file: where secrets were being sealed anew when a process
+/// ended, the new master key may stand beside the old one.
+fn unlock_existing(connection: &Connection, master_key_file: &Path) -> Result<Option<(Vault, PathBuf)>, Failure> {
     let stored = connection
         .query_row("SELECT id, wrapped_key FROM vault ORDER BY id DESC LIMIT 1", [], |row| {
             Ok((row.get::<_, u32>(0)?, row.get::<_, Vec<u8>>(1)?))
@@ -152,7 +160,14 @@ fn unlock_existing(connection: &Connection, master_key_file: &std::path::Path) -
         .optional()?;
     let Some((number, wrapped)) = stored else { return Ok(None) };
     let master = MasterKey::load(master_key_file).map_err(unavailable)?;
-    Ok(Some(Vault::unlock(&master, number, &wrapped)?))
+    let fresh = rekey::new_file(master_key_file);
+    match Vault::unlock(&master, number, &wrapped) {
+        Err(StoreError::WrongMasterKey) if fresh.exists() => {
+            let master = MasterKey::load(&fresh).map_err(unavailable)?;
+            Ok(Some((Vault::unlock(&master, number, &wrapped)?, fresh)))
+        }
+        unlocked => Ok(Some((unlocked?, master_key_file.to_owned()))),
+    }
 }
 
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {

@@ -4,6 +4,9 @@
 //! seals the data key. Each secret is bound to its row and column, so that sealed values can not be moved about, and
 //! there is no way to read a secret that was not sealed.
 //!
+//! When secrets are sealed anew, the data key is another; what fingerprints and thoughts are made with stays, because both are
+//! compared with what was made before. It is kept behind the data key.
+//!
 //! A sealed value is: version (1 byte) · number of the data key (4, big-endian) · nonce (24) · XChaCha20-Poly1305
 //! ciphertext and tag.
 
@@ -30,6 +33,8 @@ type KeyBytes = Zeroizing<[u8; 32]>;
 /// Seals and opens the secrets of one database.
 pub struct Vault {
     number: u32,
+    /// What everything but sealing is derived from.
+    identity: KeyBytes,
     sealing: KeyBytes,
     fingerprints: KeyBytes,
     thoughts: KeyBytes,
@@ -43,7 +48,30 @@ impl Vault {
     pub fn create(master: &MasterKey, number: u32) -> Result<(Self, Vec<u8>), StoreError> {
         let root = random_bytes::<32>().map(Zeroizing::new)?;
         let wrapped = encrypt(master.bytes(), number, b"data key", &root[..])?;
-        Ok((Self::from_root(&root, number), wrapped))
+        Ok((Self::from_roots(&root, &root, number), wrapped))
+    }
+
+    /// Makes the vault that follows this one: with another data key, under another master key. Gives it and its data key as it
+    /// is to be stored.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub(super) fn renewed(&self, master: &MasterKey) -> Result<(Self, Vec<u8>), StoreError> {
+        let number = self.number.checked_add(1).ok_or_else(|| StoreError::Invalid("no data key is left".into()))?;
+        let root = random_bytes::<32>().map(Zeroizing::new)?;
+        let both = Zeroizing::new([&root[..], &self.identity[..]].concat());
+        let wrapped = encrypt(master.bytes(), number, b"data key", &both)?;
+        Ok((Self::from_roots(&root, &self.identity, number), wrapped))
+    }
+
+    /// The number of its data key.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// How everything begins that it has sealed.
+    pub(super) fn mark(&self) -> [u8; HEAD] {
+        head(self.number)
     }
 
     /// Opens a stored data key.
@@ -51,9 +79,10 @@ impl Vault {
     /// # Errors
     /// [`StoreError::WrongMasterKey`] when `master` did not seal it.
     pub fn unlock(master: &MasterKey, number: u32, wrapped: &[u8]) -> Result<Self, StoreError> {
-        let root = decrypt(master.bytes(), number, b"data key", wrapped).ok_or(StoreError::WrongMasterKey)?;
-        let root = <[u8; 32]>::try_from(&root[..]).map(Zeroizing::new).map_err(|_| StoreError::WrongMasterKey)?;
-        Ok(Self::from_root(&root, number))
+        let roots = decrypt(master.bytes(), number, b"data key", wrapped).ok_or(StoreError::WrongMasterKey)?;
+        let (root, rest) = roots.split_first_chunk::<32>().ok_or(StoreError::WrongMasterKey)?;
+        let identity = if rest.is_empty() { &root[..] } else { rest };
+        Ok(Self::from_roots(root, identity.try_into().map_err(|_| StoreError::WrongMasterKey)?, number))
     }
 
     /// Seals `plain` for one column (`table.column`) of one row.
@@ -85,13 +114,14 @@ impl Vault {
         *self.thoughts
     }
 
-    fn from_root(root: &[u8; 32], number: u32) -> Self {
-        let derive = |purpose: &[u8]| Zeroizing::new(keyed_hash(root, &[purpose]));
+    fn from_roots(root: &[u8; 32], identity: &[u8; 32], number: u32) -> Self {
+        let derive = |root: &[u8; 32], purpose: &[u8]| Zeroizing::new(keyed_hash(root, &[purpose]));
         Self {
             number,
-            sealing: derive(b"amp-pool seal"),
-            fingerprints: derive(b"amp-pool fingerprint"),
-            thoughts: derive(b"amp-pool thoughts"),
+            identity: Zeroizing::new(*identity),
+            sealing: derive(root, b"amp-pool seal"),
+            fingerprints: derive(identity, b"amp-pool fingerprint"),
+            thoughts: derive(identity, b"amp-pool thoughts"),
         }
     }
 }
@@ -181,6 +211,24 @@ mod tests {
         let sealed = made.seal("t.c", 1, b"sk-1").unwrap();
         assert_eq!(*unlocked.open("t.c", 1, &sealed).unwrap(), b"sk-1");
         assert_eq!(made.fingerprint("openai", None, "sk-1"), unlocked.fingerprint("openai", None, "sk-1"));
+    }
+
+    #[test]
+    fn a_renewed_vault_seals_with_another_key_and_tells_credentials_as_before() {
+        let master = MasterKey::from_bytes([2; 32]);
+        let old = vault();
+        let (new, wrapped) = old.renewed(&master).unwrap();
+        let unlocked = Vault::unlock(&master, 2, &wrapped).unwrap();
+        let sealed = new.seal("t.c", 1, b"sk-1").unwrap();
+
+        assert_eq!(*unlocked.open("t.c", 1, &sealed).unwrap(), b"sk-1");
+        assert!(old.open("t.c", 1, &sealed).is_err());
+        assert!(new.open("t.c", 1, &old.seal("t.c", 1, b"sk-1").unwrap()).is_err());
+        assert_eq!(unlocked.fingerprint("openai", None, "sk-1"), old.fingerprint("openai", None, "sk-1"));
+        assert_eq!(unlocked.thought_secret(), old.thought_secret());
+        assert!(matches!(Vault::unlock(&MasterKey::from_bytes([1; 32]), 2, &wrapped), Err(StoreError::WrongMasterKey)));
+        let (third, _) = unlocked.renewed(&master).unwrap();
+        assert_eq!((third.number(), third.thought_secret()), (3, old.thought_secret()));
     }
 
     #[test]

@@ -68,6 +68,7 @@ checks! {
         a_route_comes_back_as_it_was_written
         a_model_has_one_route
         a_rule_comes_back_as_it_was_written
+        a_provider_comes_back_and_stays_while_keys_belong_to_it
         a_setting_is_written_replaced_and_removed
         what_is_not_there_is_not_found
     }

@@ -59,6 +59,8 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Seal all secrets anew under a new master key. The one before is kept beside it. No server may be running
+    Rekey,
     /// Rate the calls of a time again, by the prices as they are now, while no server runs on the data directory. Records
     /// stay; what turns out to cost something else gets an adjustment
     ReRate {

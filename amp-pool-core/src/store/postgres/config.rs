@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, sync::PoisonError};
 use tokio::sync::watch;
 
 use super::{
-    Failure, PostgresStore, fields::collect, groups, keeper::CHANNEL, keys, pool::Lent, routes, rules, tokens,
+    Failure, PostgresStore, fields::collect, groups, keeper::CHANNEL, keys, pool::Lent, providers, routes, rules,
+    tokens,
 };
 use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
     classify::{OwnRule, RuleSpec},
     id::{GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec, Slice},
+    provider::{OwnProvider, Provider},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, StoreError, StoreFuture, TokenSecret},
     time::Timestamp,
@@ -30,9 +32,9 @@ impl ConfigStore for PostgresStore {
             let keys = keys::load(&tx, &self.inner.vault).await?;
             let (tokens, groups) = (tokens::load(&tx).await?, groups::load(&tx).await?);
             let (routes, rules) = (routes::load(&tx).await?, rules::load(&tx).await?);
-            let settings = settings(&tx).await?;
+            let (providers, settings) = (providers::load(&tx).await?, settings(&tx).await?);
             tx.commit().await?;
-            Ok(Configuration { keys, tokens, groups, routes, rules, settings })
+            Ok(Configuration { keys, tokens, groups, routes, rules, providers, settings })
         })
     }
 
@@ -168,6 +170,30 @@ impl ConfigStore for PostgresStore {
         self.answer(async move {
             let tx = self.inner.pool.begin().await?;
             rules::delete(&tx, id).await?;
+            changed(tx, ()).await
+        })
+    }
+
+    fn insert_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let made = providers::insert(&tx, &provider, now).await?;
+            changed(tx, made).await
+        })
+    }
+
+    fn update_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let known = providers::update(&tx, &provider, now).await?;
+            changed(tx, known).await
+        })
+    }
+
+    fn delete_provider(&self, id: String) -> StoreFuture<'_, ()> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            providers::delete(&tx, &id).await?;
             changed(tx, ()).await
         })
     }

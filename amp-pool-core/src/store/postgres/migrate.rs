@@ -53,6 +53,7 @@ pub(super) const STEPS: &[Step] = steps! {
     15 "0015_prices"
     16 "0016_adjustments"
     17 "0017_bodies"
+    18 "0018_own_providers"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

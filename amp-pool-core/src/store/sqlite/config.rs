@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Transaction, params};
 
-use super::{Failure, SqliteStore, fields::collect, groups, keys, routes, rules, tokens};
+use super::{Failure, SqliteStore, fields::collect, groups, keys, providers, routes, rules, tokens};
 use crate::{
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
     classify::{OwnRule, RuleSpec},
     id::{GroupId, KeyId, RouteId, RuleId, TokenId},
     keys::{Key, KeySpec},
+    provider::{OwnProvider, Provider},
     route::{Route, RouteSpec},
     store::{ConfigStore, Configuration, KeyChange, StoreError, StoreFuture, TokenSecret},
     time::Timestamp,
@@ -26,7 +27,8 @@ impl ConfigStore for SqliteStore {
             let keys = keys::load(tx, &vault)?;
             let (tokens, groups) = (tokens::load(tx)?, groups::load(tx)?);
             let (routes, rules) = (routes::load(tx)?, rules::load(tx)?);
-            Ok(Configuration { keys, tokens, groups, routes, rules, settings: settings(tx)? })
+            let (providers, settings) = (providers::load(tx)?, settings(tx)?);
+            Ok(Configuration { keys, tokens, groups, routes, rules, providers, settings })
         })
     }
 
@@ -114,6 +116,18 @@ impl ConfigStore for SqliteStore {
 
     fn delete_rule(&self, id: RuleId) -> StoreFuture<'_, ()> {
         self.write(move |tx| rules::delete(tx, id))
+    }
+
+    fn insert_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.write(move |tx| providers::insert(tx, &provider, now))
+    }
+
+    fn update_provider(&self, provider: Provider, now: Timestamp) -> StoreFuture<'_, OwnProvider> {
+        self.write(move |tx| providers::update(tx, &provider, now))
+    }
+
+    fn delete_provider(&self, id: String) -> StoreFuture<'_, ()> {
+        self.write(move |tx| providers::delete(tx, &id))
     }
 
     fn put_setting(&self, name: String, value: Option<String>, now: Timestamp) -> StoreFuture<'_, ()> {

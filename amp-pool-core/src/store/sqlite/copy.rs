@@ -67,7 +67,7 @@ pub fn restore(
 }
 
 /// How a file is opened that has to be there.
-fn existing(path: &Path) -> Result<Access, StoreError> {
+pub(super) fn existing(path: &Path) -> Result<Access, StoreError> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return Err(StoreError::Invalid(format!("{} is no file", path.display()))),
@@ -108,7 +108,7 @@ pub(super) fn copy_whole(connection: &Connection, copy: &Path) -> Result<(), Fai
 }
 
 /// A name is on the disk when its directory is.
-fn sync_dir(file: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(file: &Path) -> io::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
@@ -119,7 +119,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn remove(path: &Path) -> Result<(), StoreError> {
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unavailable(error)),
         _ => Ok(()),

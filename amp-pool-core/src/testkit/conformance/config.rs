@@ -1,11 +1,12 @@
 //! What operators write comes back as they wrote it.
 
-use super::samples::{at, full_group, full_key, full_token, plain_key, route, rule, token_secret};
+use super::samples::{at, full_group, full_key, full_token, plain_key, provider, route, rule, token_secret};
 use crate::{
     caller::{GroupSpec, TokenDigest, TokenSpec},
     classify::RuleSpec,
     id::{KeyId, RouteId, TokenId},
     keys::{Caps, Key, KeySpec},
+    provider::Provider,
     secret::Secret,
     store::{Store, StoreError},
 };
@@ -247,6 +248,23 @@ pub(super) async fn a_rule_comes_back_as_it_was_written(store: &dyn Store) {
     assert_eq!(store.load().await.unwrap().rules, [other]);
 }
 
+pub(super) async fn a_provider_comes_back_and_stays_while_keys_belong_to_it(store: &dyn Store) {
+    let made = store.insert_provider(provider("relay"), at(1)).await.unwrap();
+    let other = store.insert_provider(provider("another"), at(1)).await.unwrap();
+    assert_eq!((&made.provider, made.create_time), (&provider("relay"), at(1)));
+    assert_conflict(store.insert_provider(provider("relay"), at(2)).await);
+    let moved = Provider { base_url: Some("https://other.example".into()), ..provider("relay") };
+    let changed = store.update_provider(moved.clone(), at(2)).await.unwrap();
+    assert_eq!((&changed.provider, changed.create_time, changed.update_time), (&moved, at(1), at(2)));
+    assert_eq!(store.load().await.unwrap().providers, [changed, other.clone()]);
+
+    let key = store.insert_key(KeySpec { provider: "relay".into(), ..plain_key("sk-1") }, at(3)).await.unwrap();
+    assert_conflict(store.delete_provider("relay".into()).await);
+    store.delete_key(key.id).await.unwrap();
+    store.delete_provider("relay".into()).await.unwrap();
+    assert_eq!(store.load().await.unwrap().providers, [other]);
+}
+
 pub(super) async fn a_setting_is_written_replaced_and_removed(store: &dyn Store) {
     for value in [Some("one"), Some("two"), None, None] {
         store.put_setting("name".into(), value.map(Into::into), at(1)).await.unwrap();
@@ -263,4 +281,6 @@ pub(super) async fn what_is_not_there_is_not_found(store: &dyn Store) {
     assert_not_found(store.delete_token(TokenId(9)).await);
     assert_not_found(store.update_route(RouteId(9), route("fast"), at(1)).await);
     assert_not_found(store.delete_route(RouteId(9)).await);
+    assert_not_found(store.update_provider(provider("relay"), at(1)).await);
+    assert_not_found(store.delete_provider("relay".into()).await);
 }

@@ -13,6 +13,7 @@ use crate::{
     id::{AttemptId, CallId, GroupId, KeyId, RuleId, TokenId},
     keys::{Caps, Egress, KeySpec, PriceFactor},
     money::{NanoUsd, PerMillion},
+    provider::{Presets, Provider},
     route::{RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
     store::{
@@ -234,6 +235,13 @@ pub(super) fn rule(name: &str) -> RuleSpec {
         ..Rule::meaning(Verdict::OutOfCredit { wait: None })
     };
     RuleSpec { name: name.into(), provider: Some("openai".into()), enabled: false, position: -3, rule }
+}
+
+/// A provider with much of what one can have.
+pub(super) fn provider(id: &str) -> Provider {
+    let custom = Presets::builtin().get("custom").unwrap();
+    let (base_url, rules) = (Some("https://relay.example".into()), vec![rule("a").rule]);
+    Provider { id: id.into(), name: "A \"relay\"".into(), base_url, rules, ..(**custom).clone() }
 }
 
 fn loss(side: Side, kind: LossKind, field: &str) -> RecordedLoss {
