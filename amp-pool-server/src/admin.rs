@@ -20,7 +20,10 @@ pub(crate) mod statistics;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
+#[cfg(test)]
+mod hostile;
 mod input;
+mod page;
 mod problem;
 mod table;
 

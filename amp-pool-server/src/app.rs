@@ -186,6 +186,9 @@ fn routes() -> Vec<Route> {
         post  (Operator,  "/api/rules/dry-run",                  rules::dry_run,          "What a rule would have changed"),
 
         get   (Viewer,    "/api/providers",                      providers::list,         "Providers"),
+        post  (Operator,  "/api/providers",                      providers::add,          "Makes a provider of one's own"),
+        put   (Admin,     "/api/providers/{id}",                 providers::change,       "Changes what is given of a provider of one's own"),
+        delete(Operator,  "/api/providers/{id}",                 providers::remove,       "Removes a provider of one's own to which no keys belong"),
         get   (Viewer,    "/api/models",                         models::list,            "Models, their prices and who serves them"),
         post  (Operator,  "/api/models/refresh",                 models::refresh,         "Asks upstreams for their models"),
         get   (Viewer,    "/api/models/{id}",                    models::show,            "What a model costs, and did cost"),

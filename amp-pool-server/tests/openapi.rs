@@ -94,6 +94,30 @@ fn whatever_it_points_to_is_there_and_no_two_types_share_a_name() {
     assert_eq!(ids.iter().map(|id| id.as_str().unwrap()).collect::<BTreeSet<_>>().len(), ids.len());
 }
 
+/// Made by a question, of as many rows as were named in it.
+const WHOLE_ANSWERS: [&str; 1] = ["/api/models/refresh"];
+
+#[test]
+fn every_list_comes_in_pages() {
+    let document = app::openapi();
+    let mut lists = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values() {
+            let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+            if !answer.as_str().is_some_and(|at| at.ends_with("List")) || WHOLE_ANSWERS.contains(&path.as_str()) {
+                continue;
+            }
+            lists += 1;
+            let names: Vec<_> =
+                operation["parameters"].as_array().into_iter().flatten().map(|one| &one["name"]).collect();
+            for name in ["limit", "cursor"] {
+                assert!(names.contains(&&Value::from(name)), "{path} has no `{name}`");
+            }
+        }
+    }
+    assert!(lists >= 12, "{lists}");
+}
+
 #[test]
 fn a_field_is_null_only_where_null_is_a_value_and_what_is_needed_is_said() {
     let document = app::openapi();
@@ -125,6 +149,44 @@ async fn anybody_can_read_it_and_its_page_runs_nothing_from_elsewhere() {
         assert!(rest.starts_with("</script>"), "{rest}");
     }
     assert!(page.text().contains("<script"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn pages_of_one_give_what_the_whole_list_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Launch::on(dir.path()).start();
+    let admin = server.admin();
+    let user = |name: &str| serde_json::json!({"username": name, "password": common::PASSWORD, "role": "viewer"});
+    let budget = serde_json::json!({"limit": "5", "window": "day"});
+    for name in ["a", "b", "c"] {
+        let route = serde_json::json!({"model": name, "candidates": [{"model": "gpt-5-mini"}]});
+        let rule = serde_json::json!({"name": name, "status": [418], "verdict": "rotate"});
+        for (path, body) in [
+            ("/api/tokens", serde_json::json!({"name": name, "budget": budget})),
+            ("/api/groups", serde_json::json!({"name": name, "budget": budget})),
+            ("/api/routes", route),
+            ("/api/rules", rule),
+            ("/api/users", user(name)),
+            ("/api/keys", serde_json::json!({"name": name, "provider": "openai", "api_key": format!("sk-{name}")})),
+        ] {
+            assert_eq!(admin.post(path, &body).await.status, 201, "{path}");
+        }
+    }
+    for list in
+        ["tokens", "groups", "routes", "rules", "users", "keys", "budgets", "providers", "models", "config", "audit"]
+    {
+        let whole = admin.get(&format!("/api/{list}?limit=1000")).await.json()["items"].clone();
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        // Models are many.
+        let limit = if list == "models" { 50 } else { 1 };
+        loop {
+            let page = admin.get(&format!("/api/{list}?limit={limit}&cursor={cursor}")).await.json();
+            found.extend(page["items"].as_array().unwrap().clone());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        assert_eq!(Value::from(found), whole, "{list}");
+    }
 }
 
 #[tokio::test]

@@ -143,13 +143,16 @@ async fn made(response: Response) -> (Option<String>, Response) {
     let (head, body) = response.into_parts();
     let Ok(collected) = body.collect().await else { return (None, Problem::invalid("").into_response()) };
     let bytes = collected.to_bytes();
-    let id = serde_json::from_slice::<Made>(&bytes).ok().and_then(|made| made.id).map(|id| id.to_string());
+    let id = serde_json::from_slice::<Made>(&bytes).ok().and_then(|made| made.id).map(|id| match id {
+        Value::String(name) => name,
+        number => number.to_string(),
+    });
     (id, Response::from_parts(head, Body::from(bytes)))
 }
 
 #[derive(serde::Deserialize)]
 struct Made {
-    id: Option<i64>,
+    id: Option<Value>,
 }
 
 #[cfg(test)]

@@ -178,3 +178,8 @@ fn now() -> Timestamp {
     use amp_pool_core::time::{Clock as _, SystemClock};
     SystemClock.now()
 }
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<LoginInput>(body).map(drop)
+}

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     List, Problem,
     input::{Input, Params, Row, check_span, given, optional},
+    page::PageParams,
 };
 use crate::{access::Who, openapi::Null};
 use output::{BalanceOut, HistoryOut};
@@ -84,6 +85,11 @@ pub(crate) struct HistoryParams {
     /// Until when, not included.
     #[schemars(with = "Timestamp")]
     to: Option<String>,
+    /// How many at most.
+    #[schemars(with = "u32")]
+    limit: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// What is kept of it, oldest first; of the last thirty days unless it says otherwise.
@@ -96,5 +102,13 @@ pub(crate) async fn history(
     let from = optional::<Timestamp>("from", params.from)?.unwrap_or_else(|| to.plus_millis(-USUAL_SPAN_MS));
     check_span(from, to)?;
     let rows = handle.balance_history(KeyId(id), from, to).await?;
-    Ok(Json(List::whole(rows.into_iter().map(HistoryOut::from).collect())))
+    let mut rows: Vec<_> = rows.into_iter().map(HistoryOut::from).collect();
+    rows.sort_by_key(HistoryOut::place);
+    let page = PageParams { limit: params.limit, cursor: params.cursor };
+    Ok(Json(page.page(rows, HistoryOut::place)?))
+}
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<ManualInput>(body).map(drop)
 }

@@ -10,7 +10,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{List, Problem};
+use super::{List, Problem, input::Params, page::PageParams};
 use crate::openapi::BudgetScope;
 
 /// A budget as it was written, and what is used of it in its present window.
@@ -56,7 +56,10 @@ pub(crate) struct ScopedOut {
     budget: BudgetOut,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<ScopedOut>>, Problem> {
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<ScopedOut>>, Problem> {
     let (names, budgets): (Vec<_>, Vec<_>) = all(&handle).map(|(scope, name, budget)| (name, (scope, budget))).unzip();
     let views = handle.budgets(budgets).await?.into_iter().zip(names);
     let out = |(view, name): (BudgetView, Option<String>)| ScopedOut {
@@ -65,8 +68,12 @@ pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<Scope
         name,
         budget: view.into(),
     };
-    Ok(Json(List::whole(views.map(out).collect())))
+    // In the order of `all`.
+    let place = |budget: &ScopedOut| (ORDER.iter().position(|scope| *scope == budget.scope), budget.id);
+    Ok(Json(params.page(views.map(out).collect(), place)?))
 }
+
+const ORDER: [&str; 4] = ["site", "group", "token", "key"];
 
 fn all(handle: &Handle) -> impl Iterator<Item = (Scope, Option<String>, Budget)> {
     let site = handle.site_budget().map(|budget| (Scope::Site, None, budget));

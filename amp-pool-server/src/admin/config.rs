@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Input, Name, given},
+    input::{Input, Name, Params, given},
+    page::PageParams,
 };
 use crate::openapi::Null;
 
@@ -26,9 +27,13 @@ pub(crate) struct SettingInput {
     value: Option<Option<String>>,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<SettingOut>> {
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<SettingOut>>, Problem> {
     let settings = handle.settings().into_iter();
-    Json(List::whole(settings.map(|(key, value)| SettingOut { key, value: Some(value) }).collect()))
+    let settings = settings.map(|(key, value)| SettingOut { key, value: Some(value) }).collect();
+    Ok(Json(params.page(settings, |setting: &SettingOut| setting.key.clone())?))
 }
 
 pub(crate) async fn put(
@@ -46,4 +51,9 @@ pub(crate) async fn put(
     }
     handle.put_setting(key.clone(), value.clone()).await?;
     Ok(Json(SettingOut { key, value }))
+}
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<SettingInput>(body).map(drop)
 }

@@ -232,3 +232,8 @@ impl From<Excluded> for ExcludedOut {
         Self { key_id: key, name, why }
     }
 }
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<QuestionInput>(body).map(drop)
+}

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     List, Problem,
     budgets::{self, BudgetOut},
-    input::{Input, Row, given},
+    input::{Input, Params, Row, given},
     keys::{Limits, name},
+    page::PageParams,
 };
 use crate::openapi::Null;
 
@@ -47,8 +48,12 @@ pub(crate) struct GroupOut {
     memo: String,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<GroupOut>>, Problem> {
-    Ok(Json(List::whole(written(&handle, handle.groups()).await?)))
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<GroupOut>>, Problem> {
+    let List { items, next_cursor, total } = params.page(handle.groups(), |group| group.id)?;
+    Ok(Json(List { items: written(&handle, items).await?, next_cursor, total }))
 }
 
 pub(crate) async fn add(
@@ -110,4 +115,10 @@ impl GroupOut {
         let TokenGroup { id, create_time, update_time, spec } = group;
         Self { id, create_time, update_time, name: spec.name, limits: spec.limits.into(), budget, memo: spec.memo }
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    let spec = GroupSpec { name: "g".into(), limits: Limits::default().caps()?, budget: None, memo: String::new() };
+    super::input::parse::<GroupInput>(body)?.onto(spec).map(drop)
 }

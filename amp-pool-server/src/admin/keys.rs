@@ -171,3 +171,11 @@ impl Beside {
         KeyOut::new(view, self.today.get(&view.key.id.to_string()), balance, budget)
     }
 }
+
+#[cfg(test)]
+pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<KeyInput>(body)?.into_new().map(drop)
+}
+
+#[cfg(test)]
+pub(super) use import::{read_list, read_table, read_text};

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Input, given},
+    input::{Input, Params, given},
+    page::PageParams,
 };
 
 mod price;
@@ -39,8 +40,14 @@ pub(crate) struct ModelOut {
     listed_at: Option<Timestamp>,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<ModelOut>> {
-    Json(List::whole(all(&handle)))
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<ModelOut>>, Problem> {
+    let place = |model: &ModelOut| (model.model.clone(), model.provider.clone());
+    let mut models = all(&handle);
+    models.sort_by_key(place);
+    Ok(Json(params.page(models, place)?))
 }
 
 fn all(handle: &Handle) -> Vec<ModelOut> {
@@ -129,4 +136,9 @@ impl Listed {
         };
         self.0.iter().filter(unknown).map(written).collect()
     }
+}
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<RefreshInput>(body).map(drop)
 }

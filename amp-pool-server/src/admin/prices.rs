@@ -20,6 +20,7 @@ use super::{
     List, Problem,
     input::{Input, Params, Upload, given, optional},
     models::PriceOut,
+    page::PageParams,
 };
 use crate::{
     access::{Jot, Who},
@@ -39,7 +40,10 @@ pub(crate) struct PriceListOut {
 }
 
 /// Every price that holds now, also of models that nobody serves here.
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<PriceListOut>> {
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<PriceListOut>>, Problem> {
     let book = handle.prices();
     let written = |listed: &Listed<'_>| PriceListOut {
         model: listed.model.to_owned(),
@@ -47,7 +51,10 @@ pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<PriceListOut
         origin: listed.origin.as_str(),
         price: listed.price.clone().into(),
     };
-    Json(List::whole(book.in_force(SystemClock.now()).iter().map(written).collect()))
+    let place = |listed: &PriceListOut| (listed.model.clone(), listed.provider.clone());
+    let mut prices: Vec<_> = book.in_force(SystemClock.now()).iter().map(written).collect();
+    prices.sort_by_key(place);
+    Ok(Json(params.page(prices, place)?))
 }
 
 #[derive(Deserialize, JsonSchema)]

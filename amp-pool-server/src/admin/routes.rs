@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Input, Row, given},
+    input::{Input, Params, Row, given},
+    page::PageParams,
 };
 use crate::openapi::StrategyName;
 
@@ -100,8 +101,12 @@ struct TranslationOut {
     commentary_as_reasoning: bool,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<RouteOut>> {
-    Json(List::whole(handle.routes().into_iter().map(RouteOut::from).collect()))
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<RouteOut>>, Problem> {
+    let routes = handle.routes().into_iter().map(RouteOut::from).collect();
+    Ok(Json(params.page(routes, |route: &RouteOut| route.id)?))
 }
 
 pub(crate) async fn add(
@@ -171,4 +176,9 @@ impl From<Route> for RouteOut {
             translation: TranslationOut { web_search, automatic_cache, show_reasoning, commentary_as_reasoning },
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<RouteInput>(body)?.onto(RouteSpec::default()).map(drop)
 }

@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 
 use super::{
     List, Problem,
-    input::{Input, Row, given, parse},
+    input::{Input, Params, Row, given, parse},
+    page::PageParams,
 };
 use crate::openapi::Null;
 
@@ -164,10 +165,14 @@ impl From<OwnRule> for RuleOut {
 }
 
 /// In the order in which they are asked.
-pub(crate) async fn list(State(handle): State<Handle>) -> Json<List<RuleOut>> {
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<RuleOut>>, Problem> {
     let mut rules = handle.rules();
     rules.sort_by_key(|rule| (rule.spec.position, rule.id));
-    Json(List::whole(rules.into_iter().map(RuleOut::from).collect()))
+    let rules = rules.into_iter().map(RuleOut::from).collect();
+    Ok(Json(params.page(rules, |rule: &RuleOut| (rule.position, rule.id))?))
 }
 
 pub(crate) async fn add(
@@ -322,4 +327,10 @@ impl From<Rejudged> for RejudgedOut {
             rule_id: rule.filter(|_| !by_trial),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    let spec = parse::<RuleInput>(body)?.into_new()?;
+    spec.check().map_err(|error| Problem::field(error.field, error.message))
 }

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     List, Problem,
     budgets::{self, BudgetOut},
-    input::{Input, Row, given},
+    input::{Input, Params, Row, given},
     keys::{Limits, name},
+    page::PageParams,
 };
 use crate::openapi::Null;
 
@@ -72,8 +73,12 @@ pub(crate) struct TokenOut {
     token: Option<String>,
 }
 
-pub(crate) async fn list(State(handle): State<Handle>) -> Result<Json<List<TokenOut>>, Problem> {
-    Ok(Json(List::whole(written(&handle, handle.tokens()).await?)))
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<TokenOut>>, Problem> {
+    let List { items, next_cursor, total } = params.page(handle.tokens(), |token| token.id)?;
+    Ok(Json(List { items: written(&handle, items).await?, next_cursor, total }))
 }
 
 pub(crate) async fn add(
@@ -166,4 +171,9 @@ impl TokenOut {
     fn with(self, value: &Secret) -> Self {
         Self { token: Some(value.expose().to_owned()), ..self }
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<TokenInput>(body)?.onto(TokenSpec::named("")).map(drop)
 }

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     List, Problem,
     auth::strong,
-    input::{Input, Row, given},
+    input::{Input, Params, Row, given},
+    page::PageParams,
 };
 use crate::{
     access::{Gate, username},
@@ -52,9 +53,12 @@ pub(crate) struct UserOut {
     last_login: Option<Timestamp>,
 }
 
-pub(crate) async fn list(State(gate): State<Arc<Gate>>) -> Result<Json<List<UserOut>>, Problem> {
+pub(crate) async fn list(
+    State(gate): State<Arc<Gate>>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<List<UserOut>>, Problem> {
     let users = gate.store.users().await?;
-    Ok(Json(List::whole(users.into_iter().map(UserOut::from).collect())))
+    Ok(Json(params.page(users.into_iter().map(UserOut::from).collect(), |user: &UserOut| user.id)?))
 }
 
 pub(crate) async fn add(
@@ -124,4 +128,9 @@ impl From<User> for UserOut {
             last_login: user.last_login,
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<UserInput>(body).map(drop)
 }

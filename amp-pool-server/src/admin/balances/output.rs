@@ -201,6 +201,13 @@ pub(crate) struct HistoryOut {
     booked: Amount,
 }
 
+impl HistoryOut {
+    /// Where it stands among others of its key.
+    pub(super) fn place(&self) -> (Timestamp, Timestamp, String) {
+        (self.from, self.to, self.source.to_owned())
+    }
+}
+
 impl From<StoredBalance> for HistoryOut {
     fn from(stored: StoredBalance) -> Self {
         let Reading { kind, amount, total, spent, currency, windows, .. } = stored.balance.reading;

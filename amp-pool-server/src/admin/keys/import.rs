@@ -72,10 +72,11 @@ pub(crate) struct LineOut {
 /// Nothing but keys comes in this way.
 impl Part for Upload {
     fn tell(schemas: &mut Schemas, operation: &mut Operation) {
-        let (text, list) =
-            (json!({ "type": "string" }), json!({ "type": "array", "items": schemas.read::<KeyInput>() }));
+        let text = json!({ "type": "string" });
+        let keys = json!({ "type": "array", "items": { "anyOf": [schemas.read::<KeyInput>(), text] } });
+        let named = json!({ "type": "object", "required": ["keys"], "properties": { "keys": keys } });
         operation.takes_body(&json!({
-            "application/json": { "schema": list },
+            "application/json": { "schema": { "anyOf": [keys, named] } },
             "text/csv": { "schema": text },
             "text/plain": { "schema": text },
         }));
@@ -256,4 +257,26 @@ impl LineOut {
             }
         }
     }
+}
+
+#[cfg(test)]
+fn read_as(shape: Shape, body: &[u8]) -> Result<(), Problem> {
+    let defaults = Defaults { provider: Some("openai".into()), ..Defaults::default() };
+    let found = read_keys(shape, body, &defaults)?;
+    found.into_iter().try_for_each(|found| found.spec.map(drop))
+}
+
+#[cfg(test)]
+pub(in crate::admin) fn read_list(body: &[u8]) -> Result<(), Problem> {
+    read_as(Shape::Json, body)
+}
+
+#[cfg(test)]
+pub(in crate::admin) fn read_table(body: &[u8]) -> Result<(), Problem> {
+    read_as(Shape::Table, body)
+}
+
+#[cfg(test)]
+pub(in crate::admin) fn read_text(body: &[u8]) -> Result<(), Problem> {
+    read_as(Shape::Text, body)
 }

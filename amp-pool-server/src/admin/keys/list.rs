@@ -6,10 +6,11 @@ use amp_pool_core::{balance::Amount, handle::KeyView, id::KeyId, keys::KeyState,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Problem, input::optional};
-
-/// As many as a page has at most, and without a wish: whoever keeps fewer keys sees them all at once.
-const LARGEST_PAGE: usize = 1000;
+use super::super::{
+    Problem,
+    input::optional,
+    page::{LARGEST_PAGE, read_cursor, write_cursor},
+};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -207,14 +208,11 @@ fn balance(figure: Option<&Figure>) -> Option<Amount> {
 impl Place {
     /// As a cursor: the place itself, so that a page goes on in the right place even when its last key has gone.
     fn written(&self, order: Order) -> String {
-        let json = serde_json::to_vec(&(order, self)).unwrap_or_default();
-        json.iter().map(|byte| format!("{byte:02x}")).collect()
+        write_cursor(&(order, self))
     }
 
     fn read(cursor: &str, order: Order) -> Result<Self, Problem> {
-        let digits = cursor.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-        let bytes: Option<Vec<_>> = digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
-        let read = bytes.and_then(|bytes| serde_json::from_slice::<(Order, Self)>(&bytes).ok());
+        let read: Option<(Order, Self)> = read_cursor(cursor);
         let unknown =
             || Problem::field("cursor", "`cursor` is the `next_cursor` of a page that was sorted in the same way");
         read.filter(|(of, _)| *of == order).map(|(_, place)| place).ok_or_else(unknown)
