@@ -4,14 +4,12 @@
 
 import { createContext, useContext } from "react";
 import { ApiError, askWith, send } from "../services/http";
+import type { Me } from "../services/types";
 import { forgetToken, keepToken, storedToken } from "./token";
 
-export type Role = "admin" | "operator" | "viewer";
+export type { Me, Role } from "../services/types";
 
-export interface User {
-  username: string;
-  role: Role;
-}
+export type User = Pick<NonNullable<Me["user"]>, "username" | "role">;
 
 /** Nobody, with what can be done about it; or somebody. */
 export type Session =
@@ -19,13 +17,6 @@ export type Session =
   | { state: "out"; setup: boolean; passwords: boolean; lost?: boolean }
   | { state: "away"; error: unknown }
   | { state: "in"; user: User; byToken: boolean };
-
-/** What the server says of the caller; `user` is nobody for the admin token. */
-export interface Me {
-  user: User | null;
-  role: Role;
-  csrf_token: string | null;
-}
 
 const ADMIN: User = { username: "admin", role: "admin" };
 

@@ -6,7 +6,7 @@ import type { Key, KeyCounts } from "./types";
 /** A state as people tell it: who has stopped the key makes a difference. */
 export type KeyWord = "ready" | "cooling" | "out_of_credit" | "out_of_budget" | "rejected" | "paused" | "probing";
 
-type Stated = Pick<Key, "enabled" | "status">;
+type Stated = Pick<Key, "enabled"> & { status: Pick<Key["status"], "state"> };
 
 /** What stopped by itself is rejected, what a person stopped is paused. */
 export function wordOf({ enabled, status: { state } }: Stated): KeyWord {

@@ -551,8 +551,27 @@ export interface paths {
         /** Providers */
         get: operations["get_api_providers"];
         put?: never;
-        post?: never;
+        /** Makes a provider of one's own */
+        post: operations["post_api_providers"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes what is given of a provider of one's own */
+        put: operations["put_api_providers_id"];
+        post?: never;
+        /** Removes a provider of one's own to which no keys belong */
+        delete: operations["delete_api_providers_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1239,6 +1258,8 @@ export interface components {
             upstream_model: string;
             verdict: string;
         };
+        /** @description The headers that carry a credential. */
+        Auth: "bearer" | "x-api-key" | "api-key" | "x-goog-api-key" | "both" | "none";
         Balance: {
             /** Format: int64 */
             age_seconds: number | null;
@@ -1331,6 +1352,13 @@ export interface components {
         };
         /** @description What a body is. */
         BodyShape: "json" | "html" | "other";
+        /** @description Another place of the same base, for some models. */
+        Branch: {
+            /** @description What is served there. */
+            models: string[];
+            /** @description What stands behind the base URL in place of `/v1`. */
+            root: string;
+        };
         /** @description A budget as its operator wrote it. */
         Budget: {
             /**
@@ -2404,6 +2432,13 @@ export interface components {
             /** Format: uint64 */
             unpriced_requests: number;
         };
+        OwnProvider: {
+            /** Format: date-time */
+            create_time: string;
+            definition: components["schemas"]["ProviderDefinition"];
+            /** Format: date-time */
+            update_time: string;
+        };
         PasswordInput: {
             current_password: string;
             new_password: string;
@@ -2801,6 +2836,103 @@ export interface components {
             id: string;
             models: string[];
             name: string;
+            /** @description What an operator wrote of it. `null`: it is a preset. */
+            own: components["schemas"]["OwnProvider"] | null;
+        };
+        /** @description What is known of one vendor, or of a kind of server. */
+        ProviderDefinition: {
+            /** @description What clients of the Amp layout call it, beside its id. */
+            aliases?: string[];
+            /** @description How the credential is carried, where a format does not say otherwise. */
+            auth: components["schemas"]["Auth"];
+            /** @description How it is asked for the balance of a key, the best way first. Without any, what is left is for us to count. */
+            balance?: components["schemas"]["Probe"][];
+            /**
+             * @description Where it is. `None`: every key says so itself.
+             * @default null
+             */
+            base_url: string | null;
+            /**
+             * @description Whether a key may be without a credential.
+             * @default false
+             */
+            credential_optional: boolean;
+            /** @description How it speaks each format. */
+            formats: components["schemas"]["ProviderFormats"];
+            /** @description Where Google's own format is spoken. The pool passes that on as it is. */
+            google?: components["schemas"]["Surface"] | null;
+            /**
+             * @description Sent with every request that does not have them.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description The name in settings and records: `openai`, `custom`, … */
+            id: string;
+            /**
+             * @description Whether Chat streams may ask for `stream_options.include_usage`.
+             * @default true
+             */
+            include_usage_ok: boolean;
+            /** @description What it serves, where a format does not say otherwise. */
+            models: string[];
+            /** @description The name for people. */
+            name: string;
+            /** @description How the names of headers begin that clients may say to it, beside those that every upstream gets. */
+            passes?: string[];
+            /** @description Whether its streams break official SDKs and are mended on the way. `None`: as it is known of its dialect. */
+            repair_stream?: boolean | null;
+            /**
+             * @description What its errors mean, where that is its own.
+             * @default []
+             */
+            rules: components["schemas"]["VerdictRule"][];
+        };
+        /** @description How a provider speaks each of the three formats. */
+        ProviderFormats: {
+            /** @description OpenAI Chat Completions. */
+            chat?: components["schemas"]["Surface"] | null;
+            /** @description Anthropic Messages. */
+            messages?: components["schemas"]["Surface"] | null;
+            /** @description OpenAI Responses. */
+            responses?: components["schemas"]["Surface"] | null;
+        };
+        /** @description How a provider speaks each of the three formats. */
+        ProviderFormatsInput: {
+            /** @description OpenAI Chat Completions. */
+            chat?: components["schemas"]["SurfaceInput"] | null;
+            /** @description Anthropic Messages. */
+            messages?: components["schemas"]["SurfaceInput"] | null;
+            /** @description OpenAI Responses. */
+            responses?: components["schemas"]["SurfaceInput"] | null;
+        };
+        /** @description Every field may be left out: a new provider then has the default, a known one keeps what it has. */
+        ProviderInput: {
+            aliases?: string[];
+            /** @description How a credential is carried: by `bearer`, if nothing is said. */
+            auth?: components["schemas"]["Auth"];
+            /** @description The ways to ask it for a balance, the best first. */
+            balance?: components["schemas"]["ProbeInput"][];
+            /** @description Where it is. `null`: every key says so itself. */
+            base_url?: string | null;
+            credential_optional?: boolean;
+            formats?: components["schemas"]["ProviderFormatsInput"];
+            /** @description Sent with every request that does not have them. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description What keys name as their `provider`. It cannot be changed. */
+            id?: string;
+            /** @description Whether Chat streams may ask for their usage. */
+            include_usage_ok?: boolean;
+            /** @description What its keys serve unless they name their own: any model, if nothing is said. */
+            models?: string[];
+            name?: string;
+            passes?: string[];
+            repair_stream?: boolean | null;
+            /** @description What its errors mean, where that is its own. */
+            rules?: components["schemas"]["VerdictRule"][];
         };
         /** @description A page of a list. */
         ProviderList: {
@@ -3349,6 +3481,52 @@ export interface components {
         };
         /** @enum {string} */
         Strategy: "weighted" | "least_loaded" | "fill_first" | "lowest_latency" | "most_balance";
+        /** @description How a provider speaks one format. */
+        Surface: {
+            /** @description How the credential is carried, if not as the provider says. */
+            auth?: components["schemas"]["Auth"] | null;
+            /** @description Models that stand behind another root. */
+            branches?: components["schemas"]["Branch"][];
+            /**
+             * @description Sent with every request in this format that does not have them.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description What is served in this format, if not as the provider says. */
+            models?: string[] | null;
+            /**
+             * @description Spoken only for keys that name the format: it is the vendor's own translation and loses more than ours.
+             * @default false
+             */
+            opt_in: boolean;
+            /** @description What stands behind the base URL in place of `/v1`. */
+            root: string;
+        };
+        /** @description How a provider speaks one format. */
+        SurfaceInput: {
+            /** @description How the credential is carried, if not as the provider says. */
+            auth?: components["schemas"]["Auth"] | null;
+            /** @description Models that stand behind another root. */
+            branches?: components["schemas"]["Branch"][];
+            /**
+             * @description Sent with every request in this format that does not have them.
+             * @default {}
+             */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description What is served in this format, if not as the provider says. */
+            models?: string[] | null;
+            /**
+             * @description Spoken only for keys that name the format: it is the vendor's own translation and loses more than ours.
+             * @default false
+             */
+            opt_in?: boolean;
+            /** @description What stands behind the base URL in place of `/v1`. */
+            root: string;
+        };
         /** @description In USD per million tokens. */
         Tariff: {
             /** @description USD per million tokens. */
@@ -3847,7 +4025,12 @@ export interface operations {
     };
     get_api_budgets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3863,6 +4046,7 @@ export interface operations {
                     "application/json": components["schemas"]["ScopedBudgetList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -3870,7 +4054,12 @@ export interface operations {
     };
     get_api_config: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3886,6 +4075,7 @@ export interface operations {
                     "application/json": components["schemas"]["SettingList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -3927,7 +4117,12 @@ export interface operations {
     };
     get_api_groups: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3943,6 +4138,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenGroupList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -4249,7 +4445,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["KeyInput"][];
+                "application/json": (components["schemas"]["KeyInput"] | string)[] | {
+                    keys: (components["schemas"]["KeyInput"] | string)[];
+                };
                 "text/csv": string;
                 "text/plain": string;
             };
@@ -4424,8 +4622,12 @@ export interface operations {
     get_api_keys_id_balance_history: {
         parameters: {
             query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
                 /** @description From when on. */
                 from?: string;
+                /** @description How many at most. */
+                limit?: number;
                 /** @description Until when, not included. */
                 to?: string;
             };
@@ -4573,7 +4775,12 @@ export interface operations {
     };
     get_api_models: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4589,6 +4796,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -4859,7 +5067,12 @@ export interface operations {
     };
     get_api_providers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4875,8 +5088,98 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderInput"] & Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_api_providers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderInput"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_api_providers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
@@ -5061,7 +5364,12 @@ export interface operations {
     };
     get_api_routes: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5077,6 +5385,7 @@ export interface operations {
                     "application/json": components["schemas"]["RouteList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -5204,7 +5513,12 @@ export interface operations {
     };
     get_api_rules: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5220,6 +5534,7 @@ export interface operations {
                     "application/json": components["schemas"]["RuleList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -5600,7 +5915,12 @@ export interface operations {
     };
     get_api_tokens: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5616,6 +5936,7 @@ export interface operations {
                     "application/json": components["schemas"]["ClientTokenList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -5764,7 +6085,12 @@ export interface operations {
     };
     get_api_users: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5780,6 +6106,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

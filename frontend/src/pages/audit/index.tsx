@@ -9,30 +9,18 @@ import { type Column, DataTable } from "../../components/table";
 import { Absent, isAbsent, Trouble } from "../../components/trouble";
 import { Moment } from "../../components/when";
 import { type ApiError, send } from "../../services/http";
-import type { List } from "../../services/types";
+import type { Deed, List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import "./audit.css";
 import { told } from "./detail";
 import { words as both } from "./text";
 
-interface Entry {
-  id: number;
-  create_time: string;
-  user_id: number | null;
-  actor: string;
-  address: string;
-  action: string;
-  object: string | null;
-  detail: unknown;
-  http_status_code: number | null;
-}
-
 const PAGE = 100;
 
 function useEntries() {
-  return useInfiniteQuery<List<Entry>, ApiError, Entry[], readonly unknown[], string | null>({
+  return useInfiniteQuery<List<Deed>, ApiError, Deed[], readonly unknown[], string | null>({
     queryKey: ["/api/audit"],
-    queryFn: ({ pageParam, signal }) => send<List<Entry>>("/api/audit", { query: { limit: PAGE, cursor: pageParam }, signal }),
+    queryFn: ({ pageParam, signal }) => send<List<Deed>>("/api/audit", { query: { limit: PAGE, cursor: pageParam }, signal }),
     initialPageParam: null,
     getNextPageParam: ({ next_cursor }) => next_cursor,
     select: ({ pages }) => pages.flatMap(({ items }) => items),
@@ -45,7 +33,7 @@ function Outcome({ status }: { status: number | null }) {
   return <Badge mood={status < 400 ? "good" : "bad"}>{status}</Badge>;
 }
 
-function useColumns(): Column<Entry>[] {
+function useColumns(): Column<Deed>[] {
   const { text } = useText();
   const words = useWords(both);
   return [

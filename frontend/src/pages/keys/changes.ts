@@ -4,7 +4,7 @@ import { complain, tell } from "../../components/toast";
 import { isAbsent, useTroubleText } from "../../components/trouble";
 import { ApiError, send } from "../../services/http";
 import { useRefresh } from "../../services/query";
-import type { Key } from "../../services/types";
+import type { Bulk, Key } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { inTurn } from "./in-turn";
 import { words as both } from "./text";
@@ -18,11 +18,6 @@ const SIDE_BY_SIDE = 6;
 
 /** What can be done to many. */
 export type Action = "enable" | "disable" | "reset" | "tag" | "delete";
-
-interface Bulk {
-  done: number;
-  failed: { id: number; message: string }[];
-}
 
 /** One question for all of them; gives why some were refused. */
 async function together(keys: readonly Key[], action: Action, tags: string[]): Promise<unknown[]> {

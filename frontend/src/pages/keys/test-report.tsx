@@ -5,28 +5,12 @@ import { State } from "../../components/state";
 import { messageIn } from "../../services/reason";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
-
-interface Step {
-  name: string;
-  ok: boolean;
-  ms: number | null;
-  message: string | null;
-}
+import type { KeyTrial } from "../../services/types";
 
 /** The answer of `POST /api/keys/{id}/test`. */
-export interface TestResult {
-  ok: boolean;
-  verdict: string;
-  /** What that means, in words. */
-  explanation: string;
-  /** The upstream's own words. */
-  message: string | null;
-  http_status_code: number | null;
-  latency_ms: number;
-  model: string | null;
-  models: string[];
-  steps: Step[];
-}
+export type TestResult = KeyTrial;
+
+type Step = KeyTrial["steps"][number];
 
 function StepLine({ entry }: { entry: Step }) {
   const { format } = useText();

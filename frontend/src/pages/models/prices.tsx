@@ -13,7 +13,7 @@ import { useTroubleText } from "../../components/trouble";
 import { Ago } from "../../components/when";
 import { send } from "../../services/http";
 import { useChange, useRead } from "../../services/query";
-import type { List } from "../../services/types";
+import type { List, Refreshed } from "../../services/types";
 import type { Model } from "./model";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
@@ -26,11 +26,6 @@ function Source({ version, listedAt }: { version: string | undefined; listedAt: 
       {version} {listedAt && <Ago at={listedAt} tell={words.listed} />}
     </span>
   );
-}
-
-interface Refreshed {
-  key_id: number;
-  ok: boolean;
 }
 
 const PATIENCE_MS = 120_000;

@@ -78,7 +78,7 @@ export function RouteForm({ route, names, onClose }: Props) {
   const [id, list, strictId] = [useId(), useId(), useId()];
   const providers = useRead<List<Provider>>("/api/providers").data?.items ?? [];
   const [alias, setAlias] = useState(route?.model ?? "");
-  const [strategy, setStrategy] = useState(route?.strategy ?? "weighted");
+  const [strategy, setStrategy] = useState<string>(route?.strategy ?? "weighted");
   const [strict, setStrict] = useState(route?.strict_translation ?? false);
   const [lines, setLines] = useState(() => (route ? route.candidates.map(lineOf) : [blank()]));
   const [error, setError] = useState<unknown>();

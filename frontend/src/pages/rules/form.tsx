@@ -9,11 +9,11 @@ import { tell } from "../../components/toast";
 import { useTroubleText } from "../../components/trouble";
 import { ApiError, send } from "../../services/http";
 import { useRead, useRefresh } from "../../services/query";
-import type { List, Provider } from "../../services/types";
+import type { List, Provider, RuleTrial } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { blank, bodyOf, type Rule, type RuleValues, VERDICTS, valuesOf } from "./rule";
 import { words as both } from "./text";
-import { type Trial, TrialReport } from "./trial";
+import { TrialReport } from "./trial";
 
 type TextName = Exclude<keyof RuleValues, "enabled" | "fixed">;
 
@@ -85,7 +85,7 @@ export function RuleForm({ rule, onClose }: { rule?: Rule; onClose: () => void }
   const id = useId();
   const [values, setValues] = useState(() => (rule ? valuesOf(rule) : blank));
   const [error, setError] = useState<unknown>();
-  const [trial, setTrial] = useState<Trial>();
+  const [trial, setTrial] = useState<RuleTrial>();
 
   async function attempt(work: () => Promise<void>) {
     setError(undefined);
@@ -95,7 +95,7 @@ export function RuleForm({ rule, onClose }: { rule?: Rule; onClose: () => void }
   const tryIt = () =>
     attempt(async () => {
       const body = { rule: bodyOf(values), ...(rule && { replaces: rule.id }) };
-      setTrial(await send<Trial>("/api/rules/dry-run", { method: "POST", body }));
+      setTrial(await send<RuleTrial>("/api/rules/dry-run", { method: "POST", body }));
     });
 
   const save = (event: FormEvent) => {

@@ -1,24 +1,17 @@
 // A rule as the server has it, and as the form holds it. Pure.
 
+import type { Rule as Known } from "../../services/types";
 import { listOf } from "../keys/form-values";
 
 export const VERDICTS = [
   "rate_limited", "key_limited", "out_of_credit", "bad_credential", "blocked", "model_unavailable", "overloaded", "upstream_fault", "network", "rotate", "caller_fault",
 ] as const;
 
-export interface Rule {
-  id: number;
-  name: string;
-  provider: string | null;
-  enabled: boolean;
-  position: number;
-  status: number[];
-  code: string[];
-  text: string[];
-  verdict: string;
-  wait_seconds: number | null;
-  fixed_wait: boolean;
-}
+/** What of a rule the form shows. */
+export type Rule = Pick<
+  Known,
+  "id" | "name" | "provider" | "enabled" | "position" | "status" | "code" | "text" | "verdict" | "wait_seconds" | "fixed_wait"
+>;
 
 export interface RuleValues {
   name: string;

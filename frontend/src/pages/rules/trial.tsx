@@ -4,33 +4,11 @@ import { Link } from "@tanstack/react-router";
 import { useVerdictText } from "../../components/reason";
 import { Ago } from "../../components/when";
 import { messageIn } from "../../services/reason";
+import type { RuleTrial } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
-interface Judged {
-  verdict: string;
-  wait_seconds: number | null;
-}
-
-interface Rejudged {
-  call_id: string;
-  attempt_id: string;
-  create_time: string;
-  provider: string;
-  http_status_code: number | null;
-  error_message: string | null;
-  old: Judged;
-  new: Judged;
-}
-
-/** The answer of `POST /api/rules/dry-run`. */
-export interface Trial {
-  items: Rejudged[];
-  looked_at: number;
-  decided: number;
-}
-
-function Verdict({ judged }: { judged: Judged }) {
+function Verdict({ judged }: { judged: RuleTrial["items"][number]["old"] }) {
   const { format } = useText();
   const { trial } = useWords(both);
   const told = useVerdictText();
@@ -43,7 +21,7 @@ function Verdict({ judged }: { judged: Judged }) {
   );
 }
 
-export function TrialReport({ trial }: { trial: Trial }) {
+export function TrialReport({ trial }: { trial: RuleTrial }) {
   const { format } = useText();
   const { trial: words } = useWords(both);
   return (

@@ -8,15 +8,11 @@ import { Fact, Facts, Panel } from "../../components/page";
 import { tell } from "../../components/toast";
 import { useTroubleText } from "../../components/trouble";
 import { askWith, send } from "../../services/http";
+import type { Me } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { objection } from "../entry/password";
 import { words as entryWords } from "../entry/text";
 import { words as both } from "./text";
-
-/** The session goes on under another id, with another header. */
-interface Renewed {
-  csrf_token: string | null;
-}
 
 function PasswordForm({ username, signOut }: { username: string; signOut: () => void }) {
   const { password: words } = useWords(both);
@@ -32,7 +28,7 @@ function PasswordForm({ username, signOut }: { username: string; signOut: () => 
     setBusy(true);
     try {
       const body = { current_password: current, new_password: next };
-      const { csrf_token } = await send<Renewed>("/api/auth/password", { method: "POST", body });
+      const { csrf_token } = await send<Me>("/api/auth/password", { method: "POST", body });
       if (csrf_token) askWith({ csrf: csrf_token }, signOut);
       tell(words.saved);
       for (const clear of [setCurrent, setNext, setRepeated]) clear("");

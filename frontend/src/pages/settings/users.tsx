@@ -14,18 +14,9 @@ import { isAbsent, Trouble, useTroubleText } from "../../components/trouble";
 import { Ago } from "../../components/when";
 import { send } from "../../services/http";
 import { useRead, useRefresh } from "../../services/query";
-import type { List } from "../../services/types";
+import type { List, User } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
-
-interface User {
-  id: number;
-  username: string;
-  role: Role;
-  enabled: boolean;
-  last_login: string | null;
-  create_time: string;
-}
 
 const ROLES: Role[] = ["admin", "operator", "viewer"];
 

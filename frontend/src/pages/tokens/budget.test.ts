@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { plus, standing } from "./budget";
 
 test("spent and held stand side by side and never leave the bar", () => {
-  expect(standing({ limit: "10", window: "day", spent: "4", held: "1" })).toEqual({ spent: 0.4, held: 0.1, left: 5, isUsedUp: false });
-  expect(standing({ limit: "10", window: "day", spent: "9", held: "5" })).toMatchObject({ spent: 0.9, left: 0, isUsedUp: true });
-  expect(standing({ limit: "10", window: "day", spent: "12", held: "5" })).toMatchObject({ spent: 1, held: 0 });
-  expect(standing({ limit: "0", window: "day" })).toMatchObject({ spent: 1, isUsedUp: true });
+  expect(standing({ limit: "10", spent: "4", held: "1" })).toEqual({ spent: 0.4, held: 0.1, left: 5, isUsedUp: false });
+  expect(standing({ limit: "10", spent: "9", held: "5" })).toMatchObject({ spent: 0.9, left: 0, isUsedUp: true });
+  expect(standing({ limit: "10", spent: "12", held: "5" })).toMatchObject({ spent: 1, held: 0 });
+  expect(standing({ limit: "0" })).toMatchObject({ spent: 1, isUsedUp: true });
 });
 
 test.each([

@@ -2,6 +2,9 @@
 
 import type { Budget } from "../../services/types";
 
+/** What of a budget decides how it stands. */
+type Used = Pick<Budget, "limit"> & Partial<Pick<Budget, "spent" | "held">>;
+
 export interface Standing {
   /** Parts of the limit, from 0 to 1, side by side in a bar. */
   spent: number;
@@ -11,7 +14,7 @@ export interface Standing {
   isUsedUp: boolean;
 }
 
-export function standing({ limit, spent = "0", held = "0" }: Budget): Standing {
+export function standing({ limit, spent = "0", held = "0" }: Used): Standing {
   const [all, gone, kept] = [Number(limit), Number(spent), Number(held)];
   const part = (amount: number, room: number) => (all > 0 ? Math.max(0, Math.min(amount / all, room)) : room);
   const spentPart = part(gone, 1);

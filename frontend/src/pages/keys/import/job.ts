@@ -2,7 +2,7 @@
 
 import { useSyncExternalStore } from "react";
 import { ApiError, send } from "../../../services/http";
-import type { Key } from "../../../services/types";
+import type { Import, Key } from "../../../services/types";
 import { inTurn } from "../in-turn";
 import { type Line, masked } from "./parse";
 
@@ -61,15 +61,11 @@ function keyOf(line: Line, tags: string[]) {
   };
 }
 
-interface Report {
-  lines: { outcome: "added" | "duplicate" | "invalid"; key_id: number | null; field: string | null; message: string | null }[];
-}
-
 const PATH = "/api/keys/import";
 
 /** What becomes of `lines`, in their order; with `dry` only what would. */
 async function together(lines: readonly Line[], tags: string[], dry: boolean): Promise<Partial<Entry>[]> {
-  const report = await send<Report>(PATH, { method: "POST", query: { dry_run: dry || undefined }, body: lines.map((line) => keyOf(line, tags)) });
+  const report = await send<Import>(PATH, { method: "POST", query: { dry_run: dry || undefined }, body: lines.map((line) => keyOf(line, tags)) });
   return report.lines.map(({ outcome, key_id, field, message }) => ({
     outcome: outcome === "invalid" ? "failed" : outcome,
     ...(key_id !== null && { id: key_id }),
