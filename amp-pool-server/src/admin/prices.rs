@@ -51,7 +51,8 @@ pub(crate) async fn list(
         origin: listed.origin.as_str(),
         price: listed.price.clone().into(),
     };
-    let place = |listed: &PriceListOut| (listed.model.clone(), listed.provider.clone());
+    // In the order of the book: one's own before the list's.
+    let place = |listed: &PriceListOut| (listed.origin != "own", listed.model.clone(), listed.provider.clone());
     let mut prices: Vec<_> = book.in_force(SystemClock.now()).iter().map(written).collect();
     prices.sort_by_key(place);
     Ok(Json(params.page(prices, place)?))
