@@ -43,6 +43,7 @@ mod balances;
 mod budgets;
 mod bulk;
 mod explain;
+mod failures;
 mod forward;
 mod health;
 mod models;
@@ -52,15 +53,18 @@ mod re_rate;
 mod rules;
 mod settings;
 mod trial;
+mod way;
 
 pub use budgets::BudgetView;
 pub use explain::{Candidate, Excluded, Explanation, Foreseen, Hindered, Question, Refused};
+pub use failures::FailureCause;
 pub use models::ModelView;
 pub(crate) use prices::Prices;
 pub use prices::{PriceChange, PriceChanges, PriceNote};
 pub use re_rate::{ReRate, ReRated};
 pub use rules::{Rejudged, Trial, TrialResult};
 pub use trial::{KeyTrial, ListedModels};
+pub use way::WayTrial;
 
 /// What a pool and its handles share.
 pub(crate) struct State {

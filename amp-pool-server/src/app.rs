@@ -44,7 +44,7 @@ use crate::{
         requests, rules, statistics, tokens, users,
     },
     amp::Amp,
-    config::AmpPaths,
+    config::{Origin, Settings},
     front::FrontBody,
     openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
@@ -107,6 +107,7 @@ struct Shared {
     handle: Handle,
     gate: Arc<Gate>,
     live: Arc<Live>,
+    origins: Arc<[Origin]>,
 }
 
 impl Route {
@@ -154,6 +155,8 @@ fn routes() -> Vec<Route> {
         post  (Operator,  "/api/keys/{id}/reset",                keys::reset,             "Ends the pauses of a key"),
         post  (Operator,  "/api/keys/{id}/test",                 keys::trial,             "Asks the upstream whether a key is good"),
         get   (Viewer,    "/api/keys/{id}/health",               keys::health,            "How a key is and was, for each model"),
+        get   (Viewer,    "/api/keys/{id}/failures",             keys::failures,          "Why answers of a key were no success, by cause"),
+        post  (Operator,  "/api/keys/{id}/egress",               keys::way,               "Asks from which address the world sees a key's requests come"),
         get   (Viewer,    "/api/keys/{id}/balance",              balances::show,          "What a key has left"),
         put   (Operator,  "/api/keys/{id}/balance",              balances::say,           "Says what a key has left"),
         post  (Operator,  "/api/keys/{id}/balance/refresh",      balances::refresh,       "Asks the upstream what a key has left"),
@@ -206,12 +209,14 @@ fn routes() -> Vec<Route> {
 
         get   (Viewer,    "/api/statistics/overview",            statistics::overview,    "Sums of all"),
         get   (Viewer,    "/api/statistics/keys",                statistics::keys,        "Sums by key"),
+        get   (Viewer,    "/api/statistics/keys/hours",          statistics::hours,       "The last hours of each key"),
         get   (Viewer,    "/api/statistics/models",              statistics::models,      "Sums by model"),
         get   (Viewer,    "/api/statistics/providers",           statistics::providers,   "Sums by provider"),
         get   (Viewer,    "/api/statistics/tokens",              statistics::tokens,      "Sums by client token"),
         get   (Viewer,    "/api/statistics/timeline",            statistics::timeline,    "Sums by hour or day"),
 
         get   (Viewer,    "/api/config",                         config::list,            "Settings"),
+        get   (Operator,  "/api/config/server",                  config::server,          "What the server was started with, and where it came from"),
         put   (Admin,     "/api/config/{key}",                   config::put,             "Changes a setting"),
     ]
 }
@@ -273,14 +278,15 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(pool: Pool, gate: Gate, amp: AmpPaths) -> Self {
+    pub(crate) fn new(pool: Pool, gate: Gate, settings: &Settings) -> Self {
         let gate = Arc::new(gate);
         let live = Arc::new(Live::new(pool.handle()));
-        let shared = Shared { handle: pool.handle(), gate: gate.clone(), live };
+        let shared =
+            Shared { handle: pool.handle(), gate: gate.clone(), live, origins: settings.origins.clone().into() };
         let open = open_router().fallback(page).with_state(shared.clone());
         let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
-        let amp = Amp::new(amp, pool.handle());
+        let amp = Amp::new(settings.amp_paths.clone(), pool.handle());
         Self { pool, gate, amp, open, admin, doors: doors.collect() }
     }
 

@@ -5,12 +5,14 @@
 
 mod flags;
 mod named;
+mod origin;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
+pub use origin::{Origin, Source};
 
 /// What the server runs on.
 #[derive(Clone)]
@@ -53,6 +55,8 @@ pub struct Settings {
     pub drain: Duration,
     /// What to tell the operator about the settings once logging is there.
     pub warnings: Vec<String>,
+    /// Where each of them comes from, to be shown to operators. May be empty.
+    pub origins: Vec<Origin>,
 }
 
 /// Where everything is kept.
@@ -121,6 +125,7 @@ impl Default for Settings {
             balances: Schedule::every(Duration::from_secs(3600)),
             drain: Duration::from_secs(600),
             warnings: Vec::new(),
+            origins: Vec::new(),
         }
     }
 }

@@ -31,8 +31,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode, Failure> {
     // Before any thread exists: the environment must not change under a reader.
-    load_dotenv()?;
-    let line = match CommandLine::read(std::env::args_os()) {
+    let from_file = load_dotenv()?;
+    let mut line = match CommandLine::read(std::env::args_os()) {
         Ok(line) => line,
         Err(asked) if !asked.use_stderr() => {
             print(&asked.to_string());
@@ -40,6 +40,7 @@ fn run() -> Result<ExitCode, Failure> {
         }
         Err(wrong) => return Err(Failure::Usage(first_line(&wrong.to_string()))),
     };
+    line.loaded(&from_file);
     match line.command.unwrap_or_default() {
         Command::Routes => print(&app::list_routes()),
         Command::Healthcheck => healthcheck::check(&line.flags.host, line.flags.port).map_err(Failure::Unhealthy)?,
@@ -104,16 +105,21 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     served
 }
 
-/// Reads `.env` of the working directory, if there is one. What the environment has already wins.
-fn load_dotenv() -> Result<(), Failure> {
-    match dotenvy::from_path(".env") {
-        Ok(()) => Ok(()),
-        Err(dotenvy::Error::Io(missing)) if missing.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        // The error of a bad line holds the line, and the line may hold a secret.
-        Err(_) => Err(Failure::Usage(
-            "`.env` in the working directory cannot be read or has a line that is no NAME=value".into(),
-        )),
-    }
+/// Reads `.env` of the working directory, if there is one, and gives the names that came from it. What the environment
+/// has already wins.
+fn load_dotenv() -> Result<Vec<String>, Failure> {
+    // The error of a bad line holds the line, and the line may hold a secret.
+    let unreadable =
+        |_| Failure::Usage("`.env` in the working directory cannot be read or has a line that is no NAME=value".into());
+    let lines: Vec<_> = match dotenvy::from_path_iter(".env") {
+        Ok(lines) => lines.collect::<Result<_, _>>().map_err(unreadable)?,
+        Err(dotenvy::Error::Io(missing)) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let is_new = |(name, _): &(String, String)| std::env::var_os(name).is_none();
+    let names = lines.into_iter().filter(is_new).map(|(name, _)| name).collect();
+    dotenvy::from_path(".env").map_err(unreadable)?;
+    Ok(names)
 }
 
 fn warn_of_unknown_variables() {

@@ -147,10 +147,9 @@ impl Handle {
 
 impl KeyTrial {
     fn lose(&mut self, error: &TransportError) {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
         self.verdict = Verdict::Network;
         self.stage = Some(error.stage());
-        self.message = Some(scrub(&format!("{error}{cause}")).chars().take(LONGEST_MESSAGE).collect());
+        self.message = Some(words_of(error));
     }
 
     fn read_list(&mut self, body: &[u8]) {
@@ -162,6 +161,12 @@ impl KeyTrial {
             Err(_) => self.message = Some("the upstream answered, but not with a list of models".into()),
         }
     }
+}
+
+/// Why an exchange failed, scrubbed of secrets.
+pub(super) fn words_of(error: &TransportError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    scrub(&format!("{error}{cause}")).chars().take(LONGEST_MESSAGE).collect()
 }
 
 fn list_request(manner: &Manner) -> Option<Request<Chain>> {
@@ -176,7 +181,7 @@ fn list_request(manner: &Manner) -> Option<Request<Chain>> {
     Some(request)
 }
 
-async fn collect(mut body: UpstreamBody) -> Result<Bytes, TransportError> {
+pub(super) async fn collect(mut body: UpstreamBody) -> Result<Bytes, TransportError> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         read.extend_from_slice(frame?.data_ref().map(|data| &**data).unwrap_or_default());
@@ -187,7 +192,7 @@ async fn collect(mut body: UpstreamBody) -> Result<Bytes, TransportError> {
     Ok(read.freeze())
 }
 
-fn millis(since: Instant) -> u64 {
+pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(monotonic().saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,5 +1,7 @@
 //! `/api/config`: the settings table.
 
+use std::sync::Arc;
+
 use amp_pool_core::handle::Handle;
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
@@ -10,7 +12,7 @@ use super::{
     input::{Input, Name, Params, given},
     page::PageParams,
 };
-use crate::openapi::Null;
+use crate::{config::Origin, openapi::Null};
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Setting")]
@@ -34,6 +36,11 @@ pub(crate) async fn list(
     let settings = handle.settings().into_iter();
     let settings = settings.map(|(key, value)| SettingOut { key, value: Some(value) }).collect();
     Ok(Json(params.page(settings, |setting: &SettingOut| setting.key.clone())?))
+}
+
+/// What the server was started with, and where each of it came from.
+pub(crate) async fn server(State(origins): State<Arc<[Origin]>>) -> Json<List<Origin>> {
+    Json(List::whole(origins.to_vec()))
 }
 
 pub(crate) async fn put(

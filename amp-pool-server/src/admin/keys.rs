@@ -2,12 +2,14 @@
 
 mod bulk;
 mod export;
+mod failures;
 mod import;
 mod input;
 mod list;
 mod output;
 mod prefixes;
 mod trial;
+mod way;
 
 use std::collections::HashMap;
 
@@ -35,9 +37,11 @@ use crate::access::Who;
 
 pub(crate) use bulk::bulk;
 pub(crate) use export::{export, export_secrets};
+pub(crate) use failures::failures;
 pub(crate) use import::{Shape, import, import_file};
 pub(super) use input::{Limits, name};
 pub(crate) use trial::trial;
+pub(crate) use way::way;
 use {
     input::KeyInput,
     list::{Facts, KeyParams},

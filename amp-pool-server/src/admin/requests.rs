@@ -1,9 +1,11 @@
 //! `/api/requests`: the books, call by call.
 
 mod bodies;
+mod chain;
 mod export;
 mod live;
 mod search;
+mod without;
 
 use amp_pool_core::{
     classify::DecidedBy,
@@ -30,6 +32,10 @@ use crate::openapi::{CallOutcome, CallStatus};
 pub(crate) use bodies::bodies;
 pub(crate) use export::export;
 pub(crate) use live::{Live, live};
+use {
+    chain::LinkOut,
+    without::{Without, many},
+};
 
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 1000;
@@ -58,6 +64,14 @@ pub(crate) struct ListParams {
     status: Option<String>,
     /// Only calls that failed so.
     error_type: Option<String>,
+    /// Without these keys, with commas between.
+    not_key_id: Option<String>,
+    /// Without these client tokens, with commas between.
+    not_token_id: Option<String>,
+    /// Without these models, with commas between.
+    not_model: Option<String>,
+    /// Without those that failed so, with commas between.
+    not_error_type: Option<String>,
     /// Only where any of its texts contains this, whatever its case.
     text: Option<String>,
     /// How many at most.
@@ -90,6 +104,14 @@ pub(crate) struct FilterParams {
     status: Option<String>,
     /// Only calls that failed so.
     error_type: Option<String>,
+    /// Without these keys, with commas between.
+    not_key_id: Option<String>,
+    /// Without these client tokens, with commas between.
+    not_token_id: Option<String>,
+    /// Without these models, with commas between.
+    not_model: Option<String>,
+    /// Without those that failed so, with commas between.
+    not_error_type: Option<String>,
     /// Only where any of its texts contains this, whatever its case.
     text: Option<String>,
 }
@@ -97,7 +119,8 @@ pub(crate) struct FilterParams {
 /// Which rows are asked for.
 pub(crate) struct Wish {
     filter: RecordFilter,
-    /// In any of a row's texts, whatever its case.
+    without: Without,
+    /// In any of a row's texts; in lower case.
     text: Option<String>,
 }
 
@@ -107,16 +130,18 @@ pub(crate) async fn list(
 ) -> Result<Json<List<RequestOut>>, Problem> {
     let limit = optional("limit", params.limit.clone())?.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let page = Page { before: optional("cursor", params.cursor.clone())?, limit };
-    let Wish { filter, text } = params.wish()?;
-    let found = search::page(&handle, &filter, text.as_deref(), page).await?;
+    let found = search::page(&handle, &params.wish()?, page).await?;
     let next = found.next.map(|id| id.to_string());
-    Ok(Json(List::page(found.rows.into_iter().map(RequestOut::from).collect(), next)))
+    let rows = chain::fill(&handle, found.rows).await?;
+    Ok(Json(List::page(rows.into_iter().map(RequestOut::from).collect(), next)))
 }
 
 impl ListParams {
     fn wish(self) -> Result<Wish, Problem> {
         let Self { from, to, key_id, token_id, model, status, error_type, text, .. } = self;
-        FilterParams { from, to, key_id, token_id, model, status, error_type, text }.wish()
+        let Self { not_key_id, not_token_id, not_model, not_error_type, .. } = self;
+        let only = FilterParams { from, to, key_id, token_id, model, status, error_type, text, ..Default::default() };
+        FilterParams { not_key_id, not_token_id, not_model, not_error_type, ..only }.wish()
     }
 }
 
@@ -139,7 +164,13 @@ impl FilterParams {
             status,
             error_type: optional("error_type", self.error_type)?,
         };
-        Ok(Wish { filter, text })
+        let without = Without {
+            keys: many("not_key_id", self.not_key_id)?.into_iter().map(KeyId).collect(),
+            tokens: many("not_token_id", self.not_token_id)?.into_iter().map(TokenId).collect(),
+            models: many("not_model", self.not_model)?,
+            error_types: many("not_error_type", self.not_error_type)?,
+        };
+        Ok(Wish { filter, without, text: text.map(|text| text.to_lowercase()) })
     }
 }
 
@@ -201,6 +232,8 @@ pub(crate) struct RequestOut {
     error_type: Option<String>,
     error_message: Option<String>,
     attempts: u32,
+    /// The keys that were asked, one after the other, where there was more than one.
+    chain: Vec<LinkOut>,
     estimated: bool,
 }
 
@@ -339,6 +372,7 @@ impl From<StoredRecord> for RequestOut {
             error_type: record.error_type,
             error_message: record.error_message,
             attempts: record.attempt_count,
+            chain: chain::of(&record.attempts),
             estimated: record.estimated,
         }
     }

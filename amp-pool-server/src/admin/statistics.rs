@@ -23,12 +23,13 @@ use crate::openapi::{As, Table};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
+mod hours;
 mod shape;
 mod timeline;
 
 use shape::Shape;
 
-pub(crate) use timeline::timeline;
+pub(crate) use {hours::hours, timeline::timeline};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +193,7 @@ struct KeyCounts {
     ready: usize,
     cooling: usize,
     out_of_credit: usize,
+    out_of_budget: usize,
     disabled: usize,
 }
 
@@ -214,7 +216,8 @@ fn count_keys(handle: &Handle) -> KeyCounts {
             // A probing key takes calls, one of them finds out whether it is well.
             KeyState::Ready | KeyState::Probing => counts.ready += 1,
             KeyState::Cooling => counts.cooling += 1,
-            KeyState::OutOfCredit | KeyState::OutOfBudget => counts.out_of_credit += 1,
+            KeyState::OutOfCredit => counts.out_of_credit += 1,
+            KeyState::OutOfBudget => counts.out_of_budget += 1,
             KeyState::Disabled => counts.disabled += 1,
         }
     }

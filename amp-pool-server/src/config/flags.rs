@@ -12,7 +12,7 @@ use clap::{
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{AmpPaths, Database, SeedKey, Settings, SettingsError};
+use super::{AmpPaths, Database, Origin, SeedKey, Settings, SettingsError};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -96,7 +96,15 @@ impl CommandLine {
     /// # Errors
     /// For what is wrong, and for `--help` and `--version`, which clap also tells this way.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&Self::definition().try_get_matches_from(arguments)?)
+        let (definition, matches) = (Self::definition(), Self::definition().try_get_matches_from(arguments)?);
+        let mut line = Self::from_arg_matches(&matches)?;
+        line.flags.origins = Origin::all(&definition, &matches);
+        Ok(line)
+    }
+
+    /// Says which variables of the environment came from the file `.env`.
+    pub fn loaded(&mut self, from_file: &[String]) {
+        self.flags.origins.iter_mut().for_each(|origin| origin.correct(from_file));
     }
 
     /// Those of `names` that look like settings of ours and are none.
@@ -212,6 +220,9 @@ pub struct Flags {
     /// What is logged
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub rust_log: String,
+    /// Where each of them comes from.
+    #[arg(skip)]
+    pub origins: Vec<Origin>,
 }
 
 // Clap shows a value that cannot be parsed; a secret always can be.
@@ -254,6 +265,7 @@ impl Flags {
             limits: self.limits()?,
             warnings: Vec::new(),
             keys: self.keys(),
+            origins: self.origins,
             admin_token: strong("AMP_POOL_ADMIN_TOKEN", self.amp_pool_admin_token, ADMIN_TOKEN_MIN)?,
             client_token: strong("AMP_POOL_CLIENT_TOKEN", self.amp_pool_client_token, CLIENT_TOKEN_MIN)?,
             host: self.host,
@@ -417,6 +429,23 @@ mod tests {
         check(&["--admin-password", "short"], Err("ADMIN_PASSWORD: a password has 10 to 256 characters"));
         check(&["--admin-username", "Ada", "--admin-password", "correct horse"], Ok(()));
         check(&["--admin-password", ""], Ok(()));
+    }
+
+    #[test]
+    fn where_a_setting_comes_from_is_known_and_no_secret_is_told() {
+        let mut line = CommandLine::read(
+            ["amp-pool-server", "--port", "9001", "--amp-pool-admin-token", "0f1e2d3c4b5a"].map(OsString::from),
+        )
+        .map_err(|error| error.to_string())
+        .unwrap();
+        line.loaded(&["HOST".into()]);
+        let of = |name: &str| line.flags.origins.iter().find(|origin| origin.name == name).unwrap();
+        let port = of("PORT");
+        assert_eq!((port.value.as_deref(), port.default.as_deref()), (Some("9001"), Some("8000")));
+        assert_eq!((port.source, of("HOST").source), (super::super::Source::Flag, super::super::Source::Default));
+        let token = of("AMP_POOL_ADMIN_TOKEN");
+        assert_eq!((token.secret, token.value.as_deref()), (true, None));
+        assert!(port.help.contains("Port to listen on"), "{}", port.help);
     }
 
     #[test]

@@ -72,9 +72,8 @@ type Piece = Result<bytes::Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// A failure breaks the answer off, so that nobody takes half of it for the whole.
 async fn next(mut export: Export) -> Option<(Piece, Export)> {
     let before = export.before.take()?;
-    let Wish { filter, text } = &export.wish;
     let page = Page { before, limit: STEP };
-    let found = match search::page(&export.handle, filter, text.as_deref(), page).await {
+    let found = match search::page(&export.handle, &export.wish, page).await {
         Ok(found) => found,
         Err(error) => {
             tracing::error!("an export breaks off: {error}");

@@ -6,6 +6,8 @@ use amp_pool_core::{
     store::{Page, RecordFilter, StoreError, StoredRecord},
 };
 
+use super::Wish;
+
 /// Rows that are looked at for one page.
 const LOOKED_AT: usize = 20_000;
 /// Rows that are read at once.
@@ -18,30 +20,31 @@ pub(super) struct Found {
     pub(super) next: Option<i64>,
 }
 
-/// A page of what fits `filter` and, where there is one, has `text` in it.
-pub(super) async fn page(
-    handle: &Handle,
-    filter: &RecordFilter,
-    text: Option<&str>,
-    page: Page,
-) -> Result<Found, StoreError> {
+/// A page of what is wished for.
+pub(super) async fn page(handle: &Handle, wish: &Wish, page: Page) -> Result<Found, StoreError> {
+    if wish.text.is_some() || !wish.without.is_empty() {
+        return look(handle, wish, page).await;
+    }
     let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let Some(text) = text.map(str::to_lowercase) else {
-        // One row more than asked for tells whether there is a next page.
-        let more = Page { limit: page.limit.saturating_add(1), ..page };
-        let mut rows = handle.records(filter.clone(), more).await?;
-        let next = (rows.len() > wanted).then(|| rows.get(wanted.saturating_sub(1)).map(|row| row.id)).flatten();
-        rows.truncate(wanted);
-        return Ok(Found { rows, next });
-    };
+    // One row more than asked for tells whether there is a next page.
+    let more = Page { limit: page.limit.saturating_add(1), ..page };
+    let mut rows = handle.records(wish.filter.clone(), more).await?;
+    let next = (rows.len() > wanted).then(|| rows.get(wanted.saturating_sub(1)).map(|row| row.id)).flatten();
+    rows.truncate(wanted);
+    Ok(Found { rows, next })
+}
+
+/// Looks at row after row for what the store has no index for.
+async fn look(handle: &Handle, wish: &Wish, page: Page) -> Result<Found, StoreError> {
+    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let (mut rows, mut before, mut looked_at) = (Vec::new(), page.before, 0);
     loop {
-        let step = handle.records(filter.clone(), Page { before, limit: STEP }).await?;
+        let step = handle.records(wish.filter.clone(), Page { before, limit: STEP }).await?;
         let is_last = step.len() < STEP as usize;
         for row in step {
             before = Some(row.id);
             looked_at += 1;
-            if has(&row, &text) {
+            if wish.takes(&row) {
                 rows.push(row);
             }
             if rows.len() == wanted {
@@ -57,8 +60,20 @@ pub(super) async fn page(
     }
 }
 
+impl Wish {
+    /// What the store does not look at.
+    fn takes(&self, row: &StoredRecord) -> bool {
+        self.without.lets(row) && self.text.as_deref().is_none_or(|text| has(row, text))
+    }
+
+    /// All of it, for rows that were read already.
+    pub(super) fn wants(&self, row: &StoredRecord) -> bool {
+        fits(row, &self.filter) && self.takes(row)
+    }
+}
+
 /// `text` in lower case.
-pub(super) fn has(row: &StoredRecord, text: &str) -> bool {
+fn has(row: &StoredRecord, text: &str) -> bool {
     let call = row.call.to_string();
     let texts = [Some(&row.model), row.upstream_model.as_ref(), row.provider.as_ref(), row.error_type.as_ref()];
     let texts = texts.into_iter().chain([row.error_message.as_ref(), Some(&row.endpoint), Some(&call)]).flatten();
@@ -66,7 +81,7 @@ pub(super) fn has(row: &StoredRecord, text: &str) -> bool {
 }
 
 /// As the store reads a filter, for rows that were read already.
-pub(super) fn fits(row: &StoredRecord, filter: &RecordFilter) -> bool {
+fn fits(row: &StoredRecord, filter: &RecordFilter) -> bool {
     let status = row.outcome.map_or("open", amp_pool_core::store::Outcome::status);
     filter.from.is_none_or(|from| from <= row.create_time)
         && filter.to.is_none_or(|to| row.create_time < to)
