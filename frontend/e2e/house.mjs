@@ -13,7 +13,7 @@ const built = fileURLToPath(new URL("../../target/debug/amp-pool-server", import
 
 export const ADMIN_TOKEN = "e2e-admin-0123456789abcdef0123456789abcdef";
 
-/** @typedef {{ url: string, upstream: string, log: () => string, close: () => Promise<void> }} House */
+/** @typedef {{ url: string, upstream: string, told: () => any[], log: () => string, close: () => Promise<void> }} House */
 
 /** Starts both. `settings` are environment variables of the server.
  * @param {Record<string, string>} [settings]
@@ -29,6 +29,7 @@ export async function openHouse(settings = {}) {
       DATA_DIR: join(folder, "data"),
       AMP_POOL_BALANCE_REFRESH_SECONDS: "0",
       AMP_POOL_DURABILITY: "normal",
+      AMP_POOL_ALERT_SECONDS: "1",
       ...settings,
     },
   });
@@ -54,7 +55,7 @@ export async function openHouse(settings = {}) {
     upstream.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  return { url: front?.url ?? String(url), upstream: upstream.url, log: () => log, close };
+  return { url: front?.url ?? String(url), upstream: upstream.url, told: upstream.told, log: () => log, close };
 }
 
 /** Puts the build in `dist` before the server, to try a change of the UI without building the server anew.

@@ -1,7 +1,8 @@
 // An upstream on loopback that answers as its credential says, in the formats of Chat Completions and Messages.
 //
 // The credential is `sk-MOOD-anything`: `good` answers, `slow` answers late, `limited` refuses for a while, `broke` has no
-// money, `dead` is unknown, `flaky` fails every third time. Prompts that hold `<script>` come back as they are.
+// money, `dead` is unknown, `flaky` fails every third time. Prompts that hold `<script>` come back as they are. It also tells
+// who asks where they come from (`/v1/ip`), and hears alerts (`/v1/hook`).
 
 import { createServer } from "node:http";
 
@@ -94,9 +95,14 @@ async function bodyOf(request) {
 
 const pause = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
 
-/** @param {Request} request @param {Response} response */
-async function answer(request, response, served = 0) {
+/** @param {Request} request @param {Response} response @param {unknown[]} told */
+async function answer(request, response, told, served = 0) {
+  if (request.url === "/v1/ip") return json(response, 200, { ip: "203.0.113.7" });
   const asked = await bodyOf(request);
+  if (request.url === "/v1/hook") {
+    told.push(asked);
+    return json(response, 200, {});
+  }
   if (request.method === "POST" && !/\/(chat\/completions|messages)$/.test(request.url ?? "")) return json(response, 404, complaint("not_found", "No such path."));
   const credential = credentialOf(request);
   const mood = MOODS.find((mood) => credential.startsWith(`sk-${mood}`)) ?? "dead";
@@ -117,9 +123,11 @@ async function answer(request, response, served = 0) {
 /** Starts one on a free port, and says where. */
 export async function startUpstream() {
   let served = 0;
-  const server = createServer((request, response) => void answer(request, response, (served += 1)));
+  /** @type {any[]} */
+  const told = [];
+  const server = createServer((request, response) => void answer(request, response, told, (served += 1)));
   await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
   const address = server.address();
   if (!address || typeof address === "string") throw new Error("the upstream has no port");
-  return { url: `http://127.0.0.1:${address.port}/v1`, close: () => server.close() };
+  return { url: `http://127.0.0.1:${address.port}/v1`, told: () => told, close: () => server.close() };
 }

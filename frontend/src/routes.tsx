@@ -27,78 +27,22 @@ function Broken({ error, reset }: ErrorComponentProps) {
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Broken });
 const at = () => root;
+const later = lazyRouteComponent;
 
+// A table: the name, the path, what its URL may say, and what is shown.
 const overview = createRoute({ getParentRoute: at, path: "/", validateSearch: searches.overview, component: Overview });
+const keys = createRoute({ getParentRoute: at, path: "/keys", validateSearch: searches.keys, component: later(() => import("./pages/keys"), "Keys") });
+const tokens = createRoute({ getParentRoute: at, path: "/tokens", validateSearch: searches.tokens, component: later(() => import("./pages/tokens"), "Tokens") });
+const models = createRoute({ getParentRoute: at, path: "/models", validateSearch: searches.models, component: later(() => import("./pages/models"), "Models") });
+const rules = createRoute({ getParentRoute: at, path: "/rules", component: later(() => import("./pages/rules"), "Rules") });
+const requests = createRoute({ getParentRoute: at, path: "/requests", validateSearch: searches.requests, component: later(() => import("./pages/requests"), "Requests") });
+const statistics = createRoute({ getParentRoute: at, path: "/statistics", validateSearch: searches.statistics, component: later(() => import("./pages/statistics"), "Statistics") });
+const playground = createRoute({ getParentRoute: at, path: "/playground", validateSearch: searches.playground, component: later(() => import("./pages/playground"), "Playground") });
+const alerts = createRoute({ getParentRoute: at, path: "/alerts", component: later(() => import("./pages/alerts"), "Alerts") });
+const settings = createRoute({ getParentRoute: at, path: "/settings", component: later(() => import("./pages/settings"), "Settings") });
+const audit = createRoute({ getParentRoute: at, path: "/audit", component: later(() => import("./pages/audit"), "Audit") });
 
-const keys = createRoute({
-  getParentRoute: at,
-  path: "/keys",
-  validateSearch: searches.keys,
-  component: lazyRouteComponent(() => import("./pages/keys"), "Keys"),
-});
-
-const tokens = createRoute({
-  getParentRoute: at,
-  path: "/tokens",
-  validateSearch: searches.tokens,
-  component: lazyRouteComponent(() => import("./pages/tokens"), "Tokens"),
-});
-
-const models = createRoute({
-  getParentRoute: at,
-  path: "/models",
-  validateSearch: searches.models,
-  component: lazyRouteComponent(() => import("./pages/models"), "Models"),
-});
-
-const requests = createRoute({
-  getParentRoute: at,
-  path: "/requests",
-  validateSearch: searches.requests,
-  component: lazyRouteComponent(() => import("./pages/requests"), "Requests"),
-});
-
-const statistics = createRoute({
-  getParentRoute: at,
-  path: "/statistics",
-  validateSearch: searches.statistics,
-  component: lazyRouteComponent(() => import("./pages/statistics"), "Statistics"),
-});
-
-const playground = createRoute({
-  getParentRoute: at,
-  path: "/playground",
-  validateSearch: searches.playground,
-  component: lazyRouteComponent(() => import("./pages/playground"), "Playground"),
-});
-
-const rules = createRoute({
-  getParentRoute: at,
-  path: "/rules",
-  component: lazyRouteComponent(() => import("./pages/rules"), "Rules"),
-});
-
-const alerts = createRoute({
-  getParentRoute: at,
-  path: "/alerts",
-  component: lazyRouteComponent(() => import("./pages/alerts"), "Alerts"),
-});
-
-const settings = createRoute({
-  getParentRoute: at,
-  path: "/settings",
-  component: lazyRouteComponent(() => import("./pages/settings"), "Settings"),
-});
-
-const audit = createRoute({
-  getParentRoute: at,
-  path: "/audit",
-  component: lazyRouteComponent(() => import("./pages/audit"), "Audit"),
-});
-
-const routeTree = root.addChildren([
-  overview, keys, tokens, models, rules, requests, statistics, playground, alerts, settings, audit,
-]);
+const routeTree = root.addChildren([overview, keys, tokens, models, rules, requests, statistics, playground, alerts, settings, audit]);
 
 export const makeRouter = () =>
   createRouter({ routeTree, defaultPreload: "intent", scrollRestoration: true, defaultPendingComponent: Waiting });

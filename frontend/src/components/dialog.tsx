@@ -5,6 +5,7 @@ import { Button, ConfigProvider } from "antd";
 import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useText } from "../text";
 import "./dialog.css";
+import { Toasts } from "./toast";
 
 interface Props {
   title: ReactNode;
@@ -58,6 +59,7 @@ export function Dialog({ title, onClose, children, note, footer, size = "medium"
           <div className="dialog-body">{children}</div>
           {footer && <div className="dialog-foot">{footer}</div>}
         </div>
+        <Toasts />
       </ConfigProvider>
     </dialog>
   );

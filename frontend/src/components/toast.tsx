@@ -1,7 +1,7 @@
 // Short news at the edge of the page, read out by screen readers, with a way back where there is one.
 
 import { Button } from "antd";
-import { useEffect, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { useText } from "../text";
 import "./toast.css";
 
@@ -63,13 +63,34 @@ function subscribe(changed: () => void) {
   return () => listeners.delete(changed);
 }
 
+/** The places that can show them, the newest last: behind a dialog nothing can be clicked or heard. */
+let rooms: readonly number[] = [];
+let lastRoom = 0;
+
+const newRoom = () => (lastRoom += 1);
+
+function enter(room: number) {
+  rooms = [...rooms, room];
+  change(toasts);
+}
+
+function leave(room: number) {
+  rooms = rooms.filter((other) => other !== room);
+  change(toasts);
+}
+
+/** Shows them, unless somebody nearer to the reader does. */
 export function Toasts() {
   const shown = useSyncExternalStore(subscribe, () => toasts);
+  const front = useSyncExternalStore(subscribe, () => rooms.at(-1));
+  const [room] = useState(newRoom);
+  useEffect(() => {
+    enter(room);
+    return () => leave(room);
+  }, [room]);
   return (
     <div className="toasts" role="status" aria-live="polite">
-      {shown.map((toast) => (
-        <One key={toast.id} {...toast} />
-      ))}
+      {room === front && shown.map((toast) => <One key={toast.id} {...toast} />)}
     </div>
   );
 }

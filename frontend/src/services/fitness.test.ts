@@ -23,11 +23,11 @@ test("a state of a newer server stands where it is seen", () => {
 });
 
 test.each([
-  [{ total: 0, ready: 0, cooling: 0, out_of_credit: 0, disabled: 0 }, "idle"],
-  [{ total: 3, ready: 3, cooling: 0, out_of_credit: 0, disabled: 0 }, "good"],
-  [{ total: 3, ready: 2, cooling: 0, out_of_credit: 0, disabled: 1 }, "good"],
-  [{ total: 3, ready: 2, cooling: 1, out_of_credit: 0, disabled: 0 }, "warn"],
-  [{ total: 3, ready: 0, cooling: 3, out_of_credit: 0, disabled: 0 }, "bad"],
+  [{ total: 0, ready: 0, cooling: 0, out_of_credit: 0, out_of_budget: 0, disabled: 0 }, "idle"],
+  [{ total: 3, ready: 3, cooling: 0, out_of_credit: 0, out_of_budget: 0, disabled: 0 }, "good"],
+  [{ total: 3, ready: 2, cooling: 0, out_of_credit: 0, out_of_budget: 0, disabled: 1 }, "good"],
+  [{ total: 3, ready: 2, cooling: 1, out_of_credit: 0, out_of_budget: 0, disabled: 0 }, "warn"],
+  [{ total: 3, ready: 0, cooling: 3, out_of_credit: 0, out_of_budget: 0, disabled: 0 }, "bad"],
 ] as const)("a pool of %j looks %s", (counts, mood) => {
   expect(fitnessMood(counts)).toBe(mood);
 });

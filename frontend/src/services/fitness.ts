@@ -38,9 +38,12 @@ export const byTrouble = <K extends Stated>(keys: readonly K[]): K[] => keys.toS
 /** Whether somebody should look at the key: it is neither well nor was it stopped by a person. */
 export const needsAttention = (key: Stated): boolean => look(wordOf(key))[0] < 4;
 
+/** How many keys there are of each kind. */
+export type AllCounts = KeyCounts & { out_of_budget?: number };
+
 /** Bad when no key can answer; a key paused by a person is nothing to warn about. */
-export function fitnessMood({ total, ready, cooling, out_of_credit }: KeyCounts): Mood {
+export function fitnessMood({ total, ready, cooling, out_of_credit, out_of_budget = 0 }: AllCounts): Mood {
   if (total === 0) return "idle";
   if (ready === 0) return "bad";
-  return cooling + out_of_credit > 0 ? "warn" : "good";
+  return cooling + out_of_credit + out_of_budget > 0 ? "warn" : "good";
 }

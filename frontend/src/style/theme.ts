@@ -78,7 +78,8 @@ function themeOf(dark: boolean): ThemeConfig {
       fontSize: 14,
       controlHeight: 34,
     },
-    components: { Button: { dangerColor: dark ? "#1a0705" : "#ffffff" } },
+    // The lighter blue of a button that is pointed at could not be read either.
+    components: { Button: { dangerColor: dark ? "#1a0705" : "#ffffff", defaultHoverColor: colour("primary"), defaultHoverBorderColor: colour("primary"), defaultActiveColor: colour("primary") } },
   };
 }
 

@@ -77,6 +77,7 @@ export const en = {
     undo: "Undo",
     delete: "Delete",
     edit: "Edit",
+    change: (what: string, now: string) => `${what}: ${now}, change`,
     add: "Add",
     copy: "Copy",
     copied: "Copied",

@@ -77,6 +77,7 @@ export const zh: Text = {
     undo: "撤销",
     delete: "删除",
     edit: "编辑",
+    change: (what, now) => `${what}：${now}，修改`,
     add: "添加",
     copy: "复制",
     copied: "已复制",

@@ -1,97 +1,81 @@
-// What the pool tells people about, when, and whom. Whatever a server says of each is shown as it says it.
+// What is wrong, when people are told of it, and whom.
 
-import { Button } from "antd";
-import type { ReactNode } from "react";
-import { useAccess } from "../../access/session";
-import { Page, Panel, Waiting } from "../../components/page";
-import { Badge } from "../../components/state";
-import { complain, tell } from "../../components/toast";
-import { Absent, isAbsent, Trouble, useTroubleText } from "../../components/trouble";
-import { Moment } from "../../components/when";
-import { send } from "../../services/http";
+import { Panel, Page, Waiting } from "../../components/page";
+import { Tag } from "../../components/state";
+import { Absent, isAbsent, Trouble } from "../../components/trouble";
+import { Ago } from "../../components/when";
 import { useRead } from "../../services/query";
 import type { List } from "../../services/types";
 import { useText, useWords } from "../../text";
-import { told } from "../audit/detail";
 import "./alerts.css";
+import type { Channel, Service } from "./channel";
+import { Channels } from "./channels";
+import { Deliveries, Events } from "./history";
+import type { AlertState } from "./log";
+import type { AlertRule } from "./rule";
+import { Rules, SeverityBadge } from "./rules";
 import { words as both } from "./text";
 
-interface Thing extends Record<string, unknown> {
-  id: number | string;
-  name?: string;
-  enabled?: boolean;
-  create_time?: string;
-}
+const EVERY_MS = 10_000;
 
-function One({ thing, action }: { thing: Thing; action?: ReactNode }) {
+function One({ state, rule }: { state: AlertState; rule: AlertRule | undefined }) {
   const words = useWords(both);
-  const { id, name, enabled, create_time: at, update_time: _, ...rest } = thing;
   return (
     <li>
       <div>
-        <strong className="inert">{name ?? `#${id}`}</strong> {enabled === false && <Badge mood="idle">{words.off}</Badge>}{" "}
-        {at && <span className="soft small"><Moment at={at} /></span>}
+        {rule && <SeverityBadge severity={rule.severity} />} <strong className="inert">{rule?.name ?? `#${state.rule_id}`}</strong>{" "}
+        <span className="soft small"><Ago at={state.since} tell={words.since} /></span> {state.told_at === null && <Tag>{words.untold}</Tag>}
       </div>
-      <div className="soft small inert">{told(rest)}</div>
-      {action}
+      <div className="inert">{[state.name, state.detail].filter(Boolean).join(": ")}</div>
     </li>
   );
 }
 
-interface Props {
-  path: string;
-  title: string;
-  empty: string;
-  action?: (thing: Thing) => ReactNode;
-}
-
-function Things({ path, title, empty, action }: Props) {
-  const { data, error, refetch } = useRead<List<Thing>>(path, { every: 15_000 });
-  if (isAbsent(error)) return null;
+function Now({ rules }: { rules: readonly AlertRule[] }) {
+  const { format } = useText();
+  const words = useWords(both);
+  const { data, error, refetch } = useRead<List<AlertState>>("/api/alerts/state", { every: EVERY_MS });
   return (
-    <Panel title={title}>
+    <Panel title={words.now} note={data && data.items.length > 0 && format.whole(data.items.length)}>
       {error && <Trouble error={error} again={() => void refetch()} />}
       {!data && !error && <Waiting />}
-      {data?.items.length === 0 && <p className="soft">{empty}</p>}
+      {data?.items.length === 0 && <p className="soft">{words.nothingNow}</p>}
       <ul className="alerts" role="list">
-        {data?.items.map((thing) => (
-          <One key={thing.id} thing={thing} action={action?.(thing)} />
-        ))}
+        {data?.items.map((state) => <One key={`${state.rule_id} ${state.subject}`} state={state} rule={rules.find(({ id }) => id === state.rule_id)} />)}
       </ul>
     </Panel>
   );
 }
 
-function Test({ channel }: { channel: Thing }) {
-  const words = useWords(both);
-  const message = useTroubleText();
-  const test = () =>
-    send(`/api/alerts/channels/${channel.id}/test`, { method: "POST", body: {} }).then(
-      () => tell(words.sent(channel.name ?? `#${channel.id}`)),
-      (error: unknown) => complain(message(error)),
-    );
-  return <Button size="small" onClick={() => void test()}>{words.test}</Button>;
+/** What there can be, for forms. */
+interface Kinds {
+  channels: Service[];
 }
 
 export function Alerts() {
   const { text } = useText();
-  const words = useWords(both);
-  const { mayChange } = useAccess();
-  const { error } = useRead<List<Thing>>("/api/alerts/rules");
+  const rules = useRead<List<AlertRule>>("/api/alerts/rules");
+  const channels = useRead<List<Channel>>("/api/alerts/channels");
+  const kinds = useRead<Kinds>("/api/alerts/kinds");
+  if (isAbsent(rules.error)) return <Page title={text.pages.alerts}><Panel><Absent /></Panel></Page>;
+  const error = rules.error ?? channels.error ?? kinds.error;
   return (
     <Page title={text.pages.alerts}>
-      {isAbsent(error) ? (
-        <Panel>
-          <Absent />
-        </Panel>
-      ) : (
-        <div className="split">
-          <Things path="/api/alerts/events" title={words.events} empty={words.noEvents} />
-          <div className="stack">
-            <Things path="/api/alerts/rules" title={words.rules} empty={words.noRules} />
-            <Things path="/api/alerts/channels" title={words.channels} empty={words.noChannels} action={(channel) => mayChange && <Test channel={channel} />} />
+      {error && <Trouble error={error} again={() => void Promise.all([rules.refetch(), channels.refetch(), kinds.refetch()])} />}
+      {rules.data && channels.data && kinds.data ? (
+        <>
+          <div className="split">
+            <Now rules={rules.data.items} />
+            <Channels channels={channels.data.items} services={kinds.data.channels} />
           </div>
-        </div>
+          <Rules rules={rules.data.items} channels={channels.data.items} />
+          <div className="split">
+            <Events />
+            <Deliveries />
+          </div>
+        </>
+      ) : (
+        !error && <Panel><Waiting rows={6} /></Panel>
       )}
     </Page>
   );

@@ -6,6 +6,7 @@ import { ApiError, send } from "../../services/http";
 import { useRefresh } from "../../services/query";
 import type { Bulk, Key } from "../../services/types";
 import { useText, useWords } from "../../text";
+import { type SmallField, smallChange } from "./form-values";
 import { inTurn } from "./in-turn";
 import { words as both } from "./text";
 
@@ -67,6 +68,13 @@ export function useKeyChanges() {
       () => void setEnabled(key, !enabled),
     );
 
+  /** Sets one field where it stands; what it was comes back by the undo. */
+  function edit(key: Key, field: SmallField, typed: string): Promise<void> {
+    const { body, back } = smallChange(key, field, typed);
+    const undo = () => void attempt(() => change(key.id, back), words.edited(key.name));
+    return attempt(() => change(key.id, body), words.edited(key.name), undo);
+  }
+
   /** Does the same to many at once, or one after the other where the server can not; who is refused stops nobody. */
   async function toMany(keys: readonly Key[], action: Action, onProgress?: (done: number) => void, tags: string[] = []) {
     const failures = await together(keys, action, tags).catch((error: unknown) => {
@@ -82,6 +90,7 @@ export function useKeyChanges() {
   return {
     fresh,
     setEnabled,
+    edit,
     reset: (key: Key) => attempt(() => reset(key.id), words.wasReset(key.name)),
     remove: async (key: Key) => {
       await remove(key.id);

@@ -17,12 +17,16 @@ import { useText, useWords } from "../../text";
 import { CallLine } from "../../components/call-line";
 import { BudgetBar } from "../tokens/budget-bar";
 import { BalancePanel } from "./balance-panel";
+import { Causes } from "./causes";
 import { useKeyChanges } from "./changes";
 import { Days } from "./days";
 import { KeyForm } from "./form";
+import { KeyName, KeyNotes } from "./notes";
 import { HealthHistory } from "./health-history";
 import { TestMany } from "./test-many";
 import { words as both } from "./text";
+
+const LAST_CALLS = 50;
 
 type Words = (typeof both)["en"]["drawer"];
 
@@ -94,7 +98,7 @@ function ModelStates({ id }: { id: number }) {
 
 function LastCalls({ id }: { id: number }) {
   const { drawer: words } = useWords(both);
-  const { data } = useRead<List<Call>>("/api/requests", { query: { key_id: id, limit: 20 } });
+  const { data } = useRead<List<Call>>("/api/requests", { query: { key_id: id, limit: LAST_CALLS } });
   const calls = data?.items ?? [];
   return (
     <>
@@ -144,7 +148,7 @@ export function KeyDrawer({ entry, keys, onClose }: Props) {
   const close = () => setOpen(undefined);
   const { today } = entry;
   return (
-    <Drawer title={entry.name} size="large" onClose={onClose} note={<span className="soft">{entry.provider} <span className="code">{entry.api_key_hint}</span></span>}>
+    <Drawer title={<KeyName entry={entry} />} size="large" onClose={onClose} note={<span className="soft">{entry.provider} <span className="code">{entry.api_key_hint}</span></span>}>
       {mayChange && <Actions entry={entry} onEdit={() => setOpen("edit")} onTest={() => setOpen("test")} onDelete={() => setOpen("delete")} />}
       <div className="why">
         <KeyState entry={entry} lines={6} />
@@ -152,7 +156,7 @@ export function KeyDrawer({ entry, keys, onClose }: Props) {
           <span className="soft">{words.drawer.why}</span> {why(wordOf(entry), words.drawer)}
         </p>
       </div>
-      {entry.memo && <p className="inert">{entry.memo}</p>}
+      <KeyNotes entry={entry} />
       <Facts>
         <Fact name={`${text.common.requests}, ${text.common.today}`}>{format.whole(today.requests)}</Fact>
         <Fact name={`${text.common.tokens}, ${text.common.today}`}>{format.whole(today.tokens)}</Fact>
@@ -164,6 +168,7 @@ export function KeyDrawer({ entry, keys, onClose }: Props) {
       <BalancePanel entry={entry} />
       <h3>{words.drawer.health}</h3>
       <ModelStates id={entry.id} />
+      <Causes id={entry.id} />
       <HealthHistory id={entry.id} />
       <h3>{words.drawer.reach}</h3>
       <Reach entry={entry} keys={keys} />

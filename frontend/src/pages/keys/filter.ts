@@ -5,7 +5,7 @@ import type { Key } from "../../services/types";
 
 export interface KeyFilter {
   q?: string;
-  state?: "ready" | "cooling" | "out_of_credit" | "disabled" | "probing" | "trouble";
+  state?: "ready" | "cooling" | "out_of_credit" | "out_of_budget" | "disabled" | "probing" | "trouble";
   provider?: string;
   tag?: string;
 }

@@ -99,3 +99,13 @@ export function changed(before: KeyValues, after: KeyValues, key?: Key): Record<
   // What this form does not show of a budget stays.
   return found["budget"] ? { ...found, budget: { ...rulesOf(key?.budget), ...(found["budget"] as object) } } : found;
 }
+
+/** What can be changed where it stands. */
+export type SmallField = "name" | "memo" | "tags" | "priority" | "weight";
+
+/** What is sent to set one field, and to take that back. */
+export function smallChange(key: Key, field: SmallField, typed: string): { body: Partial<Key>; back: Partial<Key> } {
+  const before = valuesOf(key);
+  const after = { ...before, [field]: typed };
+  return { body: changed(before, after), back: changed(after, before) };
+}

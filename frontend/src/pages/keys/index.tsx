@@ -16,6 +16,7 @@ import type { Key, List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { BulkBar } from "./bulk";
 import { KeyDrawer } from "./drawer";
+import { Egress } from "./egress";
 import { ExportSecrets } from "./export-secrets";
 import { fits, type KeyFilter } from "./filter";
 import { KeyForm } from "./form";
@@ -50,6 +51,7 @@ function Filters({ keys, shown }: { keys: readonly Key[]; shown: readonly Key[] 
     { value: "", label: words.everyState, count: keys.length },
     { value: "trouble", label: words.trouble, count: count({ state: "trouble" }) },
     ...(["ready", "cooling", "out_of_credit"] as const).map((state) => ({ value: state, label: text.states[state], count: count({ state }) })),
+    ...(count({ state: "out_of_budget" }) > 0 ? [{ value: "out_of_budget", label: text.states["out_of_budget"], count: count({ state: "out_of_budget" }) }] : []),
     { value: "disabled", label: words.stopped, count: count({ state: "disabled" }) },
   ];
   return (
@@ -100,9 +102,10 @@ export function Keys() {
   const { text, format } = useText();
   const words = useWords(both);
   const { mayChange, mayManage, byToken } = useAccess();
-  const [adding, setAdding] = useState<"one" | "many" | "secrets">();
+  const [adding, setAdding] = useState<"one" | "many" | "secrets" | "ways">();
   const { data, error, dataUpdatedAt, refetch } = useRead<List<Key>>("/api/keys", { every: EVERY_MS });
   const close = () => setAdding(undefined);
+  const ways = data && data.items.length > 0 && <Button type="text" onClick={() => setAdding("ways")}>{words.ways}</Button>;
   const actions = (
     <>
       {mayManage && !byToken && data && data.items.length > 0 && <Button type="text" onClick={() => setAdding("secrets")}>{words.exportSecrets.open}</Button>}
@@ -111,7 +114,7 @@ export function Keys() {
     </>
   );
   return (
-    <Page title={text.pages.keys} note={data && (data.next_cursor ? text.common.shown(format.whole(data.items.length), format.whole(data.total ?? data.items.length)) : format.whole(data.items.length))} actions={mayChange && actions}>
+    <Page title={text.pages.keys} note={data && (data.next_cursor ? text.common.shown(format.whole(data.items.length), format.whole(data.total ?? data.items.length)) : format.whole(data.items.length))} actions={<>{ways}{mayChange && actions}</>}>
       {error && <Trouble error={error} at={dataUpdatedAt} again={() => void refetch()} />}
       {!data && !error && <Panel><Waiting rows={8} /></Panel>}
       {data && data.items.length > 0 && <Listed keys={data.items} />}
@@ -121,6 +124,7 @@ export function Keys() {
         </Panel>
       )}
       {adding === "one" && <KeyForm onClose={close} />}
+      {adding === "ways" && data && <Egress keys={data.items} onClose={close} />}
       {adding === "secrets" && <ExportSecrets onClose={close} />}
       {adding === "many" && <ImportKeys onClose={close} />}
     </Page>

@@ -2,18 +2,17 @@
 
 import { Link } from "@tanstack/react-router";
 import { State } from "../../components/state";
-import { fitnessMood } from "../../services/fitness";
-import type { KeyCounts } from "../../services/types";
+import { type AllCounts, fitnessMood } from "../../services/fitness";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
-const AILMENTS = ["cooling", "out_of_credit", "disabled"] as const;
+const AILMENTS = ["cooling", "out_of_credit", "out_of_budget", "disabled"] as const;
 
-export function Fitness({ keys }: { keys: KeyCounts }) {
+export function Fitness({ keys }: { keys: AllCounts }) {
   const { format } = useText();
   const { fit, noKeys, parts } = useWords(both);
   if (keys.total === 0) return <State mood="idle">{noKeys}</State>;
-  const ailing = AILMENTS.filter((state) => keys[state] > 0);
+  const ailing = AILMENTS.filter((state) => (keys[state] ?? 0) > 0);
   return (
     <State mood={fitnessMood(keys)}>
       <span className="fitness">
@@ -22,7 +21,7 @@ export function Fitness({ keys }: { keys: KeyCounts }) {
         </Link>
         {ailing.map((state) => (
           <Link key={state} to="/keys" search={{ state }}>
-            {parts[state](format.whole(keys[state]))}
+            {parts[state](format.whole(keys[state] ?? 0))}
           </Link>
         ))}
       </span>

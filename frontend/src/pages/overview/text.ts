@@ -8,6 +8,7 @@ export const en = {
   parts: {
     cooling: (count: string) => `${count} cooling`,
     out_of_credit: (count: string) => `${count} out of credit`,
+    out_of_budget: (count: string) => `${count} out of budget`,
     disabled: (count: string) => `${count} stopped`,
   },
   updated: (age: string) => `Updated ${age}`,
@@ -50,6 +51,7 @@ export const zh: typeof en = {
   parts: {
     cooling: (count) => `${count} 个冷却中`,
     out_of_credit: (count) => `${count} 个余额不足`,
+    out_of_budget: (count) => `${count} 个预算用完`,
     disabled: (count) => `${count} 个已停用`,
   },
   updated: (age) => `更新于${age}`,

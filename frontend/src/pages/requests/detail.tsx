@@ -1,6 +1,7 @@
 // One call: in human words first, then as it went, what it cost, and what a translation changed.
 
 import LinkOutlined from "@ant-design/icons/LinkOutlined";
+import { Button } from "antd";
 import { Drawer } from "../../components/dialog";
 import { Code, Copy } from "../../components/copy";
 import { CallBadge } from "../../components/call-line";
@@ -14,6 +15,7 @@ import type { CallDetail, Loss } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { Cost } from "./cost";
 import { curlOf } from "./curl";
+import type { Facet } from "./filter";
 import { words as both } from "./text";
 import { TimeLine } from "./timeline";
 
@@ -65,16 +67,35 @@ function Ways({ call }: { call: CallDetail }) {
 interface Names {
   keyName: (id: number | null) => string;
   tokenName: (id: number | null) => string;
+  onFacet: (facet: Facet, value: string | number, out: boolean) => void;
 }
 
-function Heading({ call, keyName, tokenName }: Names & { call: CallDetail }) {
-  const { text, format } = useText();
+/** A value with the ways to see only calls that have it, or all others. */
+function Narrow({ facet, value, shown, onFacet }: Pick<Names, "onFacet"> & { facet: Facet; value: string | number | null; shown: string }) {
   const { detail } = useWords(both);
+  if (value === null) return shown;
+  return (
+    <>
+      <span className="inert">{shown}</span>
+      <span className="narrow">
+        <Button type="text" size="small" aria-label={detail.only(shown)} title={detail.only(shown)} onClick={() => onFacet(facet, value, false)}>=</Button>
+        <Button type="text" size="small" aria-label={detail.without(shown)} title={detail.without(shown)} onClick={() => onFacet(facet, value, true)}>≠</Button>
+      </span>
+    </>
+  );
+}
+
+function Heading({ call, keyName, tokenName, onFacet }: Names & { call: CallDetail }) {
+  const { text, format } = useText();
+  const { detail, errors } = useWords(both);
+  const { key_id, token_id, model, error_type } = call;
   return (
     <Facts>
       <Fact name={text.common.time}><Moment at={call.create_time} /></Fact>
-      <Fact name={text.common.key}>{keyName(call.key_id)}</Fact>
-      <Fact name={text.common.token}>{tokenName(call.token_id)}</Fact>
+      <Fact name={text.common.model}><Narrow facet="model" value={model} shown={model} onFacet={onFacet} /></Fact>
+      <Fact name={text.common.key}><Narrow facet="key_id" value={key_id} shown={keyName(key_id)} onFacet={onFacet} /></Fact>
+      <Fact name={text.common.token}><Narrow facet="token_id" value={token_id} shown={tokenName(token_id)} onFacet={onFacet} /></Fact>
+      {error_type && <Fact name={text.common.errors}><Narrow facet="error_type" value={error_type} shown={errors[error_type] ?? error_type} onFacet={onFacet} /></Fact>}
       <Fact name={text.common.latency}>{call.latency_ms === null ? "…" : format.span(call.latency_ms)}</Fact>
       <Fact name={detail.firstByte}>{call.first_byte_ms === null ? "—" : format.span(call.first_byte_ms)}</Fact>
       <Fact name={text.common.cost}>{call.cost === null ? text.common.unknown : format.usd(call.cost)}</Fact>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Call } from "../../services/types";
-import { fits, merged, questionOf, says } from "./filter";
+import { fits, leftOut, merged, questionOf, says, withLeftOut } from "./filter";
 
 const call = (id: number, more: Partial<Call> = {}): Call =>
   ({ id, call_id: `c-${id}`, create_time: "2026-11-28T12:00:00Z", key_id: 1, token_id: 2, model: "m", status: "success", error_type: null, ...more }) as Call;
@@ -32,4 +32,15 @@ test("words are the server's to find, unless they are in the name of a key", () 
   expect(questionOf({ q: " timeout " }, 0, ["team A"])).toMatchObject({ text: "timeout" });
   expect(questionOf({ q: "TEAM" }, 0, ["team A"])).toMatchObject({ text: undefined });
   expect(questionOf({}, 0, ["team A"])).toMatchObject({ text: undefined });
+});
+
+test("what is left out is asked for so, and does not come by itself", () => {
+  const once = { ...withLeftOut({ model: "m" }, "model", "m", true) };
+  expect(once).toEqual({ not_model: "m", model: undefined });
+  const twice = { ...once, ...withLeftOut(once, "model", "n", true) };
+  expect(questionOf(twice, 0)).toMatchObject({ not_model: "m,n", model: undefined });
+  expect(fits(call(1), twice)).toBe(false);
+  expect(fits(call(1, { model: "o" }), { not_model: "m,n", not_key_id: "2" })).toBe(true);
+  expect(leftOut({ ...twice, ...withLeftOut(twice, "model", "m", false) }, "model")).toEqual(["n"]);
+  expect(withLeftOut({ not_model: "m" }, "model", "m", false)).toEqual({ not_model: undefined });
 });

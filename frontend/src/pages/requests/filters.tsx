@@ -8,14 +8,21 @@ import { Bar } from "../../components/page";
 import { spans } from "../../services/search";
 import type { ClientToken, Key } from "../../services/types";
 import { useText, useWords } from "../../text";
-import { type LogSearch, USUAL_SPAN } from "./filter";
+import { type Facet, facets, leftOut, type LogSearch, USUAL_SPAN, withLeftOut } from "./filter";
 import { words as both } from "./text";
+import { Views } from "./views";
+
+interface Names {
+  keys: readonly Key[];
+  tokens: readonly ClientToken[];
+  keyName: (id: number | null) => string;
+  tokenName: (id: number | null) => string;
+}
 
 interface Props {
   search: LogSearch;
   set: (change: Partial<Record<keyof LogSearch, string | number | undefined>>) => void;
-  keys: readonly Key[];
-  tokens: readonly ClientToken[];
+  names: Names;
   live: boolean;
   onLive: (live: boolean) => void;
   onCsv: () => void;
@@ -39,7 +46,37 @@ function Period({ search, set }: Pick<Props, "search" | "set">) {
   return <Select label={words.period} value={search.span ?? USUAL_SPAN} onChange={(span) => set({ span })} options={options} />;
 }
 
-export function Filters({ search, set, keys, tokens, live, onLive, onCsv }: Props) {
+/** What is narrowed to and left out, each with a way to let it go. */
+function Narrowed({ search, set, names }: Pick<Props, "search" | "set" | "names">) {
+  const words = useWords(both);
+  const called: Record<Facet, (value: string) => string> = {
+    key_id: (id) => names.keyName(Number(id)),
+    token_id: (id) => names.tokenName(Number(id)),
+    model: (model) => model,
+    error_type: (kind) => words.errors[kind] ?? kind,
+  };
+  const out = facets.flatMap((facet) => leftOut(search, facet).map((value) => ({ facet, value })));
+  return (
+    <>
+      {(["model", "error_type"] as const).map(
+        (name) =>
+          search[name] && (
+            <Button key={name} onClick={() => set({ [name]: undefined })}>
+              {name === "model" ? words.model : words.errorType}: {called[name](search[name])} <span aria-hidden>✕</span>
+            </Button>
+          ),
+      )}
+      {out.map(({ facet, value }) => (
+        <Button key={`${facet} ${value}`} onClick={() => set(withLeftOut(search, facet, value, false))}>
+          {words.without(called[facet](value))} <span aria-hidden>✕</span>
+        </Button>
+      ))}
+    </>
+  );
+}
+
+export function Filters({ search, set, names, live, onLive, onCsv }: Props) {
+  const { keys, tokens } = names;
   const words = useWords(both);
   const liveId = useId();
   const states = [
@@ -55,14 +92,8 @@ export function Filters({ search, set, keys, tokens, live, onLive, onCsv }: Prop
       <Chips label={words.columns.state} value={search.status ?? ""} options={states} onChange={(status) => set({ status })} />
       <Select label={words.everyKey} value={String(search.key_id ?? "")} onChange={(key_id) => set({ key_id })} options={[{ value: "", label: words.everyKey }, ...keys.map(named)]} />
       <Select label={words.everyToken} value={String(search.token_id ?? "")} onChange={(token_id) => set({ token_id })} options={[{ value: "", label: words.everyToken }, ...tokens.map(named)]} />
-      {(["model", "error_type"] as const).map(
-        (name) =>
-          search[name] && (
-            <Button key={name} onClick={() => set({ [name]: undefined })}>
-              {name === "model" ? words.model : words.errorType}: {words.errors[search[name]] ?? search[name]} <span aria-hidden>✕</span>
-            </Button>
-          ),
-      )}
+      <Narrowed search={search} set={set} names={names} />
+      <Views search={search} />
       <span className="switch-row">
         <Switch id={liveId} checked={live} onChange={onLive} aria-label={words.live} />
         <label htmlFor={liveId}>{words.live}</label>

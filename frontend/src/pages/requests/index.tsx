@@ -17,7 +17,7 @@ import type { Call, ClientToken, Key, List } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { Detail } from "./detail";
 import { Filters } from "./filters";
-import { type LogSearch, merged, questionOf, says } from "./filter";
+import { type Facet, type LogSearch, merged, questionOf, says, withLeftOut } from "./filter";
 import "./requests.css";
 import { Head, Row } from "./row";
 import { words as both } from "./text";
@@ -97,16 +97,25 @@ export function Requests() {
     (change: object) => void navigate({ to: "/requests", search: (search) => ({ ...search, ...change }) as LogSearch, replace: true }),
     [navigate],
   );
+  const onFacet = useCallback(
+    (facet: Facet, value: string | number, out: boolean) =>
+      void navigate({
+        to: "/requests",
+        search: (search) => ({ ...search, ...(out ? withLeftOut(search as LogSearch, facet, value, true) : { [facet]: value }) }) as LogSearch,
+        replace: true,
+      }),
+    [navigate],
+  );
   const onOpen = useCallback((call: Call) => set({ open: call.call_id }), [set]);
   const onTop = (atTop: boolean) => setMark(atTop ? undefined : (mark ?? log.rows[0]?.id));
   const row = (index: number) => {
     const call = log.rows[index];
     if (!call) return null;
-    return <Row key={call.id} call={call} index={index} keyName={names.keyNames.get(call.key_id ?? 0)} onOpen={onOpen} onFilter={set} />;
+    return <Row key={call.id} call={call} index={index} keyNames={names.keyNames} onOpen={onOpen} onFacet={onFacet} />;
   };
   return (
     <Page title={text.pages.requests} note={log.data && words.loaded(format.whole(log.rows.length), log.hasNextPage)}>
-      <Filters search={search} set={set} keys={names.keys} tokens={names.tokens} live={live} onLive={setLive} onCsv={() => void exportIt()} />
+      <Filters search={search} set={set} names={names} live={live} onLive={setLive} onCsv={() => void exportIt()} />
       {log.error && <Trouble error={log.error} again={() => void log.refetch()} />}
       <Panel flush>
         {log.isPending && <Waiting rows={10} />}
@@ -122,7 +131,7 @@ export function Requests() {
           </div>
         )}
       </Panel>
-      {open && <Detail id={open} keyName={names.keyName} tokenName={names.tokenName} onClose={() => set({ open: undefined })} />}
+      {open && <Detail id={open} keyName={names.keyName} tokenName={names.tokenName} onFacet={onFacet} onClose={() => set({ open: undefined })} />}
     </Page>
   );
 }

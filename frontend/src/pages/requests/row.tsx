@@ -6,39 +6,54 @@ import { CallBadge } from "../../components/call-line";
 import type { Call } from "../../services/types";
 import { useOpened } from "../../components/when";
 import { useText, useWords } from "../../text";
-import type { LogSearch } from "./filter";
+import { type Chained, chainOf } from "./chain";
+import type { Facet } from "./filter";
 import { words as both } from "./text";
 
 interface Props {
-  call: Call;
+  call: Call & Chained;
   index: number;
-  keyName: string | undefined;
+  keyNames: ReadonlyMap<number, string>;
   onOpen: (call: Call) => void;
-  onFilter: (change: LogSearch) => void;
+  onFacet: (facet: Facet, value: string | number, out: boolean) => void;
 }
 
-/** A value that narrows the list to itself. */
-function Value({ text, title, onClick }: { text: string; title?: string | undefined; onClick: () => void }) {
+interface ValueProps extends Pick<Props, "onFacet"> {
+  facet: Facet;
+  value: string | number;
+  text: string;
+  title?: string | undefined;
+}
+
+/** A value that narrows the list to itself, or with Alt to all but itself. The details of a call offer the same by keyboard. */
+function Value({ facet, value, text, title = text, onFacet }: ValueProps) {
+  const { facetHint } = useWords(both);
   return (
-    <button type="button" className="log-value cut" title={title ?? text} onClick={onClick} tabIndex={-1}>
+    <button type="button" className="log-value cut" title={`${title}\n${facetHint}`} onClick={({ altKey }) => onFacet(facet, value, altKey)} tabIndex={-1}>
       {text}
     </button>
   );
 }
 
-function Way({ call, keyName, onFilter }: Pick<Props, "call" | "keyName" | "onFilter">) {
+/** The keys that were asked one after the other, and what the others cost in time. */
+function Way({ call, keyNames, onFacet }: Pick<Props, "call" | "keyNames" | "onFacet">) {
   const { format } = useText();
   const words = useWords(both);
   const { key_id, attempts } = call;
+  const name = (id: number) => keyNames.get(id) ?? `#${id}`;
+  const chain = chainOf(call);
+  const before = chain?.before.map(({ key_id, status }) => `${name(key_id)} ${status} → `).join("");
   return (
     <span role="cell" className="log-way">
-      {key_id === null ? <span className="soft">{words.noKey}</span> : <Value text={keyName ?? `#${key_id}`} onClick={() => onFilter({ key_id })} />}
-      {attempts > 1 && <span className="tag">{words.tries(format.whole(attempts))}</span>}
+      {before && <span className="log-before soft" title={before}>{before}</span>}
+      {key_id === null ? <span className="soft">{words.noKey}</span> : <Value facet="key_id" value={key_id} text={name(key_id)} onFacet={onFacet} />}
+      {chain && <span className="soft log-lost">+{format.span(chain.lostMs)}</span>}
+      {!chain && attempts > 1 && <span className="tag">{words.tries(format.whole(attempts))}</span>}
     </span>
   );
 }
 
-export const Row = memo(function Row({ call, index, keyName, onOpen, onFilter }: Props) {
+export const Row = memo(function Row({ call, index, keyNames, onOpen, onFacet }: Props) {
   const { format } = useText();
   const words = useWords(both);
   const at = Date.parse(call.create_time);
@@ -50,9 +65,9 @@ export const Row = memo(function Row({ call, index, keyName, onOpen, onFilter }:
         </Link>
       </span>
       <span role="cell" className="log-model">
-        <Value text={call.model} title={call.upstream_model && call.upstream_model !== call.model ? `${call.model} → ${call.upstream_model}` : undefined} onClick={() => onFilter({ model: call.model })} />
+        <Value facet="model" value={call.model} text={call.model} title={call.upstream_model && call.upstream_model !== call.model ? `${call.model} → ${call.upstream_model}` : undefined} onFacet={onFacet} />
       </span>
-      <Way call={call} keyName={keyName} onFilter={onFilter} />
+      <Way call={call} keyNames={keyNames} onFacet={onFacet} />
       <span role="cell" className="log-number" title={`${format.whole(call.input_tokens)} + ${format.whole(call.output_tokens)}`}>
         {call.estimated && <span title={words.estimated}>≈</span>}
         {format.short(call.total_tokens)}
@@ -65,7 +80,7 @@ export const Row = memo(function Row({ call, index, keyName, onOpen, onFilter }:
       </span>
       <span role="cell" className="log-state">
         <CallBadge call={call} />
-        {call.error_type && <Value text={words.errors[call.error_type] ?? call.error_type} title={call.error_message ?? call.error_type} onClick={() => onFilter({ error_type: call.error_type ?? "" })} />}
+        {call.error_type && <Value facet="error_type" value={call.error_type} text={words.errors[call.error_type] ?? call.error_type} title={call.error_message ?? call.error_type} onFacet={onFacet} />}
       </span>
     </div>
   );

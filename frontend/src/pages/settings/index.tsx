@@ -13,6 +13,7 @@ import { chooseLook, type Look, looks, useLook } from "../../style/theme";
 import { choices, type Language, useText, useWords } from "../../text";
 import { Account } from "./account";
 import { isOpen } from "./is-open";
+import { Origins } from "./origins";
 import { PoolSettings } from "./pool-settings";
 import "./settings.css";
 import { words as both } from "./text";
@@ -65,7 +66,7 @@ function Server() {
 
 export function Settings() {
   const { text } = useText();
-  const { mayManage } = useAccess();
+  const { mayChange, mayManage } = useAccess();
   return (
     <Page title={text.pages.settings}>
       <div className="split">
@@ -77,6 +78,7 @@ export function Settings() {
       </div>
       {mayManage && <Users />}
       <PoolSettings />
+      {mayChange && <Origins />}
     </Page>
   );
 }

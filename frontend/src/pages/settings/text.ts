@@ -48,7 +48,16 @@ export const en = {
   },
   settings: "Settings of the pool",
   settingsNote: "kept in the database; what is set by environment or flags stands with the server",
-  settingsEmpty: "Nothing was changed from its default.",
+  known: {
+    retention: "How long single calls are kept, in days, and how many bytes the database may use. Sums stay for ever.",
+    bodies: "Whose calls are kept with what was said in them, without secrets. Off by default.",
+    site_budget: "A budget for everything together.",
+    site_limits: "Requests and tokens a minute, and calls at a time, for everything together.",
+    egress_echo_url: "Who is asked from which address the world sees a way out.",
+  } as Record<string, string>,
+  source: "From",
+  byDefault: "default",
+  bySomebody: "set here",
   key: "Name",
   value: "Value",
   change: "Change",
@@ -60,10 +69,11 @@ export const en = {
     before: "Before",
     after: "After",
     none: "the default",
+    example: (value: string) => `For example ${value}`,
     save: "Save the change",
   },
   stored: "What is kept of calls",
-  storedText: "Counts, costs, times and reasons. What was said in a call is not kept.",
+  storedText: "Counts, costs, times and reasons. What was said in a call is not kept, unless the setting “bodies” below says so.",
 };
 
 export const zh: typeof en = {
@@ -114,7 +124,16 @@ export const zh: typeof en = {
   },
   settings: "密钥池设置",
   settingsNote: "保存在数据库中；由环境变量或参数设置的在服务器那里",
-  settingsEmpty: "一切都是默认值。",
+  known: {
+    retention: "单个调用保留多少天，数据库最多用多少字节。汇总永久保留。",
+    bodies: "保存哪些调用的内容（去除密文）。默认关闭。",
+    site_budget: "所有调用共用的预算。",
+    site_limits: "所有调用共用的每分钟请求数、Token 数和并发数。",
+    egress_echo_url: "向谁询问出口线路的对外地址。",
+  },
+  source: "来源",
+  byDefault: "默认",
+  bySomebody: "在此设置",
   key: "名称",
   value: "值",
   change: "修改",
@@ -126,10 +145,11 @@ export const zh: typeof en = {
     before: "之前",
     after: "之后",
     none: "默认值",
+    example: (value) => `例如 ${value}`,
     save: "保存修改",
   },
   stored: "调用的哪些内容会保存",
-  storedText: "计数、费用、时间和原因。调用中说了什么不会保存。",
+  storedText: "计数、费用、时间和原因。除非下面的设置 “bodies” 另有规定，调用中说了什么不会保存。",
 };
 
 export const words = { en, zh };

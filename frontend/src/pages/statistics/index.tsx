@@ -30,6 +30,9 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const COLUMNS = ["requests", "errors", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "total_tokens", "cost", "unpriced_requests", "average_latency_ms"] as const;
 
+/** The same by the hour or the day. */
+const timesOf = (rows: readonly TimelineRow[]) => csv([["time", ...COLUMNS], ...rows.map((row) => [row.time, ...COLUMNS.map((column) => row[column])])]);
+
 /** Exactly what is shown. */
 function exportOf(rows: readonly NamedRow[], by: By): string {
   return csv([[by, ...COLUMNS], ...rows.map((row) => [row.name, ...COLUMNS.map((column) => row[column])])]);
@@ -111,7 +114,11 @@ export function Statistics() {
       </Bar>
       {error && <Trouble error={error} again={() => (void line.refetch(), void table.refetch())} />}
       {line.data ? <Totals rows={times} /> : !error && <Waiting />}
-      <Panel title={words.metrics[show]} note={granularity === "hour" ? words.hourly : words.daily}>
+      <Panel
+        title={words.metrics[show]}
+        note={granularity === "hour" ? words.hourly : words.daily}
+        actions={<Button aria-label={`${words.csv}: ${words.metrics[show]}`} disabled={times.length === 0} onClick={() => download("timeline.csv", timesOf(times))}>{words.csv}</Button>}
+      >
         {line.data && <TimelineChart rows={times} metric={show} onZoom={zoom} />}
       </Panel>
       <Panel

@@ -1,6 +1,7 @@
 // How a budget stands. Pure; what is shown is rounded, what is spent is not.
 
 import type { Budget } from "../../services/types";
+import { type AlertRule, THRESHOLDS } from "../alerts/rule";
 
 /** What of a budget decides how it stands. */
 type Used = Pick<Budget, "limit"> & Partial<Pick<Budget, "spent" | "held">>;
@@ -24,6 +25,13 @@ export function standing({ limit, spent = "0", held = "0" }: Used): Standing {
     left: Math.max(0, all - gone - kept),
     isUsedUp: gone + kept >= all,
   };
+}
+
+/** The least part of a budget at which a rule that looks at all budgets tells somebody. */
+export function softLimit(rules: readonly Pick<AlertRule, "kind" | "enabled" | "threshold" | "only">[]): number | undefined {
+  const told = rules.filter(({ kind, enabled, only }) => kind === "budget_used" && enabled && only.length === 0);
+  const parts = told.map(({ threshold }) => Number(threshold ?? THRESHOLDS.budget_used?.usual) / 100);
+  return parts.length > 0 ? Math.min(...parts) : undefined;
 }
 
 const NANO = 1_000_000_000n;

@@ -12,7 +12,7 @@ import { useRead, useRefresh } from "../../../services/query";
 import type { List, Provider } from "../../../services/types";
 import { useText, useWords } from "../../../text";
 import { listOf } from "../form-values";
-import { words as both } from "../text";
+import { words as both } from "./text";
 import { alreadyHere, counts, type Entry, forgetImport, type Job, pauseImport, startImport, useJob } from "./job";
 import { type Line, masked, parseKeys } from "./parse";
 
@@ -29,7 +29,7 @@ interface Row {
 }
 
 function Rows({ rows }: { rows: readonly Row[] }) {
-  const { import: words } = useWords(both);
+  const words = useWords(both);
   const { columns, verdicts } = words;
   return (
     <div className="import-rows" tabIndex={0} role="region" aria-label={words.title}>
@@ -75,7 +75,7 @@ function useAlreadyHere(lines: readonly Line[]) {
 }
 
 function Preview({ lines, here }: { lines: readonly Line[]; here: ReadonlySet<Line> }) {
-  const { import: words } = useWords(both);
+  const words = useWords(both);
   const rows = lines.map((read) => {
     const { line, name, api_key, provider, guessed, verdict } = read;
     return {
@@ -90,7 +90,7 @@ function Preview({ lines, here }: { lines: readonly Line[]; here: ReadonlySet<Li
 
 function Paste({ onClose }: { onClose: () => void }) {
   const { text, format } = useText();
-  const { import: words } = useWords(both);
+  const words = useWords(both);
   const refresh = useRefresh();
   const known = useRead<List<Provider>>("/api/providers").data;
   const providers = useMemo(() => known?.items ?? [], [known]);
@@ -146,7 +146,7 @@ function reportOf(entries: readonly Entry[], told: (error: unknown) => string): 
 
 function Running({ job, onClose }: { job: Job; onClose: () => void }) {
   const { format } = useText();
-  const { import: words } = useWords(both);
+  const words = useWords(both);
   const { text } = useText();
   const told = useTroubleText();
   const found = counts(job.entries);

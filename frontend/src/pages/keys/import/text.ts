@@ -1,0 +1,63 @@
+// The words of pasting many keys.
+
+export const en = {
+  title: "Paste keys",
+  hint: "One a line, with commas, CSV, JSON, or “name key proxy”. Nothing is stored before you press the button below.",
+  field: "Keys",
+  usual: "Provider when nothing tells",
+  tags: "Tags for all of them",
+  understood: (news: string, all: string) => `${news} of ${all} will be added`,
+  nothing: "Paste something to see what is understood.",
+  columns: { line: "Line", key: "Key", provider: "Provider", verdict: "What happens" },
+  guessed: "guessed",
+  verdicts: {
+    new: "will be added",
+    twice: "twice in this paste",
+    short: "too short for a key",
+    noKey: "no key in this line",
+    noProvider: "unknown provider",
+    added: "added",
+    duplicate: "is already here",
+    failed: "refused",
+    waiting: "waiting",
+  } as Record<string, string>,
+  start: (count: string) => `Add ${count} keys`,
+  pause: "Pause",
+  goOn: "Go on",
+  done: (added: string, duplicates: string, failed: string) => `${added} added, ${duplicates} were here already, ${failed} refused`,
+  report: "Save the report",
+  again: "Paste more",
+  file: "or choose a file",
+};
+
+export const zh: typeof en = {
+  title: "粘贴密钥",
+  hint: "每行一个、逗号分隔、CSV、JSON，或“名称 密钥 代理”都行。按下面的按钮之前，什么都不会保存。",
+  field: "密钥",
+  usual: "无法判断时的服务商",
+  tags: "给它们都加上的标签",
+  understood: (news, all) => `${all} 个中将添加 ${news} 个`,
+  nothing: "粘贴后即可看到识别结果。",
+  columns: { line: "行", key: "密钥", provider: "服务商", verdict: "结果" },
+  guessed: "推测",
+  verdicts: {
+    new: "将添加",
+    twice: "本次粘贴中重复",
+    short: "太短，不像密钥",
+    noKey: "这一行没有密钥",
+    noProvider: "未知的服务商",
+    added: "已添加",
+    duplicate: "池中已有",
+    failed: "被拒绝",
+    waiting: "等待中",
+  },
+  start: (count) => `添加 ${count} 个密钥`,
+  pause: "暂停",
+  goOn: "继续",
+  done: (added, duplicates, failed) => `已添加 ${added} 个，${duplicates} 个已存在，${failed} 个被拒绝`,
+  report: "保存报告",
+  again: "再粘贴一些",
+  file: "或选择文件",
+};
+
+export const words = { en, zh };
