@@ -47,6 +47,10 @@ const DIALOGS = [
   ["make-token", "/tokens", "Make a token"],
   ["connect", "/tokens", "Connect a client"],
   ["add-route", "/models", "Add a route"],
+  ["price", "/models", "Price gpt-5-mini"],
+  ["price-list", "/models", "Update from a list"],
+  ["re-rate", "/models", "Rate calls again"],
+  ["ways-out", "/keys", "Ways out"],
 ] as const;
 
 for (const [name, path, button] of DIALOGS) {

@@ -18,6 +18,7 @@ import { useText, useWords } from "../../text";
 import { Explain } from "./explain";
 import "./models.css";
 import { Prices } from "./prices";
+import { Providers } from "./providers";
 import { RouteForm } from "./route-form";
 import { words as both } from "./text";
 
@@ -91,6 +92,7 @@ export function Models() {
       <Explain routes={routes.data?.items ?? []} names={names} asked={search.explain} onAsk={(explain) => void navigate({ to: "/models", search: { ...search, explain }, replace: true })} />
       {routes.data ? <Routes routes={routes.data.items} names={names} /> : !routes.error && <Panel><Waiting /></Panel>}
       <Prices />
+      <Providers />
     </Page>
   );
 }

@@ -16,6 +16,10 @@ import { useChange, useRead } from "../../services/query";
 import type { List, Refreshed } from "../../services/types";
 import type { Model } from "./model";
 import { useText, useWords } from "../../text";
+import { PriceDrawer } from "./price-drawer";
+import { PriceImport } from "./price-import";
+import { words as priceWords } from "./price-text";
+import { ReRate } from "./re-rate";
 import { words as both } from "./text";
 
 /** Where a price comes from, and whether an upstream was heard to serve the model. */
@@ -45,12 +49,15 @@ function useAskModels(told: (error: unknown) => string) {
 }
 
 export function Prices() {
-  const { format } = useText();
+  const { text: { common }, format } = useText();
   const { mayChange } = useAccess();
   const told = useTroubleText();
   const ask = useAskModels(told);
   const words = useWords(both);
+  const { edit, import: list, reRate } = useWords(priceWords);
   const [q, setQ] = useState("");
+  const [open, setOpen] = useState<{ what: "price" | "list" | "rate"; model?: string }>();
+  const close = () => setOpen(undefined);
   const { data } = useRead<List<Model>>("/api/models");
   // An older server has no list of models; prices are then seen at each call.
   if (!data) return null;
@@ -66,6 +73,7 @@ export function Prices() {
     { id: "cache", title: titles.cacheRead, number: true, cell: ({ price }) => amount(price?.cache_read) },
     { id: "output", title: titles.output, number: true, by: ({ price }) => (price ? Number(price.output) : null), cell: ({ price }) => amount(price?.output) },
     { id: "source", title: titles.source, wide: true, cell: ({ price, listed_at }) => <Source version={price?.version} listedAt={listed_at} /> },
+    { id: "actions", title: common.actions, cell: ({ model }) => <Button size="small" aria-label={`${edit} ${model}`} onClick={() => setOpen({ what: "price", model })}>{edit}</Button> },
   ];
   return (
     <Panel
@@ -75,11 +83,16 @@ export function Prices() {
       actions={
         <>
           <SearchField value={q} placeholder={words.priceSearch} onChange={setQ} />
+          {mayChange && <Button onClick={() => setOpen({ what: "list" })}>{list.open}</Button>}
+          {mayChange && <Button onClick={() => setOpen({ what: "rate" })}>{reRate.open}</Button>}
           {mayChange && <Button loading={ask.isPending} onClick={() => ask.mutate(undefined)}>{words.refresh}</Button>}
         </>
       }
     >
       <DataTable label={words.prices} columns={columns} rows={shown} id={({ model, provider }) => `${provider}/${model}`} initial={{ id: "keys", direction: "down" }} nameOf={({ model }) => model} />
+      {open?.what === "price" && open.model && <PriceDrawer model={open.model} onClose={close} />}
+      {open?.what === "list" && <PriceImport onClose={close} />}
+      {open?.what === "rate" && <ReRate onClose={close} />}
     </Panel>
   );
 }

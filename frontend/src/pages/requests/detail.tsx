@@ -13,6 +13,7 @@ import { messageIn } from "../../services/reason";
 import { useRead } from "../../services/query";
 import type { CallDetail, Loss } from "../../services/types";
 import { useText, useWords } from "../../text";
+import { Bodies } from "./bodies";
 import { Cost } from "./cost";
 import { curlOf } from "./curl";
 import type { Facet } from "./filter";
@@ -129,6 +130,7 @@ function Found({ call, ...names }: Names & { call: CallDetail }) {
       )}
       <h3>{detail.cost}</h3>
       <Cost call={call} nameOf={names.keyName} />
+      <Bodies id={call.call_id} />
       <h3>{detail.curl}</h3>
       <p className="soft small">{detail.curlNote}</p>
       <Code value={curlOf(call, window.location.origin)} label={detail.curl} />

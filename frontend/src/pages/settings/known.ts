@@ -5,6 +5,7 @@ import type { Setting } from "../../services/types";
 /** Their names, with an example of what they take. */
 export const KNOWN: Record<string, { example: string; usual: string | null }> = {
   retention: { example: '{"days":90,"bytes":10000000000}', usual: null },
+  bodies: { example: '{"of":"all"}', usual: '{"of":"nobody"}' },
   site_budget: { example: '{"limit":"50","window":"day"}', usual: null },
   site_limits: { example: '{"rpm":600,"concurrency":50}', usual: null },
   egress_echo_url: { example: "https://api.ipify.org/", usual: "https://api.ipify.org/" },
