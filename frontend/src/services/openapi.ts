@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/config/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server was started with, and where it came from */
+        get: operations["get_api_config_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config/{key}": {
         parameters: {
             query?: never;
@@ -363,6 +380,40 @@ export interface paths {
         put?: never;
         /** Asks the upstream what a key has left */
         post: operations["post_api_keys_id_balance_refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/egress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks from which address the world sees a key's requests come */
+        post: operations["post_api_keys_id_egress"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why answers of a key were no success, by cause */
+        get: operations["get_api_keys_id_failures"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -777,6 +828,23 @@ export interface paths {
         };
         /** Sums by key */
         get: operations["get_api_statistics_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/keys/hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last hours of each key */
+        get: operations["get_api_statistics_keys_hours"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1483,6 +1551,8 @@ export interface components {
             cache_write_tokens: number;
             /** Format: uuid */
             call_id: string;
+            /** @description The keys that were asked, one after the other, where there was more than one. */
+            chain: components["schemas"]["Link"][];
             /** @description What was booked. */
             cost: string | null;
             /** Format: date-time */
@@ -1540,6 +1610,8 @@ export interface components {
             cache_write_tokens: number;
             /** Format: uuid */
             call_id: string;
+            /** @description The keys that were asked, one after the other, where there was more than one. */
+            chain: components["schemas"]["Link"][];
             choices: components["schemas"]["Choice"][];
             /** @description What was booked. */
             cost: string | null;
@@ -1806,6 +1878,25 @@ export interface components {
             /** Format: uint32 */
             weight: number;
         };
+        FailureCause: {
+            /** Format: uint16 */
+            http_status_code: number | null;
+            /** Format: uuid */
+            last_call_id: string;
+            last_message: string | null;
+            /** Format: date-time */
+            last_time: string;
+            /** Format: uint64 */
+            requests: number;
+            verdict: string;
+        };
+        /** @description A page of a list. */
+        FailureCauseList: {
+            items: components["schemas"]["FailureCause"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
         ForeseenCandidate: {
             home: boolean;
             /** Format: int64 */
@@ -1883,6 +1974,14 @@ export interface components {
             };
             /** @description For every other host. */
             else: string;
+        };
+        Hour: {
+            /** Format: uint64 */
+            errors: number;
+            /** Format: uint64 */
+            requests: number;
+            /** Format: date-time */
+            time: string;
         };
         /** @description What became of an import. */
         Import: {
@@ -1975,6 +2074,8 @@ export interface components {
             /** Format: uint */
             disabled: number;
             /** Format: uint */
+            out_of_budget: number;
+            /** Format: uint */
             out_of_credit: number;
             /** Format: uint */
             ready: number;
@@ -1989,6 +2090,20 @@ export interface components {
             models: components["schemas"]["ModelHealth"][];
             next_cursor: string | null;
             status: components["schemas"]["KeyStatus"];
+        };
+        KeyHours: {
+            /** @description Those in which something was asked of it, the oldest first. */
+            hours: components["schemas"]["Hour"][];
+            /** Format: int64 */
+            key_id: number;
+        };
+        /** @description A table of sums. */
+        KeyHoursTable: {
+            /** Format: date-time */
+            from: string;
+            items: components["schemas"]["KeyHours"][];
+            /** Format: date-time */
+            to: string;
         };
         /** @description Every field may be left out: a new key then has the default, a known one keeps what it has. */
         KeyInput: {
@@ -2218,6 +2333,16 @@ export interface components {
         };
         /** @enum {string} */
         LineOutcome: "added" | "duplicate" | "invalid";
+        /** @description One key that was asked. */
+        Link: {
+            /** Format: uint16 */
+            http_status_code: number | null;
+            /** Format: int64 */
+            key_id: number;
+            /** Format: uint64 */
+            latency_ms: number;
+            verdict: string;
+        };
         /** @description A price that holds now. */
         ListedPrice: {
             model: string;
@@ -3392,6 +3517,30 @@ export interface components {
             /** Format: uint */
             total?: number | null;
         };
+        /** @description A setting as it was given. */
+        SettingOrigin: {
+            /** @description What it holds when nobody says anything. */
+            default: string | null;
+            /** @description What it means. */
+            help: string;
+            /** @description Its name in the environment. */
+            name: string;
+            /** @description Whether it may not be shown. */
+            secret: boolean;
+            /** @description Where the value comes from. */
+            source: components["schemas"]["SettingSource"];
+            /** @description What it holds. `None`: nothing, or it is secret. */
+            value: string | null;
+        };
+        /** @description A page of a list. */
+        SettingOriginList: {
+            items: components["schemas"]["SettingOrigin"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        /** @description Where a setting's value comes from. */
+        SettingSource: "default" | "flag" | "environment" | "file";
         SetupInput: {
             password: string;
             token: string;
@@ -3775,6 +3924,14 @@ export interface components {
              */
             wait_seconds?: number | null;
         };
+        WayTrial: {
+            /** Format: ip */
+            ip: string | null;
+            /** Format: uint64 */
+            latency_ms: number;
+            message: string | null;
+            ok: boolean;
+        };
         /** @description Where a window of a plan is described. */
         WindowAt: {
             /** @description How many of its units are left. */
@@ -4076,6 +4233,29 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_config_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingOriginList"];
+                };
+            };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -4681,6 +4861,62 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    post_api_keys_id_egress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WayTrial"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_keys_id_failures: {
+        parameters: {
+            query?: {
+                /** @description From when on. */
+                from?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureCauseList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     get_api_keys_id_health: {
         parameters: {
             query?: {
@@ -5198,6 +5434,14 @@ export interface operations {
                 limit?: number;
                 /** @description Only of this model. */
                 model?: string;
+                /** @description Without those that failed so, with commas between. */
+                not_error_type?: string;
+                /** @description Without these keys, with commas between. */
+                not_key_id?: string;
+                /** @description Without these models, with commas between. */
+                not_model?: string;
+                /** @description Without these client tokens, with commas between. */
+                not_token_id?: string;
                 /** @description Only calls that ended so, or have not ended. */
                 status?: "success" | "error" | "open";
                 /** @description Only where any of its texts contains this, whatever its case. */
@@ -5239,6 +5483,14 @@ export interface operations {
                 key_id?: number;
                 /** @description Only of this model. */
                 model?: string;
+                /** @description Without those that failed so, with commas between. */
+                not_error_type?: string;
+                /** @description Without these keys, with commas between. */
+                not_key_id?: string;
+                /** @description Without these models, with commas between. */
+                not_model?: string;
+                /** @description Without these client tokens, with commas between. */
+                not_token_id?: string;
                 /** @description Only calls that ended so, or have not ended. */
                 status?: "success" | "error" | "open";
                 /** @description Only where any of its texts contains this, whatever its case. */
@@ -5280,6 +5532,14 @@ export interface operations {
                 key_id?: number;
                 /** @description Only of this model. */
                 model?: string;
+                /** @description Without those that failed so, with commas between. */
+                not_error_type?: string;
+                /** @description Without these keys, with commas between. */
+                not_key_id?: string;
+                /** @description Without these models, with commas between. */
+                not_model?: string;
+                /** @description Without these client tokens, with commas between. */
+                not_token_id?: string;
                 /** @description Only calls that ended so, or have not ended. */
                 status?: "success" | "error" | "open";
                 /** @description Only where any of its texts contains this, whatever its case. */
@@ -5694,6 +5954,33 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["KeyRowTable"];
                     "text/csv": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_statistics_keys_hours: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyHoursTable"];
                 };
             };
             400: components["responses"]["Problem"];
