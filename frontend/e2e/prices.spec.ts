@@ -36,6 +36,7 @@ test("a price is written, seen in the history, and calls of the past are rated b
   await page.getByLabel("Search", { exact: true }).last().fill(MODEL);
   await page.getByRole("button", { name: `Price ${MODEL}` }).first().click();
   await dialog.getByLabel("Input").fill("10");
+  await dialog.getByLabel("Since").fill("2026-01-01T00:00");
   await dialog.getByLabel("Note").fill("as billed");
   await dialog.getByRole("button", { name: "Save the price" }).click();
   await expect(dialog.getByText("as billed")).toBeVisible();
