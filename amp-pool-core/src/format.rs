@@ -236,6 +236,7 @@ pub use reasoning::{refuses_reasoning, thinks_with_tools, without_reasoning};
 pub use repair::Repair;
 pub use splice::{Chain, Splice, splice};
 pub use sse::{EVENT_MAX, Event, Scanner};
+pub(crate) use transcode::base64;
 pub use transcode::{
     Aids, Gatherer, Memo, Memory, Policy, SealKey, Sent, Transcoder, Translation, WayBack, Whole, count_tokens,
 };

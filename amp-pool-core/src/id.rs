@@ -42,6 +42,12 @@ row_id! {
     RuleId;
     /// The row of a price in `model_prices`.
     PriceId;
+    /// The row of a rule in `alert_rules`.
+    AlertRuleId;
+    /// The row of a channel in `alert_channels`.
+    ChannelId;
+    /// The row of a line in `alert_deliveries`.
+    DeliveryId;
 }
 
 macro_rules! event_id {

@@ -74,7 +74,7 @@
 //! # Floors
 //!
 //! A module names only modules declared above it; `tests/floors.rs` holds every `use crate::` to that. Everything down
-//! to [`user`] is pure: no I/O, no clock, no tokio, and builds for `wasm32-unknown-unknown` with
+//! to [`alert`] is pure: no I/O, no clock, no tokio, and builds for `wasm32-unknown-unknown` with
 //! `default-features = false`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -101,6 +101,7 @@ pub mod price;
 pub mod route;
 pub mod caller;
 pub mod user;
+pub mod alert;
 
 // State.
 #[cfg(feature = "pool")]

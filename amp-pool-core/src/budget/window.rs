@@ -97,6 +97,14 @@ impl Default for Zone {
     }
 }
 
+impl Zone {
+    /// How many minutes its clocks have gone since midnight. `None` outside of the years that calendars have.
+    pub(crate) fn minute_of_day(&self, now: Timestamp) -> Option<u16> {
+        let now = jiff::Timestamp::from_millisecond(now.as_millis()).ok()?.to_zoned(self.0.clone()).time();
+        u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).ok()
+    }
+}
+
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.iana_name().unwrap_or("UTC"))

@@ -8,7 +8,7 @@
 //! Same-format calls never come here: their bytes are passed on.
 
 mod answer;
-mod base64;
+pub(crate) mod base64;
 mod call_ids;
 mod codec;
 mod count;

@@ -16,7 +16,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 }
 
 /// Writes bytes as others read them: in the usual alphabet, padded.
-pub(super) fn encode_padded(bytes: &[u8]) -> String {
+pub(crate) fn encode_padded(bytes: &[u8]) -> String {
     let plain = |c| match c {
         '-' => '+',
         '_' => '/',
@@ -42,7 +42,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Reads what others wrote in either alphabet, padded or not. `None` when it is neither.
-pub(super) fn decode_padded(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_padded(text: &str) -> Option<Vec<u8>> {
     let plain = |c| match c {
         '+' => '-',
         '/' => '_',
