@@ -6,7 +6,8 @@
 //! neither: it reads a snapshot and hands its record to the ledger. [`AdjustmentStore`] corrects what calls did cost. [`BudgetStore`] tells what is spent and held, which
 //! changes with the books and in the same transactions. [`BalanceStore`] keeps what was learned of balances,
 //! [`HealthStore`] what was learned of the fitness of keys, [`UserStore`] who may run the pool, and [`AuditStore`] what
-//! they did. [`RetentionStore`] forgets old calls, [`BodyStore`] keeps what calls said, where somebody wants that.
+//! they did. [`RetentionStore`] forgets old calls, [`BodyStore`] keeps what calls said, where somebody wants that, and
+//! [`AlertStore`] whom to tell of what, and what was told.
 //!
 //! All traits are usable as `dyn`. [`Store`] is their sum. `testkit::conformance` holds the checks that every
 //! implementation passes.
@@ -30,6 +31,7 @@ use crate::{
 };
 
 mod adjustments;
+mod alerts;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod audit;
 mod balances;
@@ -62,6 +64,9 @@ mod users;
 pub mod vault;
 
 pub use adjustments::{Adjustment, AdjustmentStore, AttemptAdjustment, CallAdjustment};
+pub use alerts::{
+    AlertNotes, AlertStore, DeliveryEnd, DeliveryState, MOST_KEPT, NewDelivery, StoredAlertEvent, StoredDelivery,
+};
 pub use audit::{Audit, Finding, What};
 pub use balances::{BalanceSource, BalanceStore, NewBalance, StoredBalance};
 pub use bodies::{BodyStore, CallBodies, KeptBody};
@@ -280,6 +285,7 @@ pub trait Store:
     + BodyStore
     + UserStore
     + AuditStore
+    + AlertStore
 {
 }
 
@@ -295,6 +301,7 @@ impl<T> Store for T where
         + BodyStore
         + UserStore
         + AuditStore
+        + AlertStore
 {
 }
 

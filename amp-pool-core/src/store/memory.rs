@@ -3,6 +3,7 @@
 //! For tests, and for programs that bring their keys with them and keep no books. It behaves as the stores on disk do,
 //! as far as a process that never ends can tell.
 
+mod alerts;
 mod users;
 
 use std::{
@@ -82,6 +83,7 @@ struct State {
     /// In the order they were kept.
     balances: Vec<StoredBalance>,
     people: users::People,
+    alerts: alerts::Alerts,
     healths: Healths,
 }
 

@@ -33,6 +33,7 @@ use super::{
 use crate::{keys::Slice, secret::Secret, time::Timestamp};
 
 mod adjustments;
+mod alerts;
 mod balances;
 mod bodies;
 mod budgets;

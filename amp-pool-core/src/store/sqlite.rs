@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 pub use super::Durability;
 
 mod adjustments;
+mod alerts;
 mod audit;
 mod balances;
 mod blocks;

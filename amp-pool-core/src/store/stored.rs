@@ -1,5 +1,7 @@
 //! What every database keeps in the same shape, whatever its types are.
 
+pub(super) mod alerts;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use crate::store::Store;
 
 mod adjustments;
+mod alerts;
 mod balances;
 mod bodies;
 mod books;
@@ -159,6 +160,15 @@ checks! {
         what_ends_the_sessions_of_a_user
         a_deed_is_kept_before_it_is_done
         deeds_are_read_from_the_newest
+    }
+    alerts {
+        an_alert_rule_comes_back_as_it_was_written
+        a_channel_comes_back_with_its_secrets
+        states_take_the_place_of_those_before
+        what_happened_is_read_from_the_newest
+        a_delivery_is_tried_by_one_at_a_time
+        what_became_of_a_delivery_is_kept
+        what_is_to_be_sent_by_a_channel_that_goes_is_given_up
     }
     retention {
         the_oldest_calls_are_forgotten_first_and_no_newer_ones

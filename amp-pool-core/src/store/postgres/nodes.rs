@@ -63,6 +63,11 @@ impl Node {
         Ok(Self { name, id })
     }
 
+    /// What this process is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What this process leaves open is marked with this.
     pub(super) fn id(&self) -> i64 {
         self.id.load(Ordering::Acquire)

@@ -57,6 +57,7 @@ pub(super) const STEPS: &[Step] = steps! {
     16 "0016_adjustments"
     17 "0017_bodies"
     18 "0018_own_providers"
+    19 "0019_alerts"
 };
 
 impl Step {
