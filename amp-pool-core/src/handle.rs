@@ -21,6 +21,8 @@ use crate::{
     bodies::{self, Keeper},
     caller::{Allowance, Allowances, ClientToken, TokenDigest, TokenSpec, write_token},
     classify::OwnRulesByProvider,
+    courier::Courier,
+    figures::Figures,
     id::{CallId, KeyId, RouteId, TokenId},
     journal::Journal,
     keys::{Key, KeySpec, KeyStatus, LiveKey, Standing, Standings},
@@ -39,11 +41,13 @@ use crate::{
     transport::Transport,
 };
 
+mod alerts;
 mod balances;
 mod budgets;
 mod bulk;
 mod explain;
 mod failures;
+mod facts;
 mod forward;
 mod health;
 mod models;
@@ -85,6 +89,8 @@ pub(crate) struct State {
     pub(crate) bodies: Arc<Keeper>,
     /// What keys can belong to: presets and providers of operators.
     pub(crate) providers: ArcSwap<Presets>,
+    pub(crate) courier: Arc<Courier>,
+    pub(crate) figures: Arc<Figures>,
     pub(crate) prices: ArcSwap<Prices>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,

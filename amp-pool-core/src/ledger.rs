@@ -104,6 +104,12 @@ impl Ledger {
         self.writing.load(Ordering::Acquire)
     }
 
+    /// How many places of the queue are taken: by what waits to be written, and for what will.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Waits until everything queued before is written.
     ///
     /// # Cancel safety

@@ -107,6 +107,8 @@ pub mod alert;
 #[cfg(feature = "pool")]
 pub mod store;
 #[cfg(feature = "pool")]
+pub mod figures;
+#[cfg(feature = "pool")]
 pub mod ledger;
 #[cfg(feature = "pool")]
 pub(crate) mod journal;
@@ -122,10 +124,14 @@ pub mod service;
 pub mod prober;
 #[cfg(feature = "pool")]
 pub mod retention;
+#[cfg(feature = "pool")]
+pub mod courier;
 
 // Face.
 #[cfg(feature = "pool")]
 pub mod handle;
+#[cfg(feature = "pool")]
+pub(crate) mod watch;
 #[cfg(feature = "pool")]
 pub mod pool;
 #[cfg(feature = "testkit")]

@@ -5,6 +5,7 @@ use std::{
     fmt,
     sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -15,6 +16,8 @@ use tower::Service;
 use crate::{
     bodies::Keeper,
     caller::Allowances,
+    courier::{Courier, Mailer},
+    figures::{Counted, Figures},
     handle::{Handle, Prices, State},
     journal::Journal,
     keys::{Moment, Standings},
@@ -36,6 +39,7 @@ use crate::{
     store::{Store, StoreError, memory::MemoryStore},
     time::{Clock, SystemClock},
     transport::Transport,
+    watch::{self, Watch},
 };
 
 /// How many entries of the ledger may wait. A call needs two; an entry is about half a kilobyte.
@@ -95,6 +99,8 @@ pub struct PoolBuilder {
     clock: Option<Arc<dyn Clock>>,
     limits: Limits,
     balances: Schedule,
+    alerts: Option<Duration>,
+    mailer: Option<Arc<dyn Mailer>>,
     seal: Option<[u8; 32]>,
 }
 
@@ -156,6 +162,20 @@ impl PoolBuilder {
         self
     }
 
+    /// Looks after alerts, as often as `every`. Without this nobody is told anything, whatever rules there are.
+    #[must_use]
+    pub fn alerts(mut self, every: Duration) -> Self {
+        self.alerts = Some(every);
+        self
+    }
+
+    /// Sends e-mail for alerts by `mailer`. Without one there are no channels of that kind.
+    #[must_use]
+    pub fn mailer(mut self, mailer: impl Mailer) -> Self {
+        self.mailer = Some(Arc::new(mailer));
+        self
+    }
+
     /// Makes the pool on the current tokio runtime: reads the configuration, resolves the calls that a crash left open,
     /// starts the ledger.
     ///
@@ -185,8 +205,12 @@ impl PoolBuilder {
         let standings = Standings::going_on(kept, moment, Arc::new(journal.clone()));
         let retention = Retention::new(store.clone(), clock.clone());
         let bodies = Keeper::start(store.clone(), clock.clone());
+        let figures = Arc::new(Figures::new(catalog.clone(), clock.clone()));
+        let courier = Courier::new(store.clone(), transport.clone(), self.mailer, clock.clone());
         let state = Arc::new(State {
-            ledger: Ledger::start(store.clone(), LEDGER_CAPACITY),
+            ledger: Ledger::start(Arc::new(Counted::new(store.clone(), figures.clone())), LEDGER_CAPACITY),
+            courier: Arc::new(courier),
+            figures,
             catalog,
             prober: prober.clone(),
             retention: retention.clone(),
@@ -212,6 +236,9 @@ impl PoolBuilder {
         handle.follow();
         prober.start();
         retention.start();
+        if let Some(every) = self.alerts {
+            watch::start(Watch::new(&handle).await.map_err(BuildError::Store)?, &state, every);
+        }
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
         let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);
         Ok(Pool { stack: stack(&state, callers, transport, self.limits, seal), handle })

@@ -9,7 +9,8 @@ mod postgres_server;
 use std::time::{Duration, Instant};
 
 use amp_pool_core::{
-    Pool,
+    Pool, PoolBuilder,
+    alert::{AlertKind, AlertRuleSpec, ChannelSpec},
     budget::{Budget, Scope, Window},
     caller::TokenSpec,
     keys::{Caps, KeySpec},
@@ -37,6 +38,16 @@ const AFFORDABLE: i64 = 25;
 const THINKING: Duration = Duration::from_secs(4);
 
 async fn node(url: &str, dir: &TempDir, name: &str, upstream: &Script) -> Bench {
+    node_with(url, dir, name, upstream, |builder| builder).await
+}
+
+async fn node_with(
+    url: &str,
+    dir: &TempDir,
+    name: &str,
+    upstream: &Script,
+    with: impl FnOnce(PoolBuilder) -> PoolBuilder,
+) -> Bench {
     let options = PostgresOptions {
         url: Secret::new(url),
         master_key_file: dir.path().join("master.key"),
@@ -47,7 +58,7 @@ async fn node(url: &str, dir: &TempDir, name: &str, upstream: &Script) -> Bench 
     };
     let store = PostgresStore::open(options, SystemClock.now()).await.unwrap();
     let builder = Pool::builder().store(std::sync::Arc::new(store)).transport(upstream.clone());
-    let pool = builder.limits(Limits::default()).build().await.unwrap();
+    let pool = with(builder.limits(Limits::default())).build().await.unwrap();
     Bench { pool, upstream: upstream.clone() }
 }
 
@@ -175,4 +186,42 @@ async fn without_a_database_calls_are_refused_and_what_was_taken_in_is_kept() {
     eventually("the books are written again", || pool.handle().is_ready()).await;
     assert_eq!(pool.chat().await.status, 200);
     assert_eq!(pool.records().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_one_tells_what_both_see_and_each_what_it_alone_sees() {
+    let (url, dir) = (PostgresServer::shared().database(), tempfile::tempdir().unwrap());
+    let broke = Reply::error(402, "billing", "insufficient_quota", "no money");
+    let upstream = Script::new().on("k", broke).otherwise(|_| Reply::json(200, &json!({})));
+    let watching = |builder: PoolBuilder| builder.alerts(Duration::from_millis(100));
+    let a = node_with(&url, &dir, "a", &upstream, watching).await;
+    let b = node_with(&url, &dir, "b", &upstream, watching).await;
+    a.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
+    a.handle().add_key(KeySpec::new("k", "openai", Secret::new("k"))).await.unwrap();
+    eventually("a key", || !b.handle().keys().is_empty() && !b.handle().tokens().is_empty()).await;
+    let hook = ChannelSpec::new("ops", "webhook").with_secret("url", "https://hook.example.com/");
+    let channels = vec![a.handle().add_channel(hook).await.unwrap().id];
+    let rule = |kind| AlertRuleSpec {
+        for_seconds: Some(0),
+        least_calls: Some(1),
+        channels: channels.clone(),
+        ..AlertRuleSpec::new("rule", kind)
+    };
+    a.handle().add_alert_rule(rule(AlertKind::KeyDown)).await.unwrap();
+    b.handle().add_alert_rule(rule(AlertKind::ErrorRate)).await.unwrap();
+    join_all([a.chat(), b.chat()]).await;
+
+    let told = || {
+        let sent = upstream.sent().into_iter().filter(|sent| sent.uri.host() == Some("hook.example.com"));
+        let subject = |body: serde_json::Value| body["items"][0]["subject"].as_str().unwrap().to_owned();
+        let mut subjects: Vec<_> =
+            sent.map(|sent| subject(serde_json::from_slice(&sent.body.into_bytes()).unwrap())).collect();
+        subjects.sort_unstable();
+        subjects
+    };
+    eventually("both nodes and the key are told of", || told().len() >= 3).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+
+    assert_eq!(told(), ["key:1", "pool@a", "pool@b"]);
+    assert_eq!(a.handle().alert_states().await.unwrap().len(), 3);
 }

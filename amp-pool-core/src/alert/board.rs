@@ -112,6 +112,13 @@ pub struct Step {
 }
 
 impl Step {
+    /// Adds what another look has changed.
+    pub fn join(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.kept.extend(other.kept);
+        self.gone.extend(other.gone);
+    }
+
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

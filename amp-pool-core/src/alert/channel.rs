@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, fmt};
 use http::Uri;
 
 use super::{Preset, letter};
-use crate::{id::ChannelId, secret::Secret, time::Timestamp};
+use crate::{
+    id::ChannelId,
+    keys::{Egress, ProxyUrl},
+    secret::Secret,
+    time::Timestamp,
+};
 
 const LONGEST_VALUE: usize = 4_000;
 const LONGEST_TEMPLATE: usize = 20_000;
@@ -137,8 +142,18 @@ impl ChannelSpec {
         self.check_values(preset)?;
         match preset.mail {
             true => self.mail().map(drop),
-            false => letter::check(self, preset),
+            false => self.egress().map(drop).and_then(|()| letter::check(self, preset)),
         }
+    }
+
+    /// How its requests leave: through its own proxy, if it has one.
+    ///
+    /// # Errors
+    /// When that has no address.
+    pub fn egress(&self) -> Result<Egress, ChannelError> {
+        let wrong = |error| ChannelError::new("secrets.proxy", format!("{error}"));
+        let proxy = self.value("proxy").map(|proxy| proxy.parse::<ProxyUrl>().map_err(wrong)).transpose()?;
+        Ok(Egress { proxy, ..Egress::default() })
     }
 
     fn check_names(&self, preset: &Preset) -> Result<(), ChannelError> {
@@ -255,6 +270,9 @@ mod tests {
         check(&slack.clone().with_secret("url", "https://h/\n"), Some("secrets.url"));
         check(&slack.clone().with("url", "https://hooks.slack.com"), Some("settings.url"));
         check(&slack.with_secret("token", "t"), Some("secrets.token"));
+        let ntfy = ChannelSpec::new("ops", "ntfy").with_secret("topic", "t");
+        check(&ntfy.clone().with_secret("proxy", "socks5h://u:p@127.0.0.1:1080"), None);
+        check(&ntfy.with_secret("proxy", "127.0.0.1:1080"), Some("secrets.proxy"));
         check(&ChannelSpec::new("ops", "pigeon"), Some("kind"));
         check(&ChannelSpec::new(" ", "slack"), Some("name"));
         check(&ChannelSpec::new("ops", "telegram").with_secret("token", "1:a"), Some("settings.chat_id"));

@@ -172,6 +172,14 @@ impl LiveKey {
             .or_else(|| self.out_of_budget(now))
     }
 
+    /// What keeps it from being asked for anything at all, if anything does: itself, its account, its budget, or the way to
+    /// its upstream.
+    #[must_use]
+    pub fn whole(&self, now: Instant) -> Option<Condition> {
+        let itself = self.health.condition(now).or_else(|| self.account.health.condition(now));
+        itself.or_else(|| self.out_of_budget(now)).or_else(|| self.link.condition(now))
+    }
+
     /// Whether its budget is used up.
     fn out_of_budget(&self, now: Instant) -> Option<Condition> {
         let budget = self.key.spec.budget.as_ref()?;
