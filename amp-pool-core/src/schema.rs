@@ -8,11 +8,15 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
+    alert::{Level, TimeOfDay},
     balance::{Decimal, Path, Percent},
     budget::Zone,
     caller::IpNet,
     classify::{Pattern, Verdict},
-    id::{AttemptId, AuditId, CallId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId},
+    id::{
+        AlertRuleId, AttemptId, AuditId, CallId, ChannelId, DeliveryId, GroupId, KeyId, PriceId, RouteId, RuleId,
+        TokenId, UserId,
+    },
     keys::PriceFactor,
     money::{Amount, NanoUsd, PerMillion},
     provider::ModelPattern,
@@ -42,7 +46,7 @@ macro_rules! written_as {
 }
 
 written_as! {
-    AuditId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId: { "type": "integer", "format": "int64" };
+    AlertRuleId, AuditId, ChannelId, DeliveryId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId: { "type": "integer", "format": "int64" };
     AttemptId, CallId: { "type": "string", "format": "uuid" };
     Timestamp: { "type": "string", "format": "date-time" };
     NanoUsd: { "type": "string", "description": "An amount in USD.", "pattern": MONEY };
@@ -50,6 +54,8 @@ written_as! {
     PriceFactor: { "type": "string", "description": "How many times as much.", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$" };
     Amount: { "type": "string", "description": "An amount of the currency beside it.", "pattern": MONEY };
     Decimal: { "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$" };
+    Level: { "type": ["string", "number"], "description": "A decimal number; it is told as a string.", "pattern": MONEY };
+    TimeOfDay: { "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" };
     Percent: { "type": "number", "minimum": 0, "maximum": 100 };
     Secret: { "type": "string", "writeOnly": true };
     ModelPattern: {

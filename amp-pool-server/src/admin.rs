@@ -2,6 +2,7 @@
 //!
 //! Who may come in has been decided before any of this runs.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod balances;

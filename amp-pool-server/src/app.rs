@@ -38,14 +38,15 @@ use serde_json::Value;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::{
-    access::{self, Gate, Guard, Peer},
+    access::{self, Gate, Guard, Peer, Who},
     admin::{
-        self, Live, Problem, audit, auth, balances, budgets, config, explain, groups, keys, models, prices, providers,
-        requests, rules, statistics, tokens, users,
+        self, Live, Problem, alerts, audit, auth, balances, budgets, config, explain, groups, keys, models, prices,
+        providers, requests, rules, statistics, tokens, users,
     },
     amp::Amp,
     config::{Origin, Settings},
     front::FrontBody,
+    metrics::{self, Openness},
     openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
 };
@@ -126,6 +127,7 @@ fn routes() -> Vec<Route> {
         get   (Open,      "/",                                   page,                    "The web UI"),
         get   (Open,      "/docs",                               page,                    "This document, to read and to try"),
         get   (Open,      "/openapi.json",                       document,                "This document"),
+        get   (Viewer,    "/metrics",                            metrics::show,           "What was counted, for Prometheus"),
 
         pool  ("/v1/{*path}"),
         pool  ("/api/provider/{*path}"),
@@ -215,6 +217,20 @@ fn routes() -> Vec<Route> {
         get   (Viewer,    "/api/statistics/tokens",              statistics::tokens,      "Sums by client token"),
         get   (Viewer,    "/api/statistics/timeline",            statistics::timeline,    "Sums by hour or day"),
 
+        get   (Viewer,    "/api/alerts/kinds",                   alerts::kinds,           "What rules and channels there can be"),
+        get   (Viewer,    "/api/alerts/rules",                   alerts::rules::list,     "Rules for alerts"),
+        post  (Operator,  "/api/alerts/rules",                   alerts::rules::add,      "Makes a rule for alerts"),
+        put   (Operator,  "/api/alerts/rules/{id}",              alerts::rules::change,   "Changes what is given of a rule for alerts"),
+        delete(Operator,  "/api/alerts/rules/{id}",              alerts::rules::remove,   "Removes a rule for alerts"),
+        get   (Viewer,    "/api/alerts/channels",                alerts::channels::list,  "Where people are told"),
+        post  (Operator,  "/api/alerts/channels",                alerts::channels::add,   "Makes a channel"),
+        put   (Operator,  "/api/alerts/channels/{id}",           alerts::channels::change, "Changes what is given of a channel"),
+        delete(Operator,  "/api/alerts/channels/{id}",           alerts::channels::remove, "Removes a channel that no rule uses"),
+        post  (Operator,  "/api/alerts/channels/{id}/test",      alerts::channels::test,  "Sends a test by a channel"),
+        get   (Viewer,    "/api/alerts/state",                   alerts::log::state,      "What is wrong now"),
+        get   (Viewer,    "/api/alerts/events",                  alerts::log::events,     "What happened, newest first"),
+        get   (Viewer,    "/api/alerts/deliveries",              alerts::log::deliveries, "What was sent or is to be, newest first"),
+
         get   (Viewer,    "/api/config",                         config::list,            "Settings"),
         get   (Operator,  "/api/config/server",                  config::server,          "What the server was started with, and where it came from"),
         put   (Admin,     "/api/config/{key}",                   config::put,             "Changes a setting"),
@@ -275,6 +291,7 @@ pub(crate) struct App {
     admin: Router,
     /// The ways to come in.
     doors: Vec<&'static str>,
+    metrics: Openness,
 }
 
 impl App {
@@ -287,7 +304,8 @@ impl App {
         let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
         let amp = Amp::new(settings.amp_paths.clone(), pool.handle());
-        Self { pool, gate, amp, open, admin, doors: doors.collect() }
+        let metrics = Openness { on_loopback: settings.open_metrics };
+        Self { pool, gate, amp, open, admin, doors: doors.collect(), metrics }
     }
 
     /// The pool behind the gateway paths.
@@ -337,6 +355,10 @@ impl App {
         }
         if self.doors.contains(&request.uri().path()) {
             return ask(&self.open, request).await;
+        }
+        if self.metrics.shows(request.uri().path(), peer) {
+            request.extensions_mut().insert(Who::nobody(peer));
+            return ask(&self.admin, request).await;
         }
         match self.gate.identify(request.method(), request.headers(), peer).await {
             Ok(Some(who)) => {

@@ -51,6 +51,10 @@ pub struct Settings {
     pub amp_paths: AmpPaths,
     /// When balances are asked for.
     pub balances: Schedule,
+    /// Whether `/metrics` is shown to whoever comes from this machine.
+    pub open_metrics: bool,
+    /// How often rules for alerts are looked after. `None`: nobody is told anything.
+    pub alerts: Option<Duration>,
     /// How long running calls get to finish when the server stops.
     pub drain: Duration,
     /// What to tell the operator about the settings once logging is there.
@@ -123,6 +127,8 @@ impl Default for Settings {
             limits: Limits::default(),
             amp_paths: AmpPaths::Off,
             balances: Schedule::every(Duration::from_secs(3600)),
+            open_metrics: false,
+            alerts: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(600),
             warnings: Vec::new(),
             origins: Vec::new(),

@@ -29,6 +29,8 @@ mod database;
 mod embedded;
 mod error;
 mod front;
+mod mail;
+mod metrics;
 mod openapi;
 mod seed;
 mod ui;
@@ -53,6 +55,7 @@ use crate::{
     data_dir::DataDir,
     database::Opened,
     front::Front,
+    mail::Smtp,
 };
 
 pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, error::ServeError};
@@ -77,6 +80,7 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<String, ServeError> {
     let (shape, body) = read_file(&file).map_err(|error| SettingsError::new("FILE", error.to_string()))?;
+    let settings = Settings { alerts: None, ..settings };
     let data_dir = embedded::data_dir(&settings)?;
     let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
     let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
@@ -90,6 +94,7 @@ pub async fn import(
 /// # Errors
 /// When the time is none, or the data directory or the database cannot be used. Calls that were adjusted by then stay so.
 pub async fn re_rate(settings: Settings, wanted: ReRate) -> Result<ReRated, ServeError> {
+    let settings = Settings { alerts: None, ..settings };
     let data_dir = embedded::data_dir(&settings)?;
     let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
     let done = handle.re_rate(wanted).await;
@@ -191,7 +196,12 @@ async fn open_pool(Opened { store, thoughts }: Opened, settings: &Settings) -> R
         .transport(transport)
         .limits(settings.limits.clone())
         .seal(thoughts)
-        .balances(settings.balances.clone());
+        .balances(settings.balances.clone())
+        .mailer(Smtp::new(settings.block_private_upstreams));
+    let builder = match settings.alerts {
+        Some(every) => builder.alerts(every),
+        None => builder,
+    };
     Ok(builder.build().await?)
 }
 

@@ -6,6 +6,7 @@ use super::Level;
 
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// A key has little money left.
@@ -39,6 +40,7 @@ pub enum Side {
 
 /// What the numbers of a kind count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertUnit"))]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Money: US dollars, or the currency that the rule names.
@@ -156,6 +158,7 @@ impl AlertKind {
 
 /// How bad something is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertSeverity"))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.

@@ -14,6 +14,7 @@ const LONGEST_DETAIL: usize = 300;
 /// What one service is told at once: all that happened to the subjects of a rule at one look, so that a provider with a
 /// thousand keys makes one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertMessage"))]
 pub struct Message {
     /// The same for each try to deliver it, and for no other message to the same channel.
     pub id: String,
@@ -37,6 +38,7 @@ pub struct Message {
 
 /// One subject of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertItem"))]
 pub struct Item {
     /// Its stable name.
     pub subject: String,

@@ -63,6 +63,7 @@ pub struct Preset {
 
 /// Something that a channel says.
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ChannelField"))]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Its name.

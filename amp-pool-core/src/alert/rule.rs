@@ -23,6 +23,7 @@ const MOST_NAMES: usize = 100;
 
 /// When people are to be told, of what, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlertRuleSpec {
     /// What people call it.
     pub name: String,
@@ -78,6 +79,7 @@ fn yes() -> bool {
 
 /// What error rates are split by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertSplit"))]
 #[serde(rename_all = "snake_case")]
 pub enum SplitBy {
     /// Calls, all together.

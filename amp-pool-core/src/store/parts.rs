@@ -5,16 +5,20 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{
-    AdjustmentStore, AuditStore, BalanceStore, BodyStore, BudgetStore, CallAdjustment, CallBodies, ConfigStore,
-    Configuration, Entry, Extent, FailurePage, Forgotten, GroupBy, HealthStore, HoldAnswer, KeyChange, NewBalance,
-    Page, PriceStore, RecordFilter, RecordStore, RetentionStore, Store, StoreError, StoreFuture, StoredBalance,
-    StoredFailure, StoredHealthEvent, StoredHold, StoredRecord, TokenSecret, Totals, TotalsFilter, UserStore,
+    AdjustmentStore, AlertNotes, AlertStore, AuditStore, BalanceStore, BodyStore, BudgetStore, CallAdjustment,
+    CallBodies, ConfigStore, Configuration, DeliveryEnd, Entry, Extent, FailurePage, Forgotten, GroupBy, HealthStore,
+    HoldAnswer, KeyChange, NewBalance, Page, PriceStore, RecordFilter, RecordStore, RetentionStore, Store, StoreError,
+    StoreFuture, StoredAlertEvent, StoredBalance, StoredDelivery, StoredFailure, StoredHealthEvent, StoredHold,
+    StoredRecord, TokenSecret, Totals, TotalsFilter, UserStore,
 };
 use crate::{
+    alert::{AlertRule, AlertRuleSpec, AlertState, Channel, ChannelSpec},
     budget::{Period, Tally},
     caller::{ClientToken, GroupSpec, TokenGroup, TokenSpec},
     classify::{OwnRule, RuleSpec},
-    id::{AuditId, CallId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId},
+    id::{
+        AlertRuleId, AuditId, CallId, ChannelId, DeliveryId, GroupId, KeyId, PriceId, RouteId, RuleId, TokenId, UserId,
+    },
     keys::{KeptHealth, Key, KeySpec, Report, Slice},
     price::{PriceRow, PriceSpec},
     provider::{OwnProvider, Provider},
@@ -63,6 +67,8 @@ pub struct Parts {
     pub users: Arc<dyn UserStore>,
     /// What they did.
     pub audit: Arc<dyn AuditStore>,
+    /// Whom to tell of what, and what was told.
+    pub alerts: Arc<dyn AlertStore>,
 }
 
 impl Parts {
@@ -80,7 +86,8 @@ impl Parts {
             retention: whole.clone(),
             bodies: whole.clone(),
             users: whole.clone(),
-            audit: whole,
+            audit: whole.clone(),
+            alerts: whole,
         }
     }
 }
@@ -133,6 +140,25 @@ hand_on! {
         fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
         fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
         fn close(&self) -> StoreFuture<'_, ()>;
+    }
+    AlertStore by alerts {
+        fn alert_rules(&self) -> StoreFuture<'_, Vec<AlertRule>>;
+        fn insert_alert_rule(&self, spec: AlertRuleSpec, now: Timestamp) -> StoreFuture<'_, AlertRule>;
+        fn update_alert_rule(&self, id: AlertRuleId, spec: AlertRuleSpec, now: Timestamp) -> StoreFuture<'_, AlertRule>;
+        fn delete_alert_rule(&self, id: AlertRuleId) -> StoreFuture<'_, ()>;
+        fn alert_channels(&self) -> StoreFuture<'_, Vec<Channel>>;
+        fn insert_alert_channel(&self, spec: ChannelSpec, now: Timestamp) -> StoreFuture<'_, Channel>;
+        fn update_alert_channel(&self, id: ChannelId, spec: ChannelSpec, now: Timestamp) -> StoreFuture<'_, Channel>;
+        fn delete_alert_channel(&self, id: ChannelId, now: Timestamp) -> StoreFuture<'_, ()>;
+        fn alert_states(&self) -> StoreFuture<'_, Vec<AlertState>>;
+        fn note_alerts(&self, notes: AlertNotes, now: Timestamp) -> StoreFuture<'_, Vec<DeliveryId>>;
+        fn alert_events(&self, rule: Option<AlertRuleId>, page: Page) -> StoreFuture<'_, Vec<StoredAlertEvent>>;
+        fn alert_deliveries(&self, channel: Option<ChannelId>, page: Page) -> StoreFuture<'_, Vec<StoredDelivery>>;
+        fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreFuture<'_, Vec<StoredDelivery>>;
+        fn claim_delivery(&self, id: DeliveryId, tries: u32, next_at: Timestamp, now: Timestamp) -> StoreFuture<'_, bool>;
+        fn settle_delivery(&self, id: DeliveryId, end: DeliveryEnd, now: Timestamp) -> StoreFuture<'_, ()>;
+        fn lead_alerts(&self) -> StoreFuture<'_, bool>;
+        fn node(&self) -> &str;
     }
     PriceStore by prices {
         fn prices(&self, after: Option<PriceId>) -> StoreFuture<'_, Vec<PriceRow>>;

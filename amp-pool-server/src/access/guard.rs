@@ -21,7 +21,7 @@ use super::{Gate, Who};
 use crate::admin::Problem;
 
 /// Members whose values may stand in the audit log: they are never secret.
-const TOLD: [&str; 14] = [
+const TOLD: [&str; 16] = [
     "name",
     "username",
     "role",
@@ -36,6 +36,8 @@ const TOLD: [&str; 14] = [
     "action",
     "ids",
     "format",
+    "kind",
+    "severity",
 ];
 /// A value that is longer tells less.
 const LONGEST_VALUE: usize = 300;

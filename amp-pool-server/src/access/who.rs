@@ -44,6 +44,11 @@ impl Who {
         Self { user: None, name: "host program".into(), role: Role::Admin, peer, session: None }
     }
 
+    /// Who shows nothing and may see what is open to this machine.
+    pub(crate) fn nobody(peer: IpAddr) -> Self {
+        Self { user: None, name: "nobody".into(), role: Role::Viewer, peer, session: None }
+    }
+
     pub(super) fn session(id: &SessionId, session: &Session, user: &User, peer: IpAddr) -> Self {
         let ends_at = session.expires_at.min(session.update_time.plus_millis(IDLE_MS));
         let signed_in = SignedIn { digest: session.digest, csrf: id.csrf(), ends_at };

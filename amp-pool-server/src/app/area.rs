@@ -1,5 +1,8 @@
 //! To which part of the server a path belongs, in whatever way it is spelled.
 
+/// The first segments of paths behind the lock.
+const LOCKED: [&str; 2] = ["api", "metrics"];
+
 /// To which part of the list a path belongs, whoever asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Area {
@@ -15,7 +18,7 @@ impl Area {
     pub(super) fn of(path: &str) -> Self {
         if path == "/v1" || path.starts_with("/v1/") || path.starts_with("/api/provider/") {
             Self::Gateway
-        } else if first_segment(path).eq_ignore_ascii_case("api") {
+        } else if LOCKED.iter().any(|locked| first_segment(path).eq_ignore_ascii_case(locked)) {
             Self::Admin
         } else {
             Self::Open

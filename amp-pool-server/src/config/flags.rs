@@ -208,6 +208,15 @@ pub struct Flags {
     /// Amp's paths that ask no model: `off`, `stub`, or `key:NAME` to pass them on with the key of that name
     #[arg(long, env = "AMP_POOL_AMP_PATHS", default_value = "off")]
     pub amp_pool_amp_paths: String,
+    /// Show `/metrics` to whoever comes from this machine; else it takes a login or the admin token
+    #[arg(long, env = "AMP_POOL_OPEN_METRICS", value_parser = BoolishValueParser::new(),
+          default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub amp_pool_open_metrics: bool,
+
+    /// How often rules for alerts are looked after, in seconds; 0 tells nobody anything
+    #[arg(long, env = "AMP_POOL_ALERT_SECONDS", default_value_t = 15)]
+    pub amp_pool_alert_seconds: u64,
+
     /// How often each key's upstream is asked for its balance, in seconds; 0 asks on demand only
     #[arg(long, env = "AMP_POOL_BALANCE_REFRESH_SECONDS", default_value_t = 3600)]
     pub amp_pool_balance_refresh_seconds: u64,
@@ -275,6 +284,8 @@ impl Flags {
             master_key_file: self.amp_pool_master_key_file.filter(|path| path != Path::new("")),
             block_private_upstreams: self.amp_pool_block_private_upstreams,
             amp_paths: amp_paths(&self.amp_pool_amp_paths)?,
+            open_metrics: self.amp_pool_open_metrics,
+            alerts: (self.amp_pool_alert_seconds > 0).then(|| Duration::from_secs(self.amp_pool_alert_seconds)),
             balances: schedule(self.amp_pool_balance_refresh_seconds),
             drain: Duration::from_secs(self.amp_pool_drain_seconds),
         })

@@ -147,6 +147,15 @@ impl Answer for Csv {
     }
 }
 
+/// Lines of text.
+pub(crate) struct Plain;
+
+impl Answer for Plain {
+    fn tell(_: &mut Schemas, operation: &mut Operation) {
+        operation.answers(200, "The text.", &json!({ "text/plain": { "schema": { "type": "string" } } }));
+    }
+}
+
 /// A table, or the same as JSON.
 pub(crate) struct Table<T>(PhantomData<T>);
 

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 /// What a call asks of the upstream.
 pub(crate) struct Ask {
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -122,6 +123,7 @@ async fn answer(
     let body = body.collect().await?.to_bytes();
     let ask = Ask {
         path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };

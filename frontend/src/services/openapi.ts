@@ -21,6 +21,163 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where people are told */
+        get: operations["get_api_alerts_channels"];
+        put?: never;
+        /** Makes a channel */
+        post: operations["post_api_alerts_channels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes what is given of a channel */
+        put: operations["put_api_alerts_channels_id"];
+        post?: never;
+        /** Removes a channel that no rule uses */
+        delete: operations["delete_api_alerts_channels_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test by a channel */
+        post: operations["post_api_alerts_channels_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent or is to be, newest first */
+        get: operations["get_api_alerts_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened, newest first */
+        get: operations["get_api_alerts_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What rules and channels there can be */
+        get: operations["get_api_alerts_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules for alerts */
+        get: operations["get_api_alerts_rules"];
+        put?: never;
+        /** Makes a rule for alerts */
+        post: operations["post_api_alerts_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes what is given of a rule for alerts */
+        put: operations["put_api_alerts_rules_id"];
+        post?: never;
+        /** Removes a rule for alerts */
+        delete: operations["delete_api_alerts_rules_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong now */
+        get: operations["get_api_alerts_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -1062,6 +1219,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was counted, for Prometheus */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -1275,6 +1449,328 @@ export interface components {
             price_version: string;
             who: string;
         };
+        AlertChannel: {
+            /** Format: date-time */
+            create_time: string;
+            enabled: boolean;
+            host: string | null;
+            /** Format: int64 */
+            id: number;
+            kind: string;
+            name: string;
+            /** @description Which are set. What they are is never told. */
+            secrets: string[];
+            settings: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            update_time: string;
+        };
+        /** @description Every field may be left out. Of `settings` and `secrets` those that are named change; `null` takes one away. */
+        AlertChannelInput: {
+            enabled?: boolean;
+            kind?: string;
+            name?: string;
+            secrets?: {
+                [key: string]: string | null;
+            };
+            /** @default {} */
+            settings?: {
+                [key: string]: string | null;
+            };
+        };
+        AlertChannelKind: {
+            fields: components["schemas"]["ChannelField"][];
+            kind: string;
+            title: string;
+        };
+        /** @description A page of a list. */
+        AlertChannelList: {
+            items: components["schemas"]["AlertChannel"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        /** @description What became of a test. */
+        AlertChannelTest: {
+            /** @description Why it did not arrive. */
+            detail: string | null;
+            ok: boolean;
+        };
+        AlertDelivery: {
+            /** Format: int64 */
+            channel_id: number;
+            channel_name: string;
+            /** Format: date-time */
+            create_time: string;
+            detail: string | null;
+            /** Format: int64 */
+            id: number;
+            message: components["schemas"]["AlertMessage"];
+            /** Format: date-time */
+            next_at: string | null;
+            state: string;
+            /** Format: uint32 */
+            tries: number;
+            /** Format: date-time */
+            update_time: string;
+        };
+        /** @description A page of a list. */
+        AlertDeliveryList: {
+            items: components["schemas"]["AlertDelivery"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        AlertEvent: {
+            /** Format: date-time */
+            create_time: string;
+            detail: string;
+            event: string;
+            /** Format: int64 */
+            id: number;
+            kind: components["schemas"]["AlertKind"];
+            name: string;
+            /** @description Whether nobody was told. */
+            quiet: boolean;
+            /** Format: int64 */
+            rule_id: number;
+            rule_name: string;
+            severity: components["schemas"]["AlertSeverity"];
+            /** Format: date-time */
+            since: string;
+            subject: string;
+        };
+        /** @description A page of a list. */
+        AlertEventList: {
+            items: components["schemas"]["AlertEvent"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        /** @description One subject of a message. */
+        AlertItem: {
+            /** @description How it is. */
+            detail: string;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description Its stable name. */
+            subject: string;
+        };
+        /** @description What a rule looks at. */
+        AlertKind: "balance_low" | "days_left_low" | "key_down" | "pool_degraded" | "error_rate" | "budget_used" | "no_key_for_model" | "store_trouble";
+        /** @description What rules and channels there can be, for forms. */
+        AlertKinds: {
+            channels: components["schemas"]["AlertChannelKind"][];
+            rules: components["schemas"]["AlertRuleKind"][];
+        };
+        /**
+         * @description What one service is told at once: all that happened to the subjects of a rule at one look, so that a provider with a
+         *     thousand keys makes one message.
+         */
+        AlertMessage: {
+            /**
+             * Format: uint
+             * @description To how many subjects it happened.
+             */
+            count: number;
+            /** @description `fired`, `repeated`, `cleared` or `test`. */
+            event: string;
+            /** @description The same for each try to deliver it, and for no other message to the same channel. */
+            id: string;
+            /** @description To whom; the first twenty. */
+            items: components["schemas"]["AlertItem"][];
+            /** @description What the rule looks at; empty for a test. */
+            kind: string;
+            /** @description What people call the rule. */
+            rule: string;
+            /** @description How bad it is. */
+            severity: components["schemas"]["AlertSeverity"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            time: string;
+            /** @description One line. */
+            title: string;
+        };
+        /** @description A rule as it was written, and what holds where nothing was. */
+        AlertRule: {
+            /**
+             * @description Who is told. Empty: nobody; it is noted all the same.
+             * @default []
+             */
+            channels: number[];
+            /**
+             * @description The level beyond which it is good again. `None`: a tenth of the threshold away from it.
+             * @default null
+             */
+            clear_at: string | number | null;
+            /**
+             * Format: uint32
+             * @description For how many seconds it has to be good again. `None`: as long as it has to be bad.
+             * @default null
+             */
+            clear_seconds: number | null;
+            /** Format: date-time */
+            create_time: string;
+            /**
+             * @description The currency of balances. `None`: US dollars, into which others are turned where a rate is known.
+             * @default null
+             */
+            currency: string | null;
+            effective: components["schemas"]["AlertRuleEffective"];
+            /**
+             * @description A rule that is off says nothing.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Format: uint32
+             * @description For how many seconds it has to be bad. `None`: as is usual for the kind.
+             * @default null
+             */
+            for_seconds: number | null;
+            /** Format: int64 */
+            id: number;
+            /** @description What it looks at. */
+            kind: components["schemas"]["AlertKind"];
+            /**
+             * Format: uint32
+             * @description How many calls make an error rate. `None`: twenty.
+             * @default null
+             */
+            least_calls: number | null;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * @description Of what it speaks, by patterns of ids (`key:7`, `model:gpt-*`) or names. Empty: of everything.
+             * @default []
+             */
+            only: string[];
+            /**
+             * @description When it keeps quiet. What begins then and lasts is told when they are over.
+             * @default null
+             */
+            quiet_hours: components["schemas"]["QuietHours"] | null;
+            /**
+             * Format: uint32
+             * @description After how many seconds it is said again while it lasts. `None`: it is said once.
+             * @default null
+             */
+            repeat_seconds: number | null;
+            /**
+             * @description How bad it is.
+             * @default warning
+             */
+            severity: components["schemas"]["AlertSeverity"];
+            /**
+             * @description What error rates are split by.
+             * @default pool
+             */
+            split_by: components["schemas"]["AlertSplit"];
+            /**
+             * @description The level at which it is bad. `None`: the usual one of the kind.
+             * @default null
+             */
+            threshold: string | number | null;
+            /** Format: date-time */
+            update_time: string;
+            /**
+             * Format: uint16
+             * @description Over how many minutes error rates are taken. `None`: five.
+             * @default null
+             */
+            window_minutes: number | null;
+        };
+        AlertRuleEffective: {
+            /** @description A decimal number; it is told as a string. */
+            clear_at: string | number | null;
+            /** Format: uint32 */
+            clear_seconds: number;
+            /** Format: uint32 */
+            for_seconds: number;
+            /** Format: uint32 */
+            least_calls: number;
+            /** @description A decimal number; it is told as a string. */
+            threshold: string | number | null;
+            /** Format: uint16 */
+            window_minutes: number;
+        };
+        /** @description Every field may be left out: a new rule then has the default, a known one keeps what it has. */
+        AlertRuleInput: {
+            channels?: number[];
+            /** @description A decimal number; it is told as a string. */
+            clear_at?: string | number | null;
+            /** Format: uint32 */
+            clear_seconds?: number | null;
+            currency?: string | null;
+            enabled?: boolean;
+            /** Format: uint32 */
+            for_seconds?: number | null;
+            kind?: components["schemas"]["AlertKind"];
+            /** Format: uint32 */
+            least_calls?: number | null;
+            name?: string;
+            only?: string[];
+            quiet_hours?: components["schemas"]["QuietHoursInput"] | null;
+            /** Format: uint32 */
+            repeat_seconds?: number | null;
+            severity?: components["schemas"]["AlertSeverity"];
+            split_by?: components["schemas"]["AlertSplit"];
+            /** @description A decimal number; it is told as a string. */
+            threshold?: string | number | null;
+            /** Format: uint16 */
+            window_minutes?: number | null;
+        };
+        AlertRuleKind: {
+            /** Format: uint32 */
+            for_seconds: number;
+            kind: components["schemas"]["AlertKind"];
+            /** @description `null`: it has no threshold. */
+            threshold: string | number | null;
+            title: string;
+            unit: components["schemas"]["AlertUnit"];
+        };
+        /** @description A page of a list. */
+        AlertRuleList: {
+            items: components["schemas"]["AlertRule"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        /** @description How bad something is. */
+        AlertSeverity: "info" | "warning" | "critical";
+        /** @description What error rates are split by. */
+        AlertSplit: "pool" | "model" | "provider" | "key";
+        AlertState: {
+            detail: string;
+            name: string;
+            /** Format: int64 */
+            rule_id: number;
+            /** Format: date-time */
+            since: string;
+            subject: string;
+            /**
+             * Format: date-time
+             * @description `null`: nobody was told; the hours are quiet.
+             */
+            told_at: string | null;
+        };
+        /** @description A page of a list. */
+        AlertStateList: {
+            items: components["schemas"]["AlertState"][];
+            next_cursor: string | null;
+            /** Format: uint */
+            total?: number | null;
+        };
+        /** @description What the numbers of a kind count. */
+        AlertUnit: "money" | "days" | "percent" | "none";
         /** @description One try of a call on one key. */
         Attempt: {
             /** Format: uint64 */
@@ -1667,6 +2163,21 @@ export interface components {
             state: string;
             /** Format: date-time */
             until: string | null;
+        };
+        /** @description Something that a channel says. */
+        ChannelField: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * @description Whether nothing works without it.
+             * @default false
+             */
+            needed: boolean;
+            /**
+             * @description Whether it is never shown again.
+             * @default false
+             */
+            secret: boolean;
         };
         /** @description A choice of a key at which somebody was passed over, or after which nobody was asked. */
         Choice: {
@@ -3172,6 +3683,30 @@ export interface components {
             /** Format: int64 */
             token_id?: number;
         };
+        /** @description Hours of each day in which a rule keeps quiet. They may go over midnight. */
+        QuietHours: {
+            /** @description When they begin. */
+            from: string;
+            /** @description When they end. */
+            to: string;
+            /**
+             * @description Whose clock it is.
+             * @default UTC
+             */
+            zone: string;
+        };
+        /** @description Hours of each day in which a rule keeps quiet. They may go over midnight. */
+        QuietHoursInput: {
+            /** @description When they begin. */
+            from: string;
+            /** @description When they end. */
+            to: string;
+            /**
+             * @description Whose clock it is.
+             * @default UTC
+             */
+            zone?: string;
+        };
         ReRateInput: {
             dry_run?: boolean;
             /** Format: date-time */
@@ -3992,6 +4527,382 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_channels: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannelList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_alerts_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertChannelInput"] & Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_api_alerts_channels_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertChannelInput"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannel"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_api_alerts_channels_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_alerts_channels_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertChannelTest"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only by this channel. */
+                channel_id?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDeliveryList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_events: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description Only by this rule. */
+                rule_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertEventList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertKinds"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_rules: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_alerts_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleInput"] & Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_api_alerts_rules_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleInput"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_api_alerts_rules_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_alerts_state: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertStateList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
@@ -6527,6 +7438,29 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
