@@ -56,6 +56,8 @@ function themeOf(dark: boolean): ThemeConfig {
     token: {
       // In the dark white on a light blue could not be read.
       colorPrimary: dark ? "#3d6fe8" : colour("primary"),
+      // Usually lighter, which white could not be read on.
+      colorPrimaryHover: dark ? "#3563d6" : "#1a45bd",
       colorLink: colour("primary"),
       colorSuccess: colour("good"),
       colorWarning: colour("warn"),

@@ -36,8 +36,9 @@ function Now({ items }: { items: readonly PricedModel[] }) {
   const priced = items.flatMap(({ provider, price }) => (price ? rowsOf(price, words, format.whole).map((row) => ({ ...row, provider, version: price.version })) : []));
   if (priced.length === 0) return <p className="soft">{words.unknown}</p>;
   return (
-    <div className="table-room">
-      <table className="table" aria-label={words.now}>
+    // Wider than a phone it scrolls, and a keyboard must be able to do that.
+    <div className="table-room" tabIndex={0} role="region" aria-label={words.now}>
+      <table className="table">
         <thead>
           <tr>
             <th scope="col">{words.provider}</th>
