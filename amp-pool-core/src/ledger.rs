@@ -1,8 +1,8 @@
 //! Where records go: one queue, one writer.
 //!
 //! A call takes a [`Slot`] when it is admitted: its open row is queued, and a place for its settlement is reserved. From
-//! then on settling can neither block nor fail, not even in a `Drop`. The writer takes what has queued, commits it as
-//! one transaction, tells who waits, and goes again. Nothing that somebody waits for is ever put off.
+//! then on settling can neither block nor fail, not even in a `Drop`. The writer takes what has queued (`intake`), commits
+//! it as one transaction, tells who waits, and goes again.
 //!
 //! A store that cannot write shows as refused admissions. What was taken in stays in the queue, in order, until it is
 //! written.
@@ -19,12 +19,13 @@ use std::{
     time::Duration,
 };
 
+mod intake;
+
 use tokio::sync::{mpsc, oneshot};
 
+use self::intake::{Batch, Intake, Waiter};
 use crate::store::{Entry, Hold, HoldAnswer, Opened, Record, RecordStore};
 
-/// Entries that one transaction takes at most.
-const BATCH: usize = 512;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
@@ -42,8 +43,9 @@ enum Message {
 }
 
 impl Message {
-    fn can_wait(&self) -> bool {
-        matches!(self, Self::Write(Entry::Opened(_), None))
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Write(_, None))
     }
 }
 
@@ -166,19 +168,10 @@ impl Future for Durable {
     }
 }
 
-/// How long open rows wait for company. A short call is settled by then and becomes one row in one transaction, instead
-/// of two; a longer one is in the books this much later.
-const OPEN_ROWS_WAIT: Duration = Duration::from_millis(20);
-
-/// How often other tasks get their turn before a batch is closed.
-const YIELDS: usize = 2;
-
-async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>, writing: Arc<AtomicBool>) {
-    let mut messages = Vec::with_capacity(BATCH);
-    while entries.recv_many(&mut messages, BATCH).await > 0 {
-        gather(&mut entries, &mut messages).await;
-        let (batch, waiting) = sort(messages.drain(..));
-        let answers = if batch.is_empty() { Vec::new() } else { commit(&*store, batch, &writing).await };
+async fn write(store: Arc<dyn RecordStore>, queue: mpsc::Receiver<Message>, writing: Arc<AtomicBool>) {
+    let mut intake = Intake::new(queue);
+    while let Some(Batch { entries, waiting }) = intake.next().await {
+        let answers = if entries.is_empty() { Vec::new() } else { commit(&*store, entries.into(), &writing).await };
         let mut answers = answers.into_iter();
         for waiter in waiting {
             // Whoever waited may be gone; the books do not mind.
@@ -188,51 +181,6 @@ async fn write(store: Arc<dyn RecordStore>, mut entries: mpsc::Receiver<Message>
             }
         }
     }
-}
-
-/// Who wants to know when a batch is written.
-enum Waiter {
-    Written(oneshot::Sender<()>),
-    Held(oneshot::Sender<HoldAnswer>),
-}
-
-/// Takes along what costs nobody anything to wait for: open rows, until there is something to write with them, and what
-/// other tasks are about to queue. Under load the latter doubles a batch, and each batch syncs the disk once.
-async fn gather(entries: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
-    for _ in 0..YIELDS {
-        tokio::task::yield_now().await;
-        while messages.len() < BATCH
-            && let Ok(message) = entries.try_recv()
-        {
-            messages.push(message);
-        }
-    }
-    let until = tokio::time::Instant::now() + OPEN_ROWS_WAIT;
-    while messages.len() < BATCH && messages.iter().all(Message::can_wait) {
-        match tokio::time::timeout_at(until, entries.recv_many(messages, BATCH)).await {
-            Ok(more) if more > 0 => {}
-            _ => return,
-        }
-    }
-}
-
-fn sort(messages: impl Iterator<Item = Message>) -> (Arc<[Entry]>, Vec<Waiter>) {
-    let mut waiting = Vec::new();
-    let mut batch = Vec::with_capacity(messages.size_hint().0);
-    for message in messages {
-        match message {
-            Message::Write(entry, waiter) => {
-                batch.push(entry);
-                waiting.extend(waiter.map(Waiter::Written));
-            }
-            Message::Hold(hold, waiter) => {
-                batch.push(Entry::Held(hold));
-                waiting.push(Waiter::Held(waiter));
-            }
-            Message::Flush(waiter) => waiting.push(Waiter::Written(waiter)),
-        }
-    }
-    (batch.into(), waiting)
 }
 
 /// Writes a batch, however long that takes: an entry that was taken in is never dropped. Gives the answers to its holds.

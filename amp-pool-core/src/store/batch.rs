@@ -15,7 +15,7 @@ pub(super) struct Change<'a> {
 /// among it.
 pub(super) fn changes(batch: &[Entry]) -> Vec<Change<'_>> {
     let mut changes: Vec<Change<'_>> = Vec::with_capacity(batch.len());
-    let mut places = HashMap::with_capacity(batch.len());
+    let mut places = HashMap::with_capacity_and_hasher(batch.len(), foldhash::fast::RandomState::default());
     for entry in batch {
         let call = match entry {
             Entry::Opened(opened) => opened.call,
