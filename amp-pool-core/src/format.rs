@@ -201,6 +201,7 @@ mod failure;
 mod glance;
 mod google;
 mod hidden_usage;
+mod leap;
 mod loose;
 mod loss;
 mod messages;

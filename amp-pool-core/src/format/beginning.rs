@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
     peek::each_member,
@@ -39,12 +38,12 @@ const LOOKED_AT: usize = 8;
 
 impl<'a> Beginning<'a> {
     /// Looks at one member of a request body.
-    pub(super) fn take(&mut self, name: &str, value: &'a RawValue) {
+    pub(super) fn take(&mut self, name: &str, value: &'a str) {
         match name {
-            "system" | "instructions" => self.words.push(value.get()),
-            "messages" | "input" => self.take_turns(value.get()),
+            "system" | "instructions" => self.words.push(value),
+            "messages" | "input" => self.take_turns(value),
             "prompt_cache_key" => self.name = text(value),
-            "metadata" if self.name.is_none() => self.name = session_of(value.get()),
+            "metadata" if self.name.is_none() => self.name = session_of(value),
             "previous_response_id" => self.previous = text(value),
             _ => {}
         }
@@ -62,15 +61,11 @@ impl<'a> Beginning<'a> {
     }
 }
 
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+fn text(value: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Option<Text<'_>>>(value.get())
-        .ok()
-        .flatten()
-        .map(|text| text.0)
-        .filter(|text| !text.is_empty())
+    serde_json::from_str::<Option<Text<'_>>>(value).ok().flatten().map(|text| text.0).filter(|text| !text.is_empty())
 }
 
 /// Only a user id that says it is one of a session is one of a conversation.

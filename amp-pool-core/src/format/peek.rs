@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Beginning, Splice};
+use super::{Beginning, Splice, leap};
 use crate::usage::ServiceTerms;
 
 /// The longest model name, in characters.
@@ -77,9 +77,18 @@ pub struct Peek<'a> {
 /// ```
 pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
     let text = std::str::from_utf8(body).map_err(|cause| PeekError::not_utf8(cause.valid_up_to()))?;
+    members(text).map_err(|cause| PeekError::not_json(body, &cause))?.read(text)
+}
+
+/// The members of a body, leapt through where that is possible: nearly all bodies are written plainly.
+fn members(text: &str) -> serde_json::Result<Members<'_>> {
     let mut members = Members::default();
-    each_member(text, |name, value| members.take(name, value)).map_err(|cause| PeekError::not_json(body, &cause))?;
-    members.read(text)
+    if leap::each_member(text, |name, value| members.take(name.into(), value)).is_some() {
+        return Ok(members);
+    }
+    members = Members::default();
+    each_member(text, |name, value| members.take(name, value))?;
+    Ok(members)
 }
 
 impl Peek<'_> {
@@ -116,18 +125,18 @@ fn replace(range: Range<usize>, with: &'static str) -> Splice {
 /// The members that matter, not yet looked into.
 #[derive(Default)]
 struct Members<'a> {
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    limits: [Option<&'a RawValue>; LIMITS.len()],
-    stream_options: Option<&'a RawValue>,
+    model: Option<&'a str>,
+    stream: Option<&'a str>,
+    limits: [Option<&'a str>; LIMITS.len()],
+    stream_options: Option<&'a str>,
     beginning: Beginning<'a>,
-    terms: [Option<&'a RawValue>; TERMS.len()],
+    terms: [Option<&'a str>; TERMS.len()],
     seen: Seen<'a>,
     twice: Option<Cow<'a, str>>,
 }
 
 impl<'a> Members<'a> {
-    fn take(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+    fn take(&mut self, name: Cow<'a, str>, value: &'a str) {
         self.beginning.take(&name, value);
         match &*name {
             "model" => self.model = Some(value),
@@ -171,12 +180,12 @@ impl<'a> Members<'a> {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>, name: &str, must: &str) -> Result<Option<T>, PeekError> {
-    value.map_or(Ok(None), |value| serde_json::from_str(value.get()).map_err(|_| PeekError::of_field(name, must)))
+fn read<'a, T: Deserialize<'a>>(value: Option<&'a str>, name: &str, must: &str) -> Result<Option<T>, PeekError> {
+    value.map_or(Ok(None), |value| serde_json::from_str(value).map_err(|_| PeekError::of_field(name, must)))
 }
 
 /// Every limit is checked, the first that is set counts.
-fn read_limits(values: [Option<&RawValue>; LIMITS.len()]) -> Result<Option<u64>, PeekError> {
+fn read_limits(values: [Option<&str>; LIMITS.len()]) -> Result<Option<u64>, PeekError> {
     let mut first = None;
     for (value, name) in values.into_iter().zip(LIMITS) {
         first = first.or(read(value, name, "must be a whole number that is not negative")?);
@@ -184,8 +193,8 @@ fn read_limits(values: [Option<&RawValue>; LIMITS.len()]) -> Result<Option<u64>,
     Ok(first)
 }
 
-fn read_terms(values: [Option<&RawValue>; TERMS.len()]) -> ServiceTerms {
-    let texts = values.map(|value| serde_json::from_str::<Text<'_>>(value?.get()).ok());
+fn read_terms(values: [Option<&str>; TERMS.len()]) -> ServiceTerms {
+    let texts = values.map(|value| serde_json::from_str::<Text<'_>>(value?).ok());
     let [tier, speed, geo] = texts.each_ref().map(|text| text.as_ref().map(|Text(text)| &**text));
     ServiceTerms::said(tier, speed, geo)
 }
@@ -203,13 +212,13 @@ fn checked(model: Cow<'_, str>) -> Result<Cow<'_, str>, PeekError> {
 }
 
 /// `include_usage`, and the edit that makes it true.
-fn read_options(body: &str, options: &RawValue) -> Result<(Option<bool>, Option<Splice>), PeekError> {
+fn read_options(body: &str, options: &str) -> Result<(Option<bool>, Option<Splice>), PeekError> {
     let whole = span(body, options);
-    if options.get() == "null" {
+    if options == "null" {
         return Ok((None, Some(replace(whole, r#"{"include_usage":true}"#))));
     }
     let (mut asked, mut is_empty) = (None, true);
-    each_member(options.get(), |name, value| {
+    each_member(options, |name, value| {
         is_empty = false;
         if name == "include_usage" {
             asked = Some(value);
@@ -225,9 +234,9 @@ fn read_options(body: &str, options: &RawValue) -> Result<(Option<bool>, Option<
 }
 
 /// Where `value`, which was borrowed from `body`, stands in it.
-fn span(body: &str, value: &RawValue) -> Range<usize> {
-    let start = value.get().as_ptr().addr() - body.as_ptr().addr();
-    start..start + value.get().len()
+fn span(body: &str, value: &str) -> Range<usize> {
+    let start = value.as_ptr().addr() - body.as_ptr().addr();
+    start..start + value.len()
 }
 
 /// A string that is borrowed unless it has escapes.
@@ -235,11 +244,12 @@ fn span(body: &str, value: &RawValue) -> Range<usize> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Shows every member of the object in `json` to `take`, in order, and skips what is inside the values.
-pub(super) fn each_member<'a>(json: &'a str, take: impl FnMut(Cow<'a, str>, &'a RawValue)) -> serde_json::Result<()> {
+/// Shows every member of the object in `json` to `take`, in order, and skips what is inside the values: these are shown as
+/// they are written.
+pub(super) fn each_member<'a>(json: &'a str, take: impl FnMut(Cow<'a, str>, &'a str)) -> serde_json::Result<()> {
     struct EachMember<F>(F);
 
-    impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for EachMember<F> {
+    impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for EachMember<F> {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,8 +257,8 @@ pub(super) fn each_member<'a>(json: &'a str, take: impl FnMut(Cow<'a, str>, &'a 
         }
 
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some((Text(name), value)) = map.next_entry()? {
-                (self.0)(name, value);
+            while let Some((Text(name), value)) = map.next_entry::<_, &'de RawValue>()? {
+                (self.0)(name, value.get());
             }
             Ok(())
         }

@@ -7,7 +7,6 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::{Format, Splice, peek::each_member};
 
@@ -100,20 +99,20 @@ impl Reach {
         })
     }
 
-    fn take_member(&mut self, format: Format, text: &str, name: &str, value: &RawValue) {
-        let number = || serde_json::from_str::<u64>(value.get()).ok();
+    fn take_member(&mut self, format: Format, text: &str, name: &str, value: &str) {
+        let number = || serde_json::from_str::<u64>(value).ok();
         match name {
             _ if limits_of(format).contains(&name) => {
-                let start = value.get().as_ptr().addr() - text.as_ptr().addr();
-                self.limits.push(start..start + value.get().len());
+                let start = value.as_ptr().addr() - text.as_ptr().addr();
+                self.limits.push(start..start + value.len());
                 self.max_output = self.max_output.max(number());
             }
             "n" | "best_of" => self.choices = self.choices.max(number().unwrap_or(1)),
             "thinking" => self.thinking = budget_of(value),
-            "previous_response_id" | "conversation" | "container" => self.refers |= value.get() != "null",
+            "previous_response_id" | "conversation" | "container" => self.refers |= value != "null",
             // Of Responses it is a template that is kept at the upstream, elsewhere a text.
-            "prompt" => self.refers |= value.get().starts_with('{'),
-            "mcp_servers" | "web_search_options" => self.is_endless |= value.get() != "null",
+            "prompt" => self.refers |= value.starts_with('{'),
+            "mcp_servers" | "web_search_options" => self.is_endless |= value != "null",
             _ => {}
         }
     }
@@ -134,13 +133,13 @@ fn limits_of(format: Format) -> &'static [&'static str] {
     }
 }
 
-fn budget_of(thinking: &RawValue) -> u64 {
+fn budget_of(thinking: &str) -> u64 {
     #[derive(serde::Deserialize)]
     struct Thinking {
         #[serde(default)]
         budget_tokens: Option<u64>,
     }
-    serde_json::from_str::<Thinking>(thinking.get()).ok().and_then(|thinking| thinking.budget_tokens).unwrap_or(0)
+    serde_json::from_str::<Thinking>(thinking).ok().and_then(|thinking| thinking.budget_tokens).unwrap_or(0)
 }
 
 /// What stands at any depth.
