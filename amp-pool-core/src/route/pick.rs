@@ -86,6 +86,9 @@ impl Plan {
         want: Want<'_>,
         mut may: impl FnMut(usize) -> Option<Level>,
     ) -> Option<usize> {
+        if let Some(at) = self.due(group, want, &mut may) {
+            return Some(at);
+        }
         let mut fit = |at: usize| Some((at, may(at)?));
         if self.strategy() == Strategy::FillFirst || group.places.len() <= SAMPLE {
             return self.best(group, want, group.places.iter().copied().filter_map(fit));
@@ -97,6 +100,19 @@ impl Plan {
             let around = group.places[from..].iter().chain(&group.places[..from]).copied();
             self.best(group, want, around.filter_map(fit).take(SAMPLE))
         })
+    }
+
+    /// The seat whose turn it is, where nothing but turns decides and it is fit: then nobody else need be looked at.
+    fn due(&self, group: &Group, want: Want<'_>, may: impl FnOnce(usize) -> Option<Level>) -> Option<usize> {
+        if self.strategy() != Strategy::Weighted {
+            return None;
+        }
+        let turn = |at: &usize| group.turns.of(&self.seats()[*at]);
+        let at = match group.places.len() <= SAMPLE {
+            true => group.places.iter().copied().min_by_key(turn),
+            false => group.sample(want.chance).min_by_key(turn),
+        }?;
+        may(at).filter(|level| fullness(*level) == 0).map(|_| at)
     }
 
     fn best(&self, group: &Group, want: Want<'_>, among: impl Iterator<Item = (usize, Level)>) -> Option<usize> {
