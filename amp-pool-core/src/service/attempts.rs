@@ -100,8 +100,7 @@ impl Service<Admitted> for Attempts {
     }
 
     fn call(&mut self, admitted: Admitted) -> ResponseFuture {
-        let means = Arc::clone(&self.0);
-        Box::pin(async move { means.run(admitted).await })
+        Box::pin(Means::run(Arc::clone(&self.0), admitted))
     }
 }
 
@@ -118,7 +117,8 @@ enum Step {
 }
 
 impl Means {
-    async fn run(&self, Admitted { routed, mut recorder, barred }: Admitted) -> Result<Response, Error> {
+    /// Owns what it works with: a future around this one would keep room for the call a second time.
+    async fn run(self: Arc<Self>, Admitted { routed, mut recorder, barred }: Admitted) -> Result<Response, Error> {
         let mut tried = barred;
         let mut last: Option<Failure> = None;
         let mut refused: Option<Error> = None;

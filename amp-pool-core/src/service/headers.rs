@@ -90,17 +90,23 @@ fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
 
 /// Whether a body is a stream of events.
 pub(super) fn is_stream(headers: &HeaderMap) -> bool {
-    content_type(headers).eq_ignore_ascii_case("text/event-stream")
+    is_of_type(headers, b"text/event-stream")
 }
 
 /// Whether a body is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    content_type(headers).eq_ignore_ascii_case("application/json")
+    is_of_type(headers, b"application/json")
 }
 
-fn content_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+/// Whether a body has this type, whatever its parameters.
+fn is_of_type(headers: &HeaderMap, wanted: &[u8]) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes().trim_ascii_start());
+    match value.split_at_checked(wanted.len()) {
+        Some((name, rest)) => {
+            name.eq_ignore_ascii_case(wanted) && matches!(rest.trim_ascii_start().first(), None | Some(b';'))
+        }
+        None => false,
+    }
 }
 
 /// A header we write ourselves. What is no legal value is left out.
@@ -115,6 +121,22 @@ mod tests {
     use super::*;
 
     const NATIVE: Passing<'_> = Passing { is_translated: false, own: &[] };
+
+    #[test]
+    fn the_type_of_a_body_is_known_whatever_its_parameters() {
+        let check = |value: &'static str, stream: bool, json: bool| {
+            let headers = map(&[("content-type", value)]);
+            assert_eq!((is_stream(&headers), is_json(&headers)), (stream, json), "{value}");
+        };
+        check("text/event-stream", true, false);
+        check(" Text/Event-Stream ; charset=utf-8", true, false);
+        check("application/json;charset=utf-8", false, true);
+        check("application/jsonl", false, false);
+        check("application/json-seq", false, false);
+        check("text/event", false, false);
+        check("", false, false);
+        assert!(!is_json(&HeaderMap::new()));
+    }
 
     #[test]
     fn what_only_one_provider_takes_passes_to_that_alone() {

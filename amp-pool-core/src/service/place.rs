@@ -1,6 +1,6 @@
 //! A call's place on a key: counted from the moment it is sent to the end of its answer, whatever happens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{ambient, waits::Waits};
 use crate::{
@@ -30,12 +30,19 @@ impl Place {
         key.link.health.try_out("", now);
         let whole = key.account.rooms.whole().clone();
         let model = (!Arc::ptr_eq(&whole, &seat.room)).then(|| seat.room.clone());
-        Self::enter(key.clone(), whole, model, input, waits)
+        Self::enter(key.clone(), whole, model, input, waits, now)
     }
 
     /// Another place on the same key, for a call that asks it once more.
     pub(super) fn renew(&self) -> Self {
-        Self::enter(self.key.clone(), self.whole.clone(), self.model.clone(), self.input, self.waits.clone())
+        Self::enter(
+            self.key.clone(),
+            self.whole.clone(),
+            self.model.clone(),
+            self.input,
+            self.waits.clone(),
+            ambient::now(),
+        )
     }
 
     fn enter(
@@ -44,8 +51,8 @@ impl Place {
         model: Option<Arc<Room>>,
         input: u64,
         waits: Option<Arc<Waits>>,
+        now: Instant,
     ) -> Self {
-        let now = ambient::now();
         let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
         Self { key, whole, model, input, counted, used: None, waits }
     }

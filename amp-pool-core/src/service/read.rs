@@ -79,8 +79,8 @@ where
     let encoding = Encoding::of(&head.headers)?;
     let body = encoding.decode(collect(body, limits).await?, limits)?;
     let heading = Heading { token: caller.token, endpoint, format, path: head.uri.path(), headers: &head.headers };
-    let ask = Ask { provider, ..ask(heading, &body)? };
-    Ok(Call { id, received, started, caller, head, body, ask })
+    let ask = Box::new(Ask { provider, ..ask(heading, &body)? });
+    Ok(Call { id, received, started, caller, head: Box::new(head), body, ask })
 }
 
 /// How a body is written. Some agents compress large ones; upstreams are sent what was in them.

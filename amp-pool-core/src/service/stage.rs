@@ -72,12 +72,12 @@ pub struct Call {
     pub started: Instant,
     /// Who makes it.
     pub caller: Arc<Caller>,
-    /// Method, URI and headers, as the client sent them.
-    pub head: Parts,
+    /// Method, URI and headers, as the client sent them. Boxed, as what it wants is: a call is handed from layer to layer.
+    pub head: Box<Parts>,
     /// The body, as the client sent it.
     pub body: Bytes,
     /// What it wants.
-    pub ask: Ask,
+    pub ask: Box<Ask>,
 }
 
 /// What a call wants.

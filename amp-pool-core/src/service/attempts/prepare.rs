@@ -168,7 +168,7 @@ fn splices(routed: &Routed, seat: &Seat) -> Vec<Splice> {
 
 /// The body to be translated.
 fn capped(routed: &Routed) -> bytes::Bytes {
-    let Ask { cap, format, .. } = &routed.call.ask;
+    let Ask { cap, format, .. } = &*routed.call.ask;
     let edits = cap.as_ref().map(|cap| cap.reach.cap(cap.tokens, limit_name(*format, "openai", "")));
     edits.map_or_else(|| routed.call.body.clone(), |edits| splice(&routed.call.body, edits).into_bytes())
 }
