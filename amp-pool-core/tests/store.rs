@@ -200,14 +200,46 @@ fn a_file_that_is_no_database_is_left_untouched() {
 #[tokio::test]
 async fn a_damaged_database_is_refused() {
     let dir = sealed().await;
-    let path = dir.path().join("amp_pool.db");
     // A table that nobody asks while the store is opened, so that only a search for damage can find it.
-    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'routes'";
-    let page: u32 = Connection::open(&path).unwrap().query_row(root, [], |row| row.get(0)).unwrap();
+    damage(&dir, "routes");
+
+    assert!(matches!(open(&dir).err(), Some(StoreError::Corrupt(_))));
+}
+
+/// Overwrites the first bytes of the page in which a table begins.
+fn damage(dir: &tempfile::TempDir, table: &str) {
+    let path = dir.path().join("amp_pool.db");
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let page: u32 = Connection::open(&path).unwrap().query_row(root, [table], |row| row.get(0)).unwrap();
     let mut bytes = fs::read(&path).unwrap();
     bytes[(page as usize - 1) * 4096..][..8].fill(0x55);
     fs::write(&path, bytes).unwrap();
+}
 
+/// So much that the log is looked through when calls are served already.
+const MUCH: &str = "
+    WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000)
+    INSERT INTO api_request_choices (call_id, n, choice) SELECT randomblob(16), 0, hex(zeroblob(1000)) FROM n";
+
+#[tokio::test]
+async fn damage_of_a_large_file_is_found_before_or_beside_the_calls() {
+    let dir = sealed().await;
+    doctor(&dir, MUCH);
+    damage(&dir, "api_request_choices");
+    let store = open(&dir).unwrap();
+    let refused = async {
+        while store.commit([].into()).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        store.commit([].into()).await.err()
+    };
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(20), refused).await.unwrap();
+    assert!(matches!(refused, Some(StoreError::Corrupt(_))), "{refused:?}");
+    drop(store);
+
+    let dir = sealed().await;
+    doctor(&dir, MUCH);
+    damage(&dir, "routes");
     assert!(matches!(open(&dir).err(), Some(StoreError::Corrupt(_))));
 }
 

@@ -24,6 +24,7 @@ mod balances;
 mod blocks;
 mod bodies;
 mod budgets;
+mod check;
 mod config;
 mod connect;
 mod copy;
@@ -49,6 +50,7 @@ mod users;
 mod writer;
 
 pub use audit::audit;
+use check::Search;
 use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
@@ -77,10 +79,14 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     vault: Arc<Vault>,
+    search: Arc<Search>,
 }
 
 impl SqliteStore {
     /// Opens the database, making or migrating it where that is due. Blocks; called once.
+    ///
+    /// A damaged file is refused. Of a large one the log is looked through in the background; when it turns out to be
+    /// damaged, nothing more is written, so that no further call is taken in.
     ///
     /// # Errors
     /// [`StoreError::Newer`], [`StoreError::Corrupt`], [`StoreError::Invalid`] for a file of another program: nothing was
@@ -98,12 +104,13 @@ impl SqliteStore {
         access.make_file()?;
         migrate::refuse_what_is_not_ours(&access.reader()?)?;
         let mut connection = access.writer()?;
-        connect::check(&connection)?;
+        let unsearched = check::before_serving(&connection)?;
         migrate::run(&mut connection, &access.path, migrate::STEPS, now)?;
         let vault = Arc::new(unlock(&mut connection, &master_key_file, now)?);
+        let search = Arc::new(Search::start(&access, unsearched)?);
         let readers = Readers::new(access.clone());
         let writer = Writer::start(connection, access)?;
-        Ok(Self { writer, readers, vault })
+        Ok(Self { writer, readers, vault, search })
     }
 
     /// The vault of this database.
@@ -117,7 +124,11 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        Box::pin(self.writer.transact(work))
+        let search = self.search.clone();
+        Box::pin(self.writer.transact(move |tx| {
+            search.verdict()?;
+            work(tx)
+        }))
     }
 
     /// Runs `work` on a reading connection.

@@ -84,14 +84,8 @@ fn echo(event: TraceEvent<'_>) {
     }
 }
 
-/// As [`check`], and indexes too: slower, for files that come from elsewhere.
+/// Looks for damage in indexes too: slower, for files that come from elsewhere.
 pub(super) fn check_thoroughly(connection: &Connection) -> Result<(), Failure> {
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(Failure::corrupt(found)) }
-}
-
-/// Refuses a damaged file. SQLite answers questions from one as if nothing were wrong.
-pub(super) fn check(connection: &Connection) -> Result<(), Failure> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(Failure::corrupt(found)) }
 }

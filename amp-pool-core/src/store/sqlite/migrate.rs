@@ -101,7 +101,23 @@ pub(super) fn run(connection: &mut Connection, path: &Path, steps: &[Step], now:
     if found > 0 && !due.is_empty() {
         back_up(connection, path, found)?;
     }
-    due.iter().try_for_each(|step| apply(connection, step, now))
+    match found {
+        0 => unhurried(connection, |connection| due.iter().try_for_each(|step| apply(connection, step, now))),
+        _ => due.iter().try_for_each(|step| apply(connection, step, now)),
+    }
+}
+
+/// Does `work` without a sync after each commit: a database that is just being made holds nothing to lose, and stays whole
+/// in any case. The next commit syncs all of it.
+fn unhurried(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let done = work(connection);
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    done
 }
 
 fn version(connection: &Connection) -> Result<u32, Failure> {

@@ -96,6 +96,7 @@ impl RecordStore for SqliteStore {
 
     fn close(&self) -> StoreFuture<'_, ()> {
         // A connection that has read keeps the WAL from being emptied.
+        self.search.stop();
         self.readers.close();
         Box::pin(self.writer.run(|connection| {
             connection.execute_batch("PRAGMA optimize")?;
