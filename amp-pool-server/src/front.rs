@@ -3,6 +3,7 @@
 //! Which answer a request gets is [`App`]'s business.
 
 mod body;
+mod outside;
 mod stall;
 
 use std::{
@@ -17,7 +18,6 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -35,6 +35,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::app::App;
 
 pub(crate) use body::FrontBody;
+use outside::{Event, Outside};
 use stall::StallLimit;
 
 /// How long a client may take to send the head of a request. Also how long a connection may rest between two requests.
@@ -164,12 +165,6 @@ impl Draining {
     }
 }
 
-/// What a connection is told from outside.
-enum Event {
-    Closing,
-    HeadIsLate,
-}
-
 /// Serves one connection to its end.
 async fn serve(stream: TcpStream, peer: SocketAddr, http: Builder<Streams>, app: Arc<App>, closing: CancellationToken) {
     // Events of a stream are small and must not wait for each other. Failing costs speed only.
@@ -183,27 +178,19 @@ async fn serve(stream: TcpStream, peer: SocketAddr, http: Builder<Streams>, app:
     });
     let io = TokioIo::new(StallLimit::new(stream, STALL));
     let mut connection = pin!(http.serve_connection(io, service));
-    let mut events = events(closing);
+    let mut outside = Outside::new(closing);
     loop {
         tokio::select! {
             biased;
             // How it ended is the client's affair; what was being answered has been booked by its body.
             _ = connection.as_mut() => return,
-            Some(event) = events.next() => match event {
+            event = outside.next() => match event {
                 Event::Closing => connection.as_mut().graceful_shutdown(),
                 Event::HeadIsLate if spoke.load(Ordering::Relaxed) => {}
                 Event::HeadIsLate => return,
             }
         }
     }
-}
-
-/// A set, because it looks only at what was woken: each look at the token takes a lock that all connections share.
-fn events(closing: CancellationToken) -> FuturesUnordered<BoxFuture<'static, Event>> {
-    // The protocol's own limit starts when the protocol is known; until the first head it is ours.
-    let late = sleep(HEAD).map(|()| Event::HeadIsLate).boxed();
-    let closing = closing.cancelled_owned().map(|()| Event::Closing).boxed();
-    FuturesUnordered::from_iter([late, closing])
 }
 
 fn http(streams: Streams) -> Builder<Streams> {
