@@ -37,6 +37,9 @@ pub(crate) struct Plan {
     /// Keys in the pool, all of the mock
     #[arg(long, env = "LOOPBACK_KEYS", default_value_t = 10)]
     pub(crate) keys: usize,
+    /// Give the client token a budget, so that each call has its money held first
+    #[arg(long)]
+    pub(crate) budget: bool,
     /// The wire format of the calls
     #[arg(long, env = "LOOPBACK_FORMAT", value_enum, default_value_t = Format::Chat)]
     pub(crate) format: Format,

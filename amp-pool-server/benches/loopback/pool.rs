@@ -37,6 +37,9 @@ pub(crate) fn start(plan: &Plan, upstream: SocketAddr, home: &Path) -> Result<(P
     for number in 0..plan.keys {
         admin.add_key(plan, upstream, number)?;
     }
+    if plan.budget {
+        admin.set_budget()?;
+    }
     Ok((process, address))
 }
 
@@ -97,6 +100,17 @@ impl Admin {
         match self.ask(Method::POST, "/api/keys", key.to_string().into())? {
             (StatusCode::CREATED, _) => Ok(()),
             answer => Err(unexpected("/api/keys", &answer)),
+        }
+    }
+
+    /// Gives the only client token a budget that nothing here uses up.
+    fn set_budget(self) -> Result<()> {
+        let tokens: Value = self.get("/api/tokens")?;
+        let path = format!("/api/tokens/{}", tokens["items"][0]["id"]);
+        let budget = json!({"budget": {"window": "month", "limit": "1000000"}});
+        match self.ask(Method::PUT, &path, budget.to_string().into())? {
+            (StatusCode::OK, _) => Ok(()),
+            answer => Err(unexpected(&path, &answer)),
         }
     }
 

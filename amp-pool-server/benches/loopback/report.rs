@@ -49,9 +49,13 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Plan { rounds, keys, format, .. } = &self.plan;
+        let Plan { rounds, keys, format, budget, .. } = &self.plan;
+        let budget = if *budget { "a budget, " } else { "" };
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        writeln!(f, "\n{format:?}, {keys} keys, SQLite in full durability, {processors} processors, {rounds} rounds")?;
+        writeln!(
+            f,
+            "\n{format:?}, {keys} keys, {budget}SQLite in full durability, {processors} processors, {rounds} rounds"
+        )?;
         writeln!(f, "\n{:<58}{:>15}{:>15}   pool / floor (min to max)", "medians", "floor", "pool")?;
         for results in &self.results {
             write!(f, "{results}")?;
