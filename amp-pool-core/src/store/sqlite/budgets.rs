@@ -48,7 +48,7 @@ macro_rules! select {
     };
 }
 
-const OF_CALL: &str = select!("WHERE hold.call_id = ?1 ORDER BY n, scope, scope_id, window, period_start");
+pub(super) const OF_CALL: &str = select!("WHERE hold.call_id = ?1 ORDER BY n, scope, scope_id, window, period_start");
 const OPEN: &str = select!("WHERE state = 'held' ORDER BY hold.id");
 
 const IS_CLOSED: &str = "SELECT outcome IS NOT NULL FROM api_request_log WHERE call_id = ?1";

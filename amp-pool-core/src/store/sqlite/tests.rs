@@ -34,6 +34,20 @@ fn open(dir: &TempDir) -> SqliteStore {
     SqliteStore::open(options, NOW).unwrap()
 }
 
+#[test]
+fn a_statement_is_not_parsed_anew_for_other_values() {
+    let (dir, connection) = database();
+    drop(connection);
+    let access = Access { path: dir.path().join("test.db"), durability: Durability::Full, echo: false };
+    let connection = access.writer().unwrap();
+    for call in 0..3 {
+        // Each finds the statement of the one before it, as the writer does.
+        let mut statement = connection.prepare_cached(budgets::OF_CALL).unwrap();
+        assert!(!statement.exists([[call; 16].as_slice()]).unwrap());
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+}
+
 fn record(n: u8, model: &str) -> Entry {
     let opened = Opened {
         call: CallId::new(NOW, &[n; 10]),
