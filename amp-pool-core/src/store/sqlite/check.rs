@@ -21,9 +21,11 @@ use crate::store::StoreError;
 const SMALL: i64 = 4 << 20;
 
 /// What grows with every call. Nothing that decides whether a call is served stands there.
-const LOG: [&str; 8] = [
+const LOG: [&str; 10] = [
     "api_request_log",
+    "api_request_adjustments",
     "api_request_attempts",
+    "api_request_bodies",
     "api_request_choices",
     "api_request_evidence",
     "api_request_log_blocks",
