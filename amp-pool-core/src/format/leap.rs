@@ -69,7 +69,9 @@ impl Place<'_> {
         let mut around = Around::default();
         loop {
             match self.next()? {
-                b'"' => drop(self.text()?),
+                b'"' => {
+                    self.text()?;
+                }
                 b'{' => {
                     self.at += 1;
                     around.enter(true)?;

@@ -14,7 +14,11 @@ use std::{
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::{Access, Failure, fields::collect, unavailable};
+use super::{
+    Access, Failure,
+    fields::{Fields, collect},
+    unavailable,
+};
 use crate::store::StoreError;
 
 /// A file of so many bytes is looked through in some milliseconds, as a whole.
@@ -44,7 +48,7 @@ pub(super) fn before_serving(connection: &Connection) -> Result<&'static [&'stat
         return Ok(&[]);
     }
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
-    let tables = collect(connection, tables, &[], |row| row.take::<String>())?;
+    let tables = collect(connection, tables, &[], Fields::take::<String>)?;
     tables
         .iter()
         .filter(|table| !LOG.contains(&table.as_str()))
@@ -105,14 +109,13 @@ impl Drop for Search {
 
 fn search(connection: &Connection, tables: &[&str], damaged: &AtomicBool) {
     // Each in a read of its own: a long one would keep the WAL from being emptied.
-    for failure in tables.iter().filter_map(|table| check_table(connection, table).err()) {
-        match StoreError::from(failure) {
-            error @ StoreError::Corrupt(_) => {
-                damaged.store(true, Ordering::Release);
-                return tracing::error!(%error, "nothing more is written; `amp-pool-server restore FILE` puts a backup in its place");
-            }
-            // Interrupted, because the store is closed; or the file can not be read, which the calls will find as well.
-            error => return tracing::debug!(%error, "the search for damage has ended early"),
+    let Some(failure) = tables.iter().find_map(|table| check_table(connection, table).err()) else { return };
+    match StoreError::from(failure) {
+        error @ StoreError::Corrupt(_) => {
+            damaged.store(true, Ordering::Release);
+            tracing::error!(%error, "nothing more is written; `amp-pool-server restore FILE` puts a backup in its place");
         }
+        // Interrupted, because the store is closed; or the file can not be read, which the calls will find as well.
+        error => tracing::debug!(%error, "the search for damage has ended early"),
     }
 }
