@@ -14,11 +14,7 @@ use std::{
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::{
-    Access, Failure,
-    fields::{Fields, collect},
-    unavailable,
-};
+use super::{Access, Failure, fields::collect, unavailable};
 use crate::store::StoreError;
 
 /// A file of so many bytes is looked through in some milliseconds, as a whole.
@@ -48,7 +44,10 @@ pub(super) fn before_serving(connection: &Connection) -> Result<&'static [&'stat
         return Ok(&[]);
     }
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
-    let tables = collect(connection, tables, &[], Fields::take::<String>)?;
+    let tables = collect(connection, tables, &[], |row| {
+        let name: String = row.take()?;
+        Ok(name)
+    })?;
     tables
         .iter()
         .filter(|table| !LOG.contains(&table.as_str()))
