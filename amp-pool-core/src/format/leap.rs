@@ -243,9 +243,10 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_that_a_parser_refuses() {
-        let same = |json: &str| match leapt(json) {
-            Some(members) => assert_eq!(Some(members), parsed(json), "{json}"),
-            None => {}
+        let same = |json: &str| {
+            if let Some(members) = leapt(json) {
+                assert_eq!(Some(members), parsed(json), "{json}");
+            }
         };
         let bytes = ODD.as_bytes();
         for at in 0..bytes.len() {

@@ -298,7 +298,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_crowd_waits_for_more_and_one_alone_does_not() {
         let (queue, mut intake) = Queue::new();
-        let (last, settled) = (queue.open(0), CROWD as u8);
+        let (last, settled) = (queue.open(0), u8::try_from(CROWD).unwrap());
         (1..=settled).for_each(|n| Queue::settle(queue.open(n), n));
         let late = async {
             sleep(CROWD_WAITS / 2).await;
