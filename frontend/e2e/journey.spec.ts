@@ -1,4 +1,4 @@
-// From the first start to the first trouble, as a person goes: the setup link, keys, a token, calls, and why.
+// From the first start to the first trouble, as a person goes: the setup link, keys, a token, calls, why, and an alert.
 
 import { expect, picture, test } from "./fixtures";
 import { type House, openHouse } from "./house.mjs";
@@ -21,8 +21,8 @@ async function call(house: House, token: string, model = "gpt-5-mini") {
   return { status: response.status, id: response.headers.get("x-request-id"), body: await response.text() };
 }
 
-test("from the first start to a key that fails, and why", async ({ page }) => {
-  test.setTimeout(120_000);
+test("from the first start to a key that fails, and why, and to an alert", async ({ page }) => {
+  test.setTimeout(180_000);
   const house = await openHouse();
   try {
     await test.step("the printed link makes the first admin", async () => {
@@ -112,6 +112,25 @@ test("from the first start to a key that fails, and why", async ({ page }) => {
       await picture(page, "journey-8-budget");
       await page.goto(`${house.url}/tokens`);
       await expect(row).toContainText("$0.0001 of $0.0004");
+    });
+
+    await test.step("who wants to hear of budgets is told, and the budget is raised", async () => {
+      await page.goto(`${house.url}/alerts`);
+      await page.getByRole("button", { name: "Add a channel" }).click();
+      await page.getByRole("dialog").getByLabel("Name").fill("ops room");
+      await page.getByRole("dialog").getByLabel("Address (URL)").fill(`${house.upstream}/hook`);
+      await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+      await page.getByRole("button", { name: "Add a rule" }).click();
+      await page.getByRole("dialog").getByLabel("What is looked at").selectOption("Budget nearly used");
+      await page.getByRole("dialog").getByLabel("Bad at").fill("20");
+      await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+      await expect(page.getByRole("region", { name: "What is wrong now" })).toContainText("Budget nearly used", { timeout: 30_000 });
+      await expect(page.getByRole("region", { name: "Deliveries" }).getByText("delivered")).toBeVisible({ timeout: 30_000 });
+      expect(JSON.stringify(house.told())).toContain("budget_used");
+      await picture(page, "journey-9-alert");
+      await page.goto(`${house.url}/tokens`);
+      const row = page.getByRole("row").filter({ hasText: "ci" });
+      await expect(row).toContainText("alert at 20%");
       await row.getByRole("button", { name: "+$5" }).click();
       await expect(page.getByText("The limit is $5.00 now.")).toBeVisible();
       expect((await call(house, token)).status).toBe(200);
@@ -120,7 +139,7 @@ test("from the first start to a key that fails, and why", async ({ page }) => {
     await test.step("what was done is in the audit log, and signing out ends it", async () => {
       await page.goto(`${house.url}/audit`);
       await expect(page.getByRole("table")).toContainText("ana");
-      await picture(page, "journey-9-audit");
+      await picture(page, "journey-10-audit");
       await page.getByRole("button", { name: "Sign out" }).click();
       await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
       await page.getByLabel("Name").fill("ana");

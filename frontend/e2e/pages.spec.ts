@@ -50,6 +50,8 @@ const DIALOGS = [
   ["price", "/models", "Price gpt-5-mini"],
   ["price-list", "/models", "Update from a list"],
   ["re-rate", "/models", "Rate calls again"],
+  ["add-channel", "/alerts", "Add a channel"],
+  ["add-rule", "/alerts", "Add a rule"],
   ["ways-out", "/keys", "Ways out"],
 ] as const;
 
