@@ -10,7 +10,9 @@ pub(crate) fn count(source: &str, words: &[&str]) -> usize {
         .filter(|(at, word)| {
             let (before, behind) = (&code[..*at], &code[at + word.len()..]);
             let is_part = before.ends_with(is_word) || behind.starts_with(is_word);
-            !is_part && before.trim_end().ends_with(['.', ':'])
+            // A name behind a point that is not called is a field.
+            let is_method = before.trim_end().ends_with('.') && behind.trim_start().starts_with('(');
+            !is_part && (is_method || before.trim_end().ends_with(':'))
         })
         .count()
 }
@@ -76,5 +78,6 @@ fn a_method_is_found_in_every_spelling_and_nowhere_else() {
     check("Losses :: dropped(&mut losses, \"x\")", 1);
     check("losses.dropped_header() // losses.dropped(", 0);
     check(r##"".dropped(" r#"".dropped("#  '"' '\'' 'a' for.dropped"##, 1);
+    check("self.dropped += 1; Done { dropped: 1 }", 0);
     check("fn dropped<'a>(dropped: &'a str) {}", 0);
 }
