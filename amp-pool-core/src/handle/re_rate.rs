@@ -151,7 +151,7 @@ impl Handle {
     }
 
     fn rate(&self, record: &StoredRecord, n: u32, attempt: &StoredAttempt, book: &PriceBook) -> Rated {
-        let (cost, saved) = match record.adjusted(n) {
+        let (cost, saved) = match record.adjustment(n) {
             Some(adjusted) => (Some(adjusted.cost), adjusted.saved),
             None => (attempt.cost, attempt.saved),
         };

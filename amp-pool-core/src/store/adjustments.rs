@@ -93,7 +93,7 @@ impl StoredRecord {
 
     /// The last word on its attempt `n`, if that was adjusted.
     #[must_use]
-    pub fn adjusted(&self, n: u32) -> Option<&AttemptAdjustment> {
+    pub fn adjustment(&self, n: u32) -> Option<&AttemptAdjustment> {
         self.adjustments.iter().rev().map(|adjustment| &adjustment.attempt).find(|attempt| attempt.n == n)
     }
 }
