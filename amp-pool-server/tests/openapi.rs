@@ -94,8 +94,8 @@ fn whatever_it_points_to_is_there_and_no_two_types_share_a_name() {
     assert_eq!(ids.iter().map(|id| id.as_str().unwrap()).collect::<BTreeSet<_>>().len(), ids.len());
 }
 
-/// Lists of a known length: one row for each that the question named, one for each setting that there is.
-const WHOLE_ANSWERS: [&str; 2] = ["/api/models/refresh", "/api/config/server"];
+/// Lists that are short by nature: a row for each that the question named, for each setting, for each kind of failure.
+const WHOLE_ANSWERS: [&str; 3] = ["/api/models/refresh", "/api/config/server", "/api/keys/{id}/failures"];
 
 #[test]
 fn every_list_comes_in_pages() {
