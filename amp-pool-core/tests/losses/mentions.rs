@@ -77,7 +77,7 @@ fn a_method_is_found_in_every_spelling_and_nowhere_else() {
     check("let tell = Losses::dropped;", 1);
     check("Losses :: dropped(&mut losses, \"x\")", 1);
     check("losses.dropped_header() // losses.dropped(", 0);
-    check(r##"".dropped(" r#"".dropped("#  '"' '\'' 'a' for.dropped"##, 1);
+    check(r##"".dropped(" r#"".dropped("#  '"' '\'' 'a' for.dropped()"##, 1);
     check("self.dropped += 1; Done { dropped: 1 }", 0);
     check("fn dropped<'a>(dropped: &'a str) {}", 0);
 }
