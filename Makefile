@@ -17,7 +17,7 @@ run: ui-if-possible
 	cargo run --release --locked --package amp-pool-server
 
 ## make test       install what the tests need, and pass all of them
-test: deps lint test-rust test-languages package wasm test-ui check-ui test-sdk test-e2e
+test: deps lint test-rust test-languages wasm test-ui check-ui test-sdk test-e2e
 
 deps:
 	.ci/deps
