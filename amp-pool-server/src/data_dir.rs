@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::hex::hex;
+
 const LOCK: &str = "amp_pool.lock";
 const NODE: &str = "node.id";
 
@@ -126,7 +128,7 @@ fn make_name(file: &Path) -> Result<String, DataDirError> {
     let failed = |error| cannot(format!("write {}", file.display()))(error);
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| failed(io::Error::other(error)))?;
-    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&random);
     let mut made = private_file().create_new(true).open(file).map_err(failed)?;
     made.write_all(format!("{name}\n").as_bytes()).and_then(|()| made.sync_all()).map_err(failed)?;
     Ok(name)

@@ -29,6 +29,7 @@ mod database;
 mod embedded;
 mod error;
 mod front;
+mod hex;
 mod mail;
 mod metrics;
 mod openapi;

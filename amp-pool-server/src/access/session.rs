@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
 use super::LONGEST_MS;
-use crate::admin::Problem;
+use crate::{admin::Problem, hex::hex};
 
 const NAME: &str = "amp_session";
 const CSRF: &str = "x-csrf-token";
@@ -85,10 +85,6 @@ pub(super) fn random() -> Result<Secret, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(Secret::new(hex(&bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

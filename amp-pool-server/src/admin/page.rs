@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{List, Problem, input::optional};
+use crate::hex::hex;
 
 /// As many as a page has at most, and without a wish: whoever keeps fewer sees them all at once.
 pub(super) const LARGEST_PAGE: usize = 1000;
@@ -43,8 +44,7 @@ fn not_a_cursor() -> Problem {
 
 /// A place in a list as a text that is nobody's business but ours.
 pub(super) fn write_cursor(place: &impl Serialize) -> String {
-    let json = serde_json::to_vec(place).unwrap_or_default();
-    json.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&serde_json::to_vec(place).unwrap_or_default())
 }
 
 pub(super) fn read_cursor<P: DeserializeOwned>(cursor: &str) -> Option<P> {

@@ -112,6 +112,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::hex::hex;
 
     #[test]
     fn every_file_inflates_to_what_the_manifest_says() {
@@ -119,7 +120,7 @@ mod tests {
         assert!(!manifest.files.is_empty());
         for Entry { path, sha256, size, .. } in manifest.files {
             let plain = find(&path).unwrap().bytes(Encoding::Identity);
-            let digest: String = Sha256::digest(&plain).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(&Sha256::digest(&plain));
             assert_eq!((plain.len(), digest), (size, sha256), "{path}");
         }
     }
