@@ -27,15 +27,6 @@ use crate::openapi::{As, Plain};
 const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Keys that have lines of their own.
 const MOST_KEYS: usize = 1_000;
-/// All states, in the order of the lines.
-const STATES: [KeyState; 6] = [
-    KeyState::Ready,
-    KeyState::Cooling,
-    KeyState::Probing,
-    KeyState::OutOfCredit,
-    KeyState::OutOfBudget,
-    KeyState::Disabled,
-];
 
 pub(crate) async fn show(State(handle): State<Handle>) -> As<Plain> {
     As::new(([(header::CONTENT_TYPE, TYPE)], text(&handle)).into_response())
@@ -118,17 +109,17 @@ fn of_attempts(page: &mut Page, attempts: &BTreeMap<&str, &AttemptSum>) {
 }
 
 fn of_keys(page: &mut Page, facts: &[KeyFact], attempts: &BTreeMap<&str, &(u64, u64)>) {
-    let mut counts = BTreeMap::<&str, [u64; STATES.len()]>::new();
+    let mut counts = BTreeMap::<&str, [u64; KeyState::ALL.len()]>::new();
     for fact in facts {
         let counts = counts.entry(&fact.provider).or_default();
-        let place = STATES.iter().zip(counts).find(|(state, _)| **state == fact.state);
+        let place = KeyState::ALL.iter().zip(counts).find(|(state, _)| **state == fact.state);
         if let Some((_, count)) = place {
             *count += 1;
         }
     }
     page.family("amp_pool_keys", Gauge, "Keys that are switched on, by state.");
     for (provider, counts) in counts {
-        for (state, count) in STATES.iter().zip(counts) {
+        for (state, count) in KeyState::ALL.iter().zip(counts) {
             page.sample("amp_pool_keys", &[("provider", provider), ("state", state.as_str())], count);
         }
     }

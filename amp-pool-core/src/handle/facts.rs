@@ -14,9 +14,7 @@ use crate::{
 };
 
 /// Keys that serve the same models.
-struct Class<'a> {
-    keys: Vec<&'a Arc<LiveKey>>,
-}
+type Class<'a> = Vec<&'a Arc<LiveKey>>;
 
 impl Handle {
     /// The keys that are switched on, without their balances.
@@ -126,13 +124,13 @@ impl Handle {
 }
 
 fn classes(catalog: &Catalog) -> Vec<Class<'_>> {
-    let mut classes = HashMap::<_, Vec<_>>::new();
+    let mut classes = HashMap::<_, Class<'_>>::new();
     for live in catalog.keys().iter().filter(|live| live.key.spec.enabled) {
         let spec = &live.key.spec;
         let serving = (&live.provider.id, &spec.base_url, &spec.formats, &spec.models, &spec.models_denied);
         classes.entry(serving).or_default().push(live);
     }
-    classes.into_values().map(|keys| Class { keys }).collect()
+    classes.into_values().collect()
 }
 
 /// How many keys serve a candidate, and whether one of them is fit.
@@ -141,7 +139,7 @@ fn fit_keys(classes: &[Class<'_>], candidate: &RouteCandidate, now: Instant) -> 
         let its = candidate.provider.as_deref().is_none_or(|id| key.provider.is_called(id));
         its && key.formats_for(&candidate.model).next().is_some()
     };
-    let serving = classes.iter().filter(|class| class.keys.first().is_some_and(|key| is_asked(key)));
-    let is_fit = |class: &Class<'_>| class.keys.iter().any(|key| key.hindrance(&candidate.model, now).is_none());
-    serving.fold((0, false), |(n, fit), class| (n + class.keys.len(), fit || is_fit(class)))
+    let serving = classes.iter().filter(|class| class.first().is_some_and(|key| is_asked(key)));
+    let is_fit = |class: &Class<'_>| class.iter().any(|key| key.hindrance(&candidate.model, now).is_none());
+    serving.fold((0, false), |(n, fit), class| (n + class.len(), fit || is_fit(class)))
 }
