@@ -70,7 +70,7 @@ pub(crate) async fn say(
     Row(id): Row,
     Input(input): Input<ManualInput>,
 ) -> Result<Json<BalanceOut>, Problem> {
-    let amount = input.amount.ok_or_else(|| Problem::field("amount", "`amount` is missing"))?;
+    let amount = input.amount.ok_or_else(|| Problem::missing("amount"))?;
     let said = amount.map(|amount| (amount, input.currency.unwrap_or_else(|| "USD".into())));
     let view = handle.say_balance(KeyId(id), said).await?;
     Ok(Json(BalanceOut::new(view, SystemClock.now())))

@@ -48,7 +48,7 @@ pub(crate) async fn put(
     Name(key): Name,
     Input(input): Input<SettingInput>,
 ) -> Result<Json<SettingOut>, Problem> {
-    let value = input.value.ok_or_else(|| Problem::field("value", "`value` is missing"))?;
+    let value = input.value.ok_or_else(|| Problem::missing("value"))?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !key.chars().all(plain) || key.len() > 100 {
         return Err(Problem::field(

@@ -60,7 +60,7 @@ pub(crate) async fn add(
     State(handle): State<Handle>,
     Input(mut input): Input<GroupInput>,
 ) -> Result<(StatusCode, Json<GroupOut>), Problem> {
-    let name = input.name.take().ok_or_else(|| Problem::field("name", "`name` is missing"))?;
+    let name = input.name.take().ok_or_else(|| Problem::missing("name"))?;
     let spec = GroupSpec { name, limits: Limits::default().caps()?, budget: None, memo: String::new() };
     let made = handle.add_group(input.onto(spec)?).await?;
     Ok((StatusCode::CREATED, Json(one(&handle, made).await?)))

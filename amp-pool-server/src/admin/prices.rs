@@ -183,8 +183,8 @@ pub(crate) async fn re_rate(
 ) -> Result<Json<ReRateOut>, Problem> {
     let dry_run = input.dry_run.unwrap_or(false);
     let wanted = ReRate {
-        from: input.from.ok_or_else(|| Problem::field("from", "`from` is missing"))?,
-        to: input.to.ok_or_else(|| Problem::field("to", "`to` is missing"))?,
+        from: input.from.ok_or_else(|| Problem::missing("from"))?,
+        to: input.to.ok_or_else(|| Problem::missing("to"))?,
         model: input.model,
         dry_run,
         who: who.name,

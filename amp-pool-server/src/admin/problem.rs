@@ -52,6 +52,11 @@ impl Problem {
         problem
     }
 
+    /// The request lacks `field`.
+    pub(crate) fn missing(field: &'static str) -> Self {
+        Self::field(field, format!("`{field}` is missing"))
+    }
+
     pub(crate) fn unauthorized() -> Self {
         let message = "this needs a login, or the admin token as `Authorization: Bearer …`";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)

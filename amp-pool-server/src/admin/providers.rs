@@ -118,11 +118,10 @@ pub(crate) async fn add(
     State(handle): State<Handle>,
     Input(mut input): Input<ProviderInput>,
 ) -> Result<(StatusCode, Json<ProviderOut>), Problem> {
-    let missing = |field: &'static str| Problem::field(field, format!("`{field}` is missing"));
-    let id = input.id.take().ok_or_else(|| missing("id"))?;
-    let name = input.name.take().ok_or_else(|| missing("name"))?;
+    let id = input.id.take().ok_or_else(|| Problem::missing("id"))?;
+    let name = input.name.take().ok_or_else(|| Problem::missing("name"))?;
     if input.formats.is_none() {
-        return Err(missing("formats"));
+        return Err(Problem::missing("formats"));
     }
     let made = handle.add_provider(input.onto(blank(id, name)?)?).await?;
     Ok((StatusCode::CREATED, Json(made.into())))

@@ -69,9 +69,8 @@ pub(crate) struct RuleInput {
 
 impl RuleInput {
     fn into_new(mut self) -> Result<RuleSpec, Problem> {
-        let missing = |field: &'static str| Problem::field(field, format!("`{field}` is missing"));
-        let name = self.name.take().ok_or_else(|| missing("name"))?;
-        let verdict = self.verdict.take().ok_or_else(|| missing("verdict"))?;
+        let name = self.name.take().ok_or_else(|| Problem::missing("name"))?;
+        let verdict = self.verdict.take().ok_or_else(|| Problem::missing("verdict"))?;
         let rule = Rule::meaning(verdict);
         Ok(self.onto(RuleSpec { name, provider: None, enabled: true, position: 0, rule }))
     }

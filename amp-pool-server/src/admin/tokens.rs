@@ -85,7 +85,7 @@ pub(crate) async fn add(
     State(handle): State<Handle>,
     Input(mut input): Input<TokenInput>,
 ) -> Result<(StatusCode, Json<TokenOut>), Problem> {
-    let name = input.name.take().ok_or_else(|| Problem::field("name", "`name` is missing"))?;
+    let name = input.name.take().ok_or_else(|| Problem::missing("name"))?;
     let (made, value) = handle.add_token(input.onto(TokenSpec::named(name))?).await?;
     Ok((StatusCode::CREATED, Json(one(&handle, made).await?.with(&value))))
 }

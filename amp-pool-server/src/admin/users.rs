@@ -65,10 +65,9 @@ pub(crate) async fn add(
     State(gate): State<Arc<Gate>>,
     Input(input): Input<UserInput>,
 ) -> Result<(StatusCode, Json<UserOut>), Problem> {
-    let missing = |field: &'static str| Problem::field(field, format!("`{field}` is missing"));
-    let name = username("username", &input.username.ok_or_else(|| missing("username"))?)?;
-    let role = read_role(&input.role.ok_or_else(|| missing("role"))?)?;
-    let password = input.password.ok_or_else(|| missing("password"))?;
+    let name = username("username", &input.username.ok_or_else(|| Problem::missing("username"))?)?;
+    let role = read_role(&input.role.ok_or_else(|| Problem::missing("role"))?)?;
+    let password = input.password.ok_or_else(|| Problem::missing("password"))?;
     strong("password", &password, &name)?;
     let spec = UserSpec { username: name, role, enabled: input.enabled.unwrap_or(true) };
     let hash = gate.hash(password).await?;

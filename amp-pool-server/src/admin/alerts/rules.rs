@@ -71,9 +71,8 @@ pub(crate) struct RuleInput {
 
 impl RuleInput {
     fn into_new(mut self) -> Result<AlertRuleSpec, Problem> {
-        let missing = |field: &'static str| Problem::field(field, format!("`{field}` is missing"));
-        let name = self.name.take().ok_or_else(|| missing("name"))?;
-        let kind = self.kind.take().ok_or_else(|| missing("kind"))?;
+        let name = self.name.take().ok_or_else(|| Problem::missing("name"))?;
+        let kind = self.kind.take().ok_or_else(|| Problem::missing("kind"))?;
         Ok(self.onto(AlertRuleSpec::new(name, kind)))
     }
 

@@ -145,8 +145,8 @@ impl KeyInput {
 
     /// A new key.
     pub(super) fn into_new(mut self) -> Result<KeySpec, Problem> {
-        let name = self.name.take().ok_or_else(|| missing("name"))?;
-        let provider = self.provider.take().ok_or_else(|| missing("provider"))?;
+        let name = self.name.take().ok_or_else(|| Problem::missing("name"))?;
+        let provider = self.provider.take().ok_or_else(|| Problem::missing("provider"))?;
         // Some providers need none; the pool knows which.
         let api_key = self.api_key.take().unwrap_or_else(|| Secret::new(""));
         self.onto(KeySpec::new(name, provider, api_key))
@@ -184,10 +184,6 @@ impl KeyInput {
             memo: self.memo.unwrap_or(spec.memo),
         })
     }
-}
-
-fn missing(field: &'static str) -> Problem {
-    Problem::field(field, format!("`{field}` is missing"))
 }
 
 /// A name that people can read.

@@ -208,7 +208,7 @@ pub(crate) async fn set(
     Name(model): Name,
     Input(input): Input<PriceInput>,
 ) -> Result<Json<PriceRowOut>, Problem> {
-    let price = input.price.ok_or_else(|| Problem::field("price", "`price` is missing"))?;
+    let price = input.price.ok_or_else(|| Problem::missing("price"))?;
     let sheet = read(&price)?;
     let note = PriceNote {
         provider: input.provider,
