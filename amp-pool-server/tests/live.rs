@@ -130,13 +130,20 @@ async fn only_sick_keys_are_out_each_for_its_reason_and_no_client_sees_any_of_it
     for name in SICK {
         assert!(seen.contains_key(name), "{name} is not out: {seen:?}");
     }
-    told("dead", "disabled", "bad_credential");
+    told("dead", "", "bad_credential");
     told("broke", "out_of_credit", "out_of_credit");
     told("slow", "cooling", "did not begin its answer");
     told("stranded", "cooling", "the way to the upstream: network");
     // A healthy key rests only where the pool met its limit.
     for (name, found) in seen.iter().filter(|(name, _)| !SICK.contains(&name.as_str())) {
         assert!(found.iter().all(|told| told.contains("rate_limited")), "{name}: {found:?}");
+    }
+
+    // Once refused is no proof: after a pause another call finds out.
+    let until = Instant::now() + Duration::from_secs(120);
+    while !out(&server).await.get("dead").is_some_and(|told| told.starts_with("disabled")) {
+        assert!(Instant::now() < until, "{:?}", out(&server).await);
+        assert_eq!(load(&server, 8, Duration::from_millis(600)).await, Vec::<u16>::new());
     }
 
     // The slow one answers again, and somebody listens at the proxy's address.
