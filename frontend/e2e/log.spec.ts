@@ -18,6 +18,10 @@ test("a call that went on to another key tells its chain in one line", async ({ 
   await expect(row).toContainText("free tier 429 → ");
   await expect(row).toContainText(/\+[\d.]+ ?m?s/);
   await picture(page, "log-chain");
+
+  await row.getByRole("link").click();
+  await expect(page.getByRole("dialog").getByText("Judged by a rule for all providers")).toBeVisible();
+  await picture(page, "log-judged");
 });
 
 test("a value narrows the log, or is left out of it, by mouse and in the details of a call", async ({ page, lived: { house } }) => {

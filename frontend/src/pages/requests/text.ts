@@ -80,6 +80,12 @@ export const en = {
       strategy: "It was its turn.",
     } as Record<string, string>,
     ofCandidates: (count: string) => `of ${count} that serve the model`,
+    judgedBy: {
+      operator: (name: string) => `Judged by your rule “${name}”`,
+      provider: "Judged by a rule of the provider",
+      generic: "Judged by a rule for all providers",
+      status: "Judged by its status alone",
+    },
     nobodyBecause: {
       resting: "Every key that is left rests.",
       full: "Every key has had what it is allowed.",
@@ -211,6 +217,12 @@ export const zh: typeof en = {
       strategy: "轮到它了。",
     },
     ofCandidates: (count) => `从 ${count} 个提供该模型的密钥中选出`,
+    judgedBy: {
+      operator: (name) => `由您的规则“${name}”判定`,
+      provider: "由该提供商的规则判定",
+      generic: "由通用规则判定",
+      status: "仅由状态码判定",
+    },
     nobodyBecause: {
       resting: "剩下的密钥都在休息。",
       full: "每个密钥都已达到允许的上限。",

@@ -63,6 +63,21 @@ function PassedOver({ choice, nameOf }: { choice: Choice; nameOf: NameOf }) {
   );
 }
 
+/** Which rule made the verdict out of the answer. */
+function Judged({ by }: { by: Attempt["decided_by"] }) {
+  const { detail } = useWords(both);
+  if (!by) return null;
+  if (by.source === "operator") return <div className="soft small">{detail.judgedBy.operator(by.name)}</div>;
+  const { code = [], text = [], pattern = [] } = by.source === "status" ? {} : by.rule;
+  const marks = [...code, ...text, ...pattern];
+  return (
+    <div className="soft small">
+      {detail.judgedBy[by.source]}
+      {marks.length > 0 && <span className="inert">: {marks.join(", ")}</span>}
+    </div>
+  );
+}
+
 function Tried({ attempt, number, nameOf }: { attempt: Attempt; number: number; nameOf: NameOf }) {
   const { text, format } = useText();
   const { detail } = useWords(both);
@@ -76,6 +91,7 @@ function Tried({ attempt, number, nameOf }: { attempt: Attempt; number: number; 
         {[by && detail.chosenBy[by], candidates && detail.ofCandidates(format.whole(candidates)), `${text.common.latency} ${format.span(attempt.latency_ms)}`].filter(Boolean).join(" · ")}
       </div>
       {error && <div className="small inert error-words">{messageIn(error)}</div>}
+      <Judged by={attempt.decided_by} />
     </>
   );
 }
