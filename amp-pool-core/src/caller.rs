@@ -18,10 +18,12 @@ use crate::{
 };
 
 mod allowance;
+mod forwarded;
 mod net;
 mod turnstile;
 
 pub use allowance::{Allowance, Allowances};
+pub use forwarded::{ForwardedHeader, ForwardedHeaderError, TrustedProxies};
 pub use net::{IpNet, IpNetError};
 pub use turnstile::{Full, Left, Pass, Turnstile};
 

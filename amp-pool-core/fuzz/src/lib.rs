@@ -6,6 +6,7 @@
 #[path = "../../tests/checker/mod.rs"]
 mod checker;
 
+mod addresses;
 mod answers;
 mod bodies;
 mod requests;
@@ -18,13 +19,14 @@ use amp_pool_core::format::Format::{Chat, Messages, Responses};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them. A folder of the corpus and a file of `fuzz_targets/` has the name of each.
-pub(crate) const TARGETS: [Target; 15] = [
+pub(crate) const TARGETS: [Target; 16] = [
     ("peek", bodies::peeked),
     ("splice", bodies::spliced),
     ("sse", streams::scanned),
     ("meter", streams::metered),
     ("repair", streams::repaired),
     ("pausing", streams::paused),
+    ("forwarded", addresses::forwarded),
     ("request_chat", |data| requests::translated(Chat, data)),
     ("request_messages", |data| requests::translated(Messages, data)),
     ("request_responses", |data| requests::translated(Responses, data)),
