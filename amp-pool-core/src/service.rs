@@ -72,6 +72,9 @@ pub struct Limits {
     pub body: usize,
     /// Between two pieces of a request body.
     pub body_gap: Duration,
+    /// Bytes a second with which a request body has to come, taken over all of it. What a gap allows is on top. Zero: slowly
+    /// does as well.
+    pub body_rate: usize,
     /// From sending a call that asked for a stream to the head and the first piece of its answer.
     pub first_byte: Duration,
     /// The same for a call that asked for a whole answer: models think before they write.
@@ -106,6 +109,7 @@ impl Default for Limits {
         Self {
             body: 32 << 20,
             body_gap: Duration::from_secs(30),
+            body_rate: 1024,
             first_byte: Duration::from_secs(120),
             whole_answer: Duration::from_secs(600),
             idle: Duration::from_secs(90),

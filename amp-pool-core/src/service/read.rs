@@ -5,12 +5,14 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header;
 use http_body::Body;
 use http_body_util::BodyExt as _;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, conversation, headers};
@@ -132,10 +134,11 @@ where
     if body.size_hint().lower() > limits.body as u64 {
         return Err(Error::too_large(limits.body));
     }
+    let pace = Pace { begun: Instant::now(), limits };
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(piece) = next_piece(&mut body, limits).await? {
+    while let Some(piece) = next_piece(&mut body, pace.until(first.len() + all.len())).await? {
         if first.len() + all.len() + piece.len() > limits.body {
             return Err(Error::too_large(limits.body));
         }
@@ -153,13 +156,32 @@ where
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-async fn next_piece<B>(body: &mut std::pin::Pin<&mut B>, limits: &Limits) -> Result<Option<Bytes>, Error>
+/// How fast a body has to come.
+struct Pace<'a> {
+    begun: Instant,
+    limits: &'a Limits,
+}
+
+impl Pace<'_> {
+    /// By when the next piece has to be there, after `taken` bytes. A client that sends a byte before each gap is over would
+    /// else be here for ever.
+    fn until(&self, taken: usize) -> Instant {
+        let Limits { body_gap, body_rate, .. } = *self.limits;
+        let next = Instant::now() + body_gap;
+        let earned = Duration::from_millis(
+            (taken as u64).saturating_mul(1000).checked_div(body_rate as u64).unwrap_or(u64::MAX),
+        );
+        self.begun.checked_add(body_gap.saturating_add(earned)).map_or(next, |last| next.min(last))
+    }
+}
+
+async fn next_piece<B>(body: &mut std::pin::Pin<&mut B>, until: Instant) -> Result<Option<Bytes>, Error>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     loop {
-        let frame = tokio::time::timeout(limits.body_gap, body.frame()).await.map_err(|_| Error::slow_body())?;
+        let frame = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Error::slow_body())?;
         match frame {
             None => return Ok(None),
             Some(Err(error)) => {
@@ -222,4 +244,46 @@ fn wanted(heading: Heading<'_>, peeked: &Peek<'_>) -> Ask {
 
 fn nothing_known(Heading { endpoint, format, .. }: Heading<'_>) -> Ask {
     Ask::plain(endpoint, format, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// What becomes of `pieces` pieces of `bytes` bytes each, with a pause before each, and after how long.
+    async fn fed(pieces: usize, bytes: usize, pause: Duration) -> (Result<usize, Error>, Duration) {
+        let body = stream::unfold(pieces, |left| async move {
+            let left = left.checked_sub(1)?;
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'x'; bytes]))), left))
+        });
+        let (start, limits) = (Instant::now(), Limits { body_rate: 1000, ..Limits::default() });
+        let read = collect(StreamBody::new(body), &limits).await;
+        (read.map(|body| body.len()), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_pauses_for_too_long_is_not_waited_for() {
+        let (read, after) = fed(2, 1000, Duration::from_secs(31)).await;
+        assert!(read.unwrap_err().is_slow_body());
+        assert_eq!(after, Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_now_and_then_does_not_keep_a_call_open() {
+        let (read, after) = fed(usize::MAX, 1, Duration::from_secs(20)).await;
+        assert!(read.unwrap_err().is_slow_body());
+        assert!(after < Duration::from_secs(31), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_body_may_come_slowly() {
+        let (read, after) = fed(100, 20_000, Duration::from_secs(19)).await;
+        assert_eq!(read.unwrap(), 2_000_000);
+        assert!(after > Duration::from_secs(1899), "{after:?}");
+    }
 }
