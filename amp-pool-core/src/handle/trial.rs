@@ -132,6 +132,7 @@ impl Handle {
             Ok(body) => body,
             Err(error) => return trial.lose(&error),
         };
+        let body = live.unsaid(body);
         if head.status.is_success() {
             return trial.read_list(&body);
         }

@@ -355,7 +355,7 @@ impl Metered {
             again.pausing.feed(&frame);
         }
         match self.parts.shape {
-            Shape::Stream => self.take_events(frame),
+            Shape::Stream => self.take_events(self.discreet(frame)),
             Shape::Whole { .. } if matches!(self.parts.rewrite, Rewrite::Whole(_)) => self.release(frame),
             Shape::Whole { left: Some(left) } => self.take_of_known_length(frame, left),
             Shape::Whole { left: None } => {
@@ -369,9 +369,19 @@ impl Metered {
     fn take_events(&mut self, frame: Bytes) {
         let last = self.parts.meter.as_ref().and_then(Meter::terminal_at).filter(|_| self.recorder.is_some());
         let Some(last) = last else { return self.release(frame) };
+        let last = last.min(frame.len());
         self.release(frame.slice(..last));
         self.hold(frame.slice(last..));
         self.settle(After::Trailing);
+    }
+
+    /// An upstream that complains may repeat what it was shown.
+    fn discreet(&self, frame: Bytes) -> Bytes {
+        let complains = self.parts.meter.as_ref().is_some_and(|meter| meter.failure().is_some());
+        match &self.recorder {
+            Some(recorder) if complains => recorder.unsaid(frame),
+            _ => frame,
+        }
     }
 
     fn take_of_known_length(&mut self, frame: Bytes, left: u64) {

@@ -118,6 +118,8 @@ pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NATIVE: Passing<'_> = Passing { is_translated: false, own: &[] };
@@ -206,5 +208,86 @@ mod tests {
         let openai =
             told(&[("x-request-id", "req_2"), ("openai-organization", "o"), ("x-ratelimit-limit-requests", "9")]);
         assert_eq!(openai, ["x-amp-upstream-request-id: req_2"]);
+    }
+
+    /// Names that mean something to somebody, and any others.
+    fn name() -> impl Strategy<Value = HeaderName> {
+        let known = [
+            "authorization",
+            "x-api-key",
+            "api-key",
+            "x-goog-api-key",
+            "cookie",
+            "set-cookie",
+            "proxy-authorization",
+            "proxy-authenticate",
+            "host",
+            "connection",
+            "keep-alive",
+            "transfer-encoding",
+            "content-length",
+            "te",
+            "trailer",
+            "upgrade",
+            "expect",
+            "x-forwarded-for",
+            "forwarded",
+            "via",
+            "x-real-ip",
+            "location",
+            "alt-svc",
+            "x-amp-session",
+            "strict-transport-security",
+            "access-control-allow-origin",
+            "request-id",
+            "x-request-id",
+            "www-authenticate",
+        ];
+        let listed = TO_UPSTREAM.iter().chain(TO_CLIENT).copied();
+        let any: Vec<_> = known.into_iter().chain(listed).map(HeaderName::from_static).collect();
+        prop_oneof![
+            proptest::sample::select(any),
+            "[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,30}".prop_map(|name| name.parse().unwrap())
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = HeaderValue> {
+        let any = proptest::collection::vec(any::<u8>(), 0..40);
+        any.prop_filter_map("no header value", |bytes| HeaderValue::from_bytes(&bytes).ok())
+    }
+
+    fn headers() -> impl Strategy<Value = HeaderMap> {
+        proptest::collection::vec((name(), value()), 0..40).prop_map(|pairs| {
+            let mut headers = HeaderMap::new();
+            pairs.into_iter().for_each(|(name, value)| _ = headers.append(name, value));
+            headers
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_passes_that_is_not_on_the_list(client in headers(), key in headers(), is_translated: bool) {
+            let sent = to_upstream(&client, Passing { is_translated, own: &[] }, |_| (), &key);
+            let list = if is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
+            for (name, value) in &sent {
+                let said_by_key = key.get_all(name).iter().any(|said| said == value);
+                let passed_on = !key.contains_key(name) && client.get_all(name).iter().any(|said| said == value);
+                prop_assert!(said_by_key || passed_on && list.contains(&name.as_str()), "{name}: {value:?}");
+            }
+            prop_assert!(key.keys().all(|name| sent.contains_key(name)), "what the key says is always said");
+            for (name, value) in &forwarded(&client, &[], &key) {
+                let is_own = key.contains_key(name) || name == header::CONTENT_ENCODING || TO_UPSTREAM.contains(&name.as_str());
+                prop_assert!(is_own, "{name}: {value:?}");
+            }
+        }
+
+        #[test]
+        fn a_client_gets_what_is_on_the_list_and_nothing_else(upstream in headers()) {
+            for (name, value) in &to_client(&upstream) {
+                let is_id = name == UPSTREAM_ID && ["request-id", "x-request-id"].iter().any(|id| upstream.contains_key(*id));
+                let is_listed = TO_CLIENT.contains(&name.as_str()) && upstream.get_all(name).iter().any(|said| said == value);
+                prop_assert!(is_id || is_listed, "{name}: {value:?}");
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{ambient, held::Held, place::Place, render};
@@ -194,10 +195,11 @@ impl Recorder {
 
     /// What the upstream's answer meant.
     pub(super) fn verdict(&mut self, verdict: &'static str, status: Option<u16>, message: Option<&str>) {
+        let message = message.map(|message| self.discreet(message));
         if let Some((_, attempt)) = self.attempt() {
             attempt.verdict = verdict;
             attempt.http_status = status;
-            attempt.error_message = message.map(scrub);
+            attempt.error_message = message;
         }
     }
 
@@ -286,10 +288,27 @@ impl Recorder {
 
     /// What went wrong with the call as a whole.
     pub(super) fn error(&mut self, kind: &str, message: &str) {
+        let message = self.discreet(message);
         self.change(|record| {
             record.error_type = Some(kind.to_owned());
-            record.error_message = Some(scrub(message));
+            record.error_message = Some(message);
         });
+    }
+
+    /// What the upstream says, without the secrets of the key that is asked.
+    pub(super) fn unsaid(&self, said: Bytes) -> Bytes {
+        match &self.running {
+            Some(running) => running.place.key.unsaid(said),
+            None => said,
+        }
+    }
+
+    /// A message without what looks like a secret, and without what is one of the key that is asked.
+    fn discreet(&self, message: &str) -> String {
+        match &self.running {
+            Some(running) => scrub(&running.place.key.unsaid_text(message.to_owned())),
+            None => scrub(message),
+        }
     }
 
     /// A choice was not plain: somebody was passed over, or nobody is asked.

@@ -154,6 +154,7 @@ impl Means {
             packed::amend(&mut head.headers);
             body = plain;
         }
+        let body = seat.key.unsaid(body);
         let signal = Signal::response(head.status, &head.headers, &body, self.clock.now());
         let Judgement { verdict, by } = seat.key.judge(&signal);
         let verdict = failed(verdict);

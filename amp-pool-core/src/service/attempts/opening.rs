@@ -55,10 +55,15 @@ impl Means {
             } else {
                 first
             };
-            if let Some(error) = error_in(routed.call.ask.endpoint, &first) {
-                self.judge(seat, error, recorder)?;
+            match error_in(routed.call.ask.endpoint, &first) {
+                Some(error) => {
+                    self.judge(seat, error, recorder)?;
+                    vec![seat.key.unsaid(first)]
+                }
+                // Of what nobody knows the shape of, it may be one.
+                None if !routed.call.ask.endpoint.needs_model() => vec![seat.key.unsaid(first)],
+                None => vec![first],
             }
-            vec![first]
         };
         Ok((head, opening, body))
     }
@@ -80,7 +85,7 @@ impl Means {
             held.push(frame);
             match state {
                 Opened::Begun => return Ok(held),
-                Opened::Failed(error) => return self.judge(seat, error, recorder).map(|()| held),
+                Opened::Failed(error) => return self.judge(seat, error, recorder).map(|()| unsaid(seat, &held)),
                 Opened::Hold if bytes >= self.limits.opening_bytes => return Ok(held),
                 Opened::Hold => {}
             }
@@ -88,7 +93,7 @@ impl Means {
                 // Whoever sends nothing but a beginning for so long is thinking: its client may know.
                 Err(_) => return Ok(held),
                 Ok(Ok(Some(frame))) => frame,
-                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening, recorder).map(|()| held),
+                Ok(Ok(None)) => return self.end_of_opening(seat, &mut opening, recorder).map(|()| unsaid(seat, &held)),
                 Ok(Err(error)) => return Err(Failure::network(&error)),
             };
         }
@@ -106,6 +111,8 @@ impl Means {
     /// An error stands where an answer should. The client's own mistake is an answer all the same.
     fn judge(&self, seat: &Seat, error: format::Failure, recorder: &mut Recorder) -> Result<(), Failure> {
         let format::Failure { kind, code, message, .. } = error;
+        let unsaid = |text| seat.key.unsaid_text(text);
+        let (kind, code, message) = (kind.map(unsaid), code.map(unsaid), unsaid(message));
         let signal = Signal::event(kind.as_deref(), code.as_deref(), &message, self.clock.now());
         let Judgement { verdict, by } = seat.key.judge(&signal);
         let verdict = failed(verdict);
@@ -115,6 +122,11 @@ impl Means {
         }
         Ok(())
     }
+}
+
+/// An error in a few frames, or what may be one, without what it repeats of the key's secrets.
+fn unsaid(seat: &Seat, held: &[Bytes]) -> Vec<Bytes> {
+    vec![seat.key.unsaid(held.concat().into())]
 }
 
 /// The longest answer that is unpacked, in bytes.

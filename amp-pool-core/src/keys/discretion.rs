@@ -1,0 +1,105 @@
+//! What an upstream said, without the secrets of the key to which it said it.
+//!
+//! Whatever looks like a credential is left out of records anyway. Here what *is* one is left out, whatever it looks like: a
+//! relay may repeat the key it was shown, and its words go on to a client who must not see it.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::{KeySpec, LiveKey};
+
+const REDACTED: &[u8] = b"[redacted]";
+/// Shorter ones are words that anybody may use.
+const SHORTEST: usize = 8;
+
+impl LiveKey {
+    /// `said` without this key's credential, the values of its own headers, and the credentials of its proxy.
+    pub(crate) fn unsaid(&self, said: Bytes) -> Bytes {
+        let found = |secret: &Cow<'_, str>| memmem::find(&said, secret.as_bytes()).is_some();
+        let secrets: Vec<_> = secrets(&self.key.spec).filter(found).collect();
+        if secrets.is_empty() {
+            return said;
+        }
+        let without = secrets.iter().fold(said.to_vec(), |said, secret| replaced(&said, secret.as_bytes()));
+        without.into()
+    }
+
+    /// The same of a text.
+    pub(crate) fn unsaid_text(&self, said: String) -> String {
+        secrets(&self.key.spec).fold(said, |said, secret| {
+            if said.contains(&*secret) { said.replace(&*secret, "[redacted]") } else { said }
+        })
+    }
+}
+
+/// Everything secret in a key, in each way in which an upstream might write it.
+fn secrets(spec: &KeySpec) -> impl Iterator<Item = Cow<'_, str>> {
+    let headers = spec.egress.headers.values().filter_map(|value| value.to_str().ok());
+    let proxy = spec.egress.proxy.as_ref().and_then(|proxy| proxy.expose().split_once("://")?.1.rsplit_once('@'));
+    let password = proxy.and_then(|(credentials, _)| Some(credentials.split_once(':')?.1));
+    let plain = [spec.api_key.expose()].into_iter().chain(headers).chain(password);
+    // The longest first: one may be a part of another.
+    let mut plain: Vec<_> = plain.filter(|secret| secret.len() >= SHORTEST).collect();
+    plain.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    plain.into_iter().flat_map(|secret| {
+        let json = serde_json::to_string(secret).ok().and_then(|text| Some(text.get(1..text.len() - 1)?.to_owned()));
+        let escaped = [Some(percent(secret)), json].into_iter().flatten().filter(move |text| text.as_str() != secret);
+        std::iter::once(Cow::Borrowed(secret)).chain(escaped.map(Cow::Owned))
+    })
+}
+
+/// As it stands in a query.
+fn percent(secret: &str) -> String {
+    secret.bytes().fold(String::new(), |mut text, byte| {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => text.push(byte.into()),
+            byte if byte.is_ascii_alphanumeric() => text.push(byte.into()),
+            // Writing to a string cannot fail.
+            byte => drop(write!(text, "%{byte:02X}")),
+        }
+        text
+    })
+}
+
+fn replaced(said: &[u8], secret: &[u8]) -> Vec<u8> {
+    let (mut clean, mut rest) = (Vec::with_capacity(said.len()), said);
+    while let Some(at) = memmem::find(rest, secret) {
+        clean.extend_from_slice(&rest[..at]);
+        clean.extend_from_slice(REDACTED);
+        rest = &rest[at + secret.len()..];
+    }
+    clean.extend_from_slice(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn check(said: &str, expected: &str) {
+        let mut spec = KeySpec::new("a", "custom", Secret::new("word\"by+word"));
+        spec.egress.headers.insert("x-org", "planted-org".parse().unwrap());
+        spec.egress.headers.insert("x-team", "blue".parse().unwrap());
+        spec.egress.proxy = Some("http://user:hunter-two@127.0.0.1:1".parse().unwrap());
+        let said = said.to_owned();
+        let found = secrets(&spec).fold(said.into_bytes(), |said, secret| replaced(&said, secret.as_bytes()));
+        assert_eq!(String::from_utf8_lossy(&found), expected);
+    }
+
+    #[test]
+    fn what_is_secret_is_left_out_however_it_is_written() {
+        check("no such key word\"by+word.", "no such key [redacted].");
+        check(r#"{"error":"no such key word\"by+word"}"#, r#"{"error":"no such key [redacted]"}"#);
+        check("/v1?key=word%22by%2Bword&a=b", "/v1?key=[redacted]&a=b");
+        check("planted-org has no money, planted-org", "[redacted] has no money, [redacted]");
+        check("user:hunter-two is no user", "user:[redacted] is no user");
+    }
+
+    #[test]
+    fn what_anybody_may_say_stays() {
+        check("the team blue has a word by word", "the team blue has a word by word");
+    }
+}
