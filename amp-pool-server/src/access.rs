@@ -39,7 +39,7 @@ use crate::{
 pub(crate) use guard::{Guard, Jot};
 pub(crate) use password::{Passwords, weakness};
 pub(crate) use session::{Cookie, SessionId};
-pub(crate) use throttle::Throttle;
+pub(crate) use throttle::{Throttle, network};
 pub(crate) use who::{Peer, Who};
 
 use setup::SetupLink;

@@ -20,6 +20,8 @@ use crate::{admin::Problem, config::AmpPaths};
 
 /// Bytes of a body that is passed on.
 const LARGEST_BODY: usize = 32 << 20;
+/// How long it may take to come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// What becomes of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,8 +101,11 @@ impl Amp {
 
     async fn pass_on(&self, key: KeyId, request: Request<Incoming>) -> Result<Response, Error> {
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, LARGEST_BODY).collect().await;
-        let body = body.map_err(|_| Error::bad_request("", "the body broke off, or is too large"))?.to_bytes();
+        let body = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST_BODY).collect()).await;
+        let body = body
+            .map_err(|_| Error::slow_body())?
+            .map_err(|_| Error::bad_request("", "the body broke off, or is too large"))?
+            .to_bytes();
         let (upstream, body) = self.handle.pass_on(key, Request::from_parts(head, body)).await?.into_parts();
         let mut answer = Response::new(Body::new(body));
         *answer.status_mut() = upstream.status;
@@ -119,6 +124,7 @@ fn refused(error: &Error) -> Response {
         error if error.is_unauthorized() => StatusCode::UNAUTHORIZED,
         error if error.is_forbidden() => StatusCode::FORBIDDEN,
         error if error.is_bad_request() => StatusCode::BAD_REQUEST,
+        error if error.is_slow_body() => StatusCode::REQUEST_TIMEOUT,
         error if error.is_no_key() => StatusCode::SERVICE_UNAVAILABLE,
         error if error.is_timeout() => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,

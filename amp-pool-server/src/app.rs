@@ -45,7 +45,7 @@ use crate::{
     },
     amp::Amp,
     config::{Origin, Settings},
-    front::FrontBody,
+    front::{FrontBody, Visitor},
     metrics::{self, Openness},
     openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
@@ -323,8 +323,9 @@ impl App {
         AdminDoor::new(self.admin.clone())
     }
 
-    /// Answers one request, which came from `peer`.
-    pub(crate) async fn answer(&self, mut request: Request<Incoming>, peer: IpAddr) -> Response<FrontBody> {
+    /// Answers one request of `visitor`.
+    pub(crate) async fn answer(&self, mut request: Request<Incoming>, visitor: Visitor) -> Response<FrontBody> {
+        let peer = visitor.address;
         match Area::of(request.uri().path()) {
             // Neither has a use here: one echoes headers back, the other asks for a tunnel.
             _ if matches!(*request.method(), Method::TRACE | Method::CONNECT) => {
@@ -340,6 +341,10 @@ impl App {
                 api_answer(self.amp.answer(request, peer).await)
             }
             Area::Admin => {
+                if visitor.by_tls {
+                    // Said by a proxy otherwise; here nobody needs to be believed.
+                    request.headers_mut().insert("x-forwarded-proto", HeaderValue::from_static("https"));
+                }
                 request.extensions_mut().insert(Peer(peer));
                 api_answer(self.admin(request, peer).await)
             }
@@ -356,7 +361,7 @@ impl App {
         if self.doors.contains(&request.uri().path()) {
             return ask(&self.open, request).await;
         }
-        if self.metrics.shows(request.uri().path(), peer) {
+        if self.metrics.shows(request.uri().path(), peer, request.headers()) {
             request.extensions_mut().insert(Who::nobody(peer));
             return ask(&self.admin, request).await;
         }

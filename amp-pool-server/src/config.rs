@@ -4,6 +4,7 @@
 //! first and fill in the second.
 
 mod flags;
+mod front;
 mod named;
 mod origin;
 
@@ -12,6 +13,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
+pub use front::{FrontFlags, FrontSettings, TlsFiles};
 pub use origin::{Origin, Source};
 
 /// What the server runs on.
@@ -43,6 +45,8 @@ pub struct Settings {
     pub keys: Vec<SeedKey>,
     /// Whether upstream addresses in private ranges are refused.
     pub block_private_upstreams: bool,
+    /// How clients are let in.
+    pub front: FrontSettings,
     /// When a commit counts as durable.
     pub durability: Durability,
     /// Limits of size and time of a call.
@@ -123,6 +127,7 @@ impl Default for Settings {
             client_token: None,
             keys: Vec::new(),
             block_private_upstreams: false,
+            front: FrontSettings::default(),
             durability: Durability::Full,
             limits: Limits::default(),
             amp_paths: AmpPaths::Off,

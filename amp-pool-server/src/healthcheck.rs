@@ -1,11 +1,15 @@
 //! Asks a running server whether it is ready. For containers that have neither curl nor a shell.
 
+mod by_tls;
+
 use std::{
     fmt,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     time::Duration,
 };
+
+use crate::config::Settings;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -29,19 +33,24 @@ impl fmt::Display for Unhealthy {
 
 impl std::error::Error for Unhealthy {}
 
-/// Asks `GET /ready` of the server that listens on `host` and `port`.
+/// Asks `GET /ready` of the server that runs on `settings`.
 ///
 /// # Errors
 /// When there is no answer within three seconds, or any but 200.
-pub fn check(host: &str, port: u16) -> Result<(), Unhealthy> {
-    let status = status_line(host, port).map_err(|why| Unhealthy::Silent(format!("{host}:{port}"), why))?;
+pub fn check(settings: &Settings) -> Result<(), Unhealthy> {
+    let Settings { host, port, .. } = settings;
+    let status = status_line(settings).map_err(|why| Unhealthy::Silent(format!("{host}:{port}"), why))?;
     let ready = status.split(' ').nth(1) == Some("200");
     if ready { Ok(()) } else { Err(Unhealthy::NotReady(status)) }
 }
 
-fn status_line(host: &str, port: u16) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&reachable(host, port)?, PATIENCE)?;
+fn status_line(settings: &Settings) -> io::Result<String> {
+    let stream = TcpStream::connect_timeout(&reachable(&settings.host, settings.port)?, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    if settings.front.tls.is_some() { ask(by_tls::shaken(stream)?) } else { ask(stream) }
+}
+
+fn ask(mut stream: impl Read + Write) -> io::Result<String> {
     stream.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;

@@ -55,11 +55,11 @@ use crate::{
     config::{Settings, SettingsError},
     data_dir::DataDir,
     database::Opened,
-    front::Front,
+    front::{Front, Tls},
     mail::Smtp,
 };
 
-pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, error::ServeError};
+pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, error::ServeError, front::Reload};
 
 /// Serves until `shutdown` is ready and running calls have finished, or the drain limit has passed.
 ///
@@ -131,11 +131,12 @@ impl Server {
     /// # Errors
     /// Each with its own [exit code](ServeError::exit_code) and a message of one line.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let tls = settings.front.tls.clone().map(Tls::open).transpose()?;
         let data_dir = embedded::data_dir(&settings)?;
         let listener = listen(&settings).await?;
         let app = embedded::open_app(&settings, data_dir.as_ref()).await?;
         let (pool, admin, setup) = (app.pool(), app.door(), app.setup_secret());
-        let front = Front::new(listener, app)?;
+        let front = Front::new(listener, app, &settings.front, tls)?;
         announce(front.local_addr(), &settings, setup.as_ref());
         Ok(Self { front, pool, admin, drain: settings.drain, data_dir })
     }
@@ -144,6 +145,12 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.front.local_addr()
+    }
+
+    /// How to have the certificate read again. `None`: the server speaks no TLS.
+    #[must_use]
+    pub fn reload(&self) -> Option<Reload> {
+        self.front.reload()
     }
 
     /// Live control of the pool.
@@ -184,7 +191,7 @@ impl Server {
 }
 
 async fn listen(settings: &Settings) -> Result<TcpListener, ServeError> {
-    TcpListener::bind((settings.host.as_str(), settings.port))
+    front::listen(&settings.host, settings.port)
         .await
         .map_err(|source| ServeError::Address { address: format!("{}:{}", settings.host, settings.port), source })
 }
@@ -211,9 +218,10 @@ fn announce(address: SocketAddr, settings: &Settings, setup: Option<&Secret>) {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    tracing::info!(%address, version, store = %settings.database(), "listening");
+    let scheme = if settings.front.tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, scheme, version, store = %settings.database(), "listening");
     if let Some(setup) = setup {
         // Behind a `#`, so that no browser sends it and no proxy notes it. It ends when it was used, or with the process.
-        tracing::warn!("there is no admin yet; make one at http://{address}/setup#{}", setup.expose());
+        tracing::warn!("there is no admin yet; make one at {scheme}://{address}/setup#{}", setup.expose());
     }
 }

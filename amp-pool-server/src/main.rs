@@ -12,8 +12,11 @@ use amp_pool_server::{
     copies, healthcheck,
 };
 
+mod hardened;
 mod logs;
 mod signals;
+
+use signals::HangUps;
 
 // The library leaves the choice of an allocator to its host; this is the host.
 #[global_allocator]
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Failure> {
+    hardened::begin();
     // Before any thread exists: the environment must not change under a reader.
     let from_file = load_dotenv()?;
     let mut line = match CommandLine::read(std::env::args_os()) {
@@ -43,7 +47,7 @@ fn run() -> Result<ExitCode, Failure> {
     line.loaded(&from_file);
     match line.command.unwrap_or_default() {
         Command::Routes => print(&app::list_routes()),
-        Command::Healthcheck => healthcheck::check(&line.flags.host, line.flags.port).map_err(Failure::Unhealthy)?,
+        Command::Healthcheck => healthcheck::check(&line.flags.check()?).map_err(Failure::Unhealthy)?,
         Command::Backup { file } => print(&copies::back_up(&line.flags.check()?, &file)?),
         Command::Restore { file, check: true } => print(&copies::check(&line.flags.check()?, &file)?),
         Command::Restore { file, check: false } => print(&copies::restore(&line.flags.check()?, &file)?),
@@ -62,6 +66,7 @@ fn run() -> Result<ExitCode, Failure> {
         Command::Serve => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
             warn_of_unknown_variables();
+            hardened::warn_of_root();
             serve(line.flags.check()?)?;
         }
     }
@@ -98,7 +103,12 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
     let served = runtime.block_on(async {
         let (stop, hurry) = signals::watch().map_err(Failure::Runtime)?;
-        Server::bind(settings).await?.run(stop, hurry).await;
+        let hang_ups = settings.front.tls.is_some().then(HangUps::new).transpose().map_err(Failure::Runtime)?;
+        let server = Server::bind(settings).await?;
+        if let (Some(hang_ups), Some(reload)) = (hang_ups, server.reload()) {
+            hang_ups.each(move || reload.now());
+        }
+        server.run(stop, hurry).await;
         Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(5));

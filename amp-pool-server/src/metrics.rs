@@ -175,14 +175,15 @@ fn spreads<T>(
 /// Who may see them without showing anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Openness {
-    /// Whoever comes from this machine.
+    /// Whoever comes from this machine, and is no proxy that speaks for somebody else.
     pub(crate) on_loopback: bool,
 }
 
 impl Openness {
     /// Whether a path may be seen by who comes from there.
-    pub(crate) fn shows(self, path: &str, peer: std::net::IpAddr) -> bool {
-        self.on_loopback && path == "/metrics" && peer.is_loopback()
+    pub(crate) fn shows(self, path: &str, peer: std::net::IpAddr, headers: &http::HeaderMap) -> bool {
+        let is_passed_on = ["x-forwarded-for", "forwarded", "via"].iter().any(|name| headers.contains_key(*name));
+        self.on_loopback && path == "/metrics" && peer.to_canonical().is_loopback() && !is_passed_on
     }
 }
 

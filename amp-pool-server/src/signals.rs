@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for an end, the second for a quick one.
+//! SIGTERM and SIGINT: the first asks for an end, the second for a quick one. SIGHUP asks for files to be read again.
 
 use std::{io, sync::Arc};
 
@@ -16,6 +16,40 @@ pub(crate) fn watch() -> io::Result<(impl Future<Output = ()>, impl Future<Outpu
         }
     });
     Ok((wait_for(1, Arc::clone(&seen)), wait_for(2, seen)))
+}
+
+/// SIGHUP, which ends the process as long as nobody has this.
+#[cfg(unix)]
+pub(crate) struct HangUps(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl HangUps {
+    pub(crate) fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Does `this` at each, from the first since it was made.
+    pub(crate) fn each(mut self, this: impl Fn() + Send + 'static) {
+        tokio::spawn(async move {
+            while self.0.recv().await.is_some() {
+                this();
+            }
+        });
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) struct HangUps;
+
+#[cfg(not(unix))]
+impl HangUps {
+    #[allow(clippy::unnecessary_wraps)]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) fn each(self, _: impl Fn() + Send + 'static) {}
 }
 
 async fn wait_for(count: u32, seen: Arc<Semaphore>) {

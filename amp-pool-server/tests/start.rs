@@ -175,3 +175,20 @@ fn help_shows_no_values_of_the_environment() {
     assert!(said.contains("OPENAI_API_KEY") && said.contains("AMP_POOL_DRAIN_SECONDS"), "{said}");
     assert!(!said.contains("sk-secret") && !said.contains("/hidden/place"), "{said}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_process_that_dies_leaves_no_image_of_its_memory() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::on(&dir.path().join("data")).that_may_dump_core().in_directory(dir.path()).start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+
+    server.signal("-ABRT");
+    let status = server.status();
+    assert_eq!((status.signal(), status.core_dumped()), (Some(6), false));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["data"]);
+}

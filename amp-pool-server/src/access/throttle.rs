@@ -37,11 +37,15 @@ pub(super) fn account(username: &str) -> Name {
     Name::Account(username.to_owned())
 }
 
-/// One network of IPv6 counts as one: whoever has an address of it has all of them.
 pub(super) fn address(peer: IpAddr) -> Name {
+    Name::Address(network(peer))
+}
+
+/// One network of IPv6 counts as one: whoever has an address of it has all of them.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
-        IpAddr::V6(six) => Name::Address(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into()),
-        four => Name::Address(four),
+        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
+        four => four,
     }
 }
 

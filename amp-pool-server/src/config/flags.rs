@@ -12,7 +12,7 @@ use clap::{
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{AmpPaths, Database, Origin, SeedKey, Settings, SettingsError};
+use super::{AmpPaths, Database, FrontFlags, Origin, SeedKey, Settings, SettingsError};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -138,6 +138,9 @@ pub struct Flags {
     /// Port to listen on; 0 takes any free one
     #[arg(long, env = "PORT", default_value_t = 8000)]
     pub port: u16,
+    /// How clients are let in.
+    #[command(flatten)]
+    pub front: FrontFlags,
     /// Directory for the database, the master key and backups; created with mode 0700
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
@@ -270,6 +273,7 @@ impl Flags {
                 .map(database)
                 .transpose()?,
             db_connections: self.amp_pool_db_connections,
+            front: self.front.check()?,
             durability: durability(&self.amp_pool_durability)?,
             limits: self.limits()?,
             warnings: Vec::new(),
@@ -299,6 +303,7 @@ impl Flags {
         limits.total = Duration::from_millis(self.amp_pool_total_timeout_ms);
         limits.wait = Duration::from_millis(self.amp_pool_max_wait_ms);
         limits.waiting = self.amp_pool_max_waiting_calls;
+        self.front.limit(&mut limits);
         limits.drain = disconnect(&self.amp_pool_on_disconnect)?;
         Ok(limits)
     }

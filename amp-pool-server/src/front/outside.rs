@@ -9,13 +9,15 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker, ready},
+    time::Duration,
 };
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered, task::AtomicWaker};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::HEAD;
+/// How often a connection is looked at, to see whether it is of use still.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// What it is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) enum Event {
     Closing,
     /// It has been there for as long as a first head may take.
     HeadIsLate,
+    /// Time has passed. Comes again and again.
+    Look,
 }
 
 /// Waits for events.
@@ -54,12 +58,18 @@ impl Wake for Bell {
 }
 
 impl Outside {
-    pub(super) fn new(closing: CancellationToken) -> Self {
+    /// `head`: how long a first head may take.
+    pub(super) fn new(closing: CancellationToken, head: Duration) -> Self {
         // The protocol's own limit starts when the protocol is known; until the first head it is ours.
-        let late = sleep(HEAD).map(|()| Event::HeadIsLate).boxed();
+        let late = sleep(head).map(|()| Event::HeadIsLate).boxed();
         let closing = closing.cancelled_owned().map(|()| Event::Closing).boxed();
         let bell = Arc::new(Bell::default());
-        Self { events: [late, closing].into_iter().collect(), ringer: Waker::from(bell.clone()), bell, task: None }
+        Self {
+            events: [late, closing, look()].into_iter().collect(),
+            ringer: Waker::from(bell.clone()),
+            bell,
+            task: None,
+        }
     }
 
     /// The next event. Pending for ever when there is none left.
@@ -81,6 +91,9 @@ impl Outside {
         self.bell.rang.store(false, Ordering::SeqCst);
         match ready!(self.events.poll_next_unpin(&mut Context::from_waker(&self.ringer))) {
             Some(event) => {
+                if event == Event::Look {
+                    self.events.push(look());
+                }
                 // The others have not been looked at.
                 self.bell.rang.store(true, Ordering::SeqCst);
                 Poll::Ready(event)
@@ -90,16 +103,22 @@ impl Outside {
     }
 }
 
+fn look() -> BoxFuture<'static, Event> {
+    sleep(LOOK).map(|()| Event::Look).boxed()
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::timeout;
 
     use super::*;
 
+    const HEAD: Duration = Duration::from_secs(10);
+
     #[tokio::test(start_paused = true)]
     async fn a_connection_hears_of_each_event_once() {
         let closing = CancellationToken::new();
-        let mut outside = Outside::new(closing.clone());
+        let mut outside = Outside::new(closing.clone(), HEAD);
         assert!(timeout(HEAD / 2, outside.next()).await.is_err());
         assert_eq!(outside.next().await, Event::HeadIsLate);
         assert!(timeout(HEAD, outside.next()).await.is_err());
@@ -114,9 +133,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn it_is_looked_at_again_and_again() {
+        let (start, mut outside) = (tokio::time::Instant::now(), Outside::new(CancellationToken::new(), HEAD));
+        assert_eq!(outside.next().await, Event::HeadIsLate);
+        for n in 1..4 {
+            assert_eq!(outside.next().await, Event::Look);
+            assert_eq!(start.elapsed().as_secs(), n * LOOK.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn both_are_heard_when_they_come_together() {
         let closing = CancellationToken::new();
-        let mut outside = Outside::new(closing.clone());
+        let mut outside = Outside::new(closing.clone(), HEAD);
         assert!(timeout(HEAD / 2, outside.next()).await.is_err());
         closing.cancel();
         tokio::time::advance(HEAD).await;

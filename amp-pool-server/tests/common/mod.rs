@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod client;
+pub(crate) mod frames;
 mod upstream;
 
 use std::{
@@ -41,6 +42,16 @@ impl Launch {
     /// Under the umask that forbids nothing.
     pub(crate) fn with_loose_umask(self) -> Self {
         self.after("umask 000")
+    }
+
+    /// With that many descriptors and no more.
+    pub(crate) fn with_descriptors(self, most: u32) -> Self {
+        self.after(&format!("ulimit -n {most}"))
+    }
+
+    /// Whose memory would be written down at its end, if it let that happen.
+    pub(crate) fn that_may_dump_core(self) -> Self {
+        self.after("ulimit -c unlimited || true")
     }
 
     /// A file that may not grow is an error to it, and not its end.
@@ -162,14 +173,30 @@ impl Server {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// The processor's time it has used, in milliseconds.
+    pub(crate) fn cpu_ms(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        10 * (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
     }
 
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits for the end, which has to be under way.
+    pub(crate) fn status(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// The exit code, if the end comes in time.

@@ -61,6 +61,13 @@ impl Reply {
         )
     }
 
+    /// A streamed chat answer that turns into an error.
+    pub(crate) fn failing_stream(model: &str, error: &Value) -> Self {
+        let word = chunk(model, &json!([{"index": 0, "delta": {"content": "word "}, "finish_reason": null}]), None);
+        let parts = [word, format!("data: {error}\n\n").into()].map(|part| (Duration::from_millis(30), part));
+        Self { status: 200, kind: "text/event-stream", parts: parts.into() }
+    }
+
     /// A streamed chat answer of `words` events, `pause` before each, that used so many tokens.
     pub(crate) fn chat_stream(model: &str, words: usize, pause: Duration, input: u64, output: u64) -> Self {
         let word = chunk(model, &json!([{"index": 0, "delta": {"content": "word "}, "finish_reason": null}]), None);

@@ -1,0 +1,162 @@
+//! One connection, from its first byte to its last.
+
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use amp_pool_core::caller::TrustedProxies;
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    body::FrontBody,
+    outside::{Event, Outside},
+    stall::StallLimit,
+    streams::Streams,
+    tls::Tls,
+};
+use crate::{app::App, config::FrontSettings};
+
+const HEAD_BYTES: u32 = 64 * 1024;
+/// Streams of a connection of HTTP/2 at a time.
+const STREAMS: u32 = 100;
+/// Streams that a client may take back before we have looked at them, and such that it makes us reset, before it is sent away.
+const RESETS: usize = 20;
+const FAULTS: usize = 100;
+/// What is buffered for a stream whose client does not read.
+const UNREAD: usize = 256 * 1024;
+const PING: Duration = Duration::from_secs(20);
+
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Visitor {
+    /// Where it comes from, as far as that can be known.
+    pub(crate) address: IpAddr,
+    /// Whether it came by TLS that ends here.
+    pub(crate) by_tls: bool,
+}
+
+/// Answers on all connections, and how they are treated.
+pub(super) struct House {
+    app: App,
+    proxies: TrustedProxies,
+    tls: Option<Arc<Tls>>,
+    head: Duration,
+    stall: Duration,
+}
+
+impl House {
+    pub(super) fn new(app: App, settings: &FrontSettings, tls: Option<Arc<Tls>>) -> Self {
+        let FrontSettings { head, stall, ref proxies, .. } = *settings;
+        Self { app, proxies: proxies.clone(), tls, head, stall }
+    }
+
+    /// Whether a proxy of ours stands there.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.trusts(address)
+    }
+
+    fn http(&self, streams: Streams) -> Builder<Streams> {
+        let mut http = Builder::new(streams);
+        // A head has at most a hundred headers: hyper's own limit, kept on the stack as long as nobody sets one.
+        http.http1().timer(TokioTimer::new()).header_read_timeout(self.head).keep_alive(true);
+        http.http1().max_buf_size(HEAD_BYTES as usize);
+        http.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES).max_concurrent_streams(STREAMS);
+        http.http2().max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(FAULTS);
+        http.http2().max_send_buf_size(UNREAD).keep_alive_interval(PING).keep_alive_timeout(PING);
+        http
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    house: Arc<House>,
+    streams: TaskTracker,
+    closing: CancellationToken,
+) {
+    // Events of a stream are small and must not wait for each other. Failing costs speed only.
+    let _ = stream.set_nodelay(true);
+    let stream = StallLimit::new(stream, house.stall);
+    let Some(tls) = house.tls.clone() else {
+        return speak(stream, Visitor { address: peer, by_tls: false }, house, Streams::of(streams), closing).await;
+    };
+    // Boxed: whoever speaks no TLS needs no room for it.
+    Box::pin(async move {
+        let shaken = tokio::select! {
+            shaken = timeout(house.head, tls.accept(stream)) => shaken,
+            () = closing.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                speak(stream, Visitor { address: peer, by_tls: true }, house, Streams::of(streams), closing).await;
+            }
+            // Scanners and clients that trust another root come all the time.
+            Ok(Err(error)) => tracing::debug!(%peer, "no TLS with this client: {error}"),
+            Err(_) => tracing::debug!(%peer, "no TLS with this client in time"),
+        }
+    })
+    .await;
+}
+
+/// Speaks HTTP. What is in `visitor` is said of the connection; requests that a proxy passes on may come from elsewhere.
+async fn speak(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    visitor: Visitor,
+    house: Arc<House>,
+    streams: Streams,
+    closing: CancellationToken,
+) {
+    let (http, head) = (house.http(streams.clone()), house.head);
+    let spoke = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&spoke);
+    let service = service_fn(move |request: Request<Incoming>| {
+        seen.store(true, Ordering::Relaxed);
+        let house = Arc::clone(&house);
+        async move {
+            let visitor = Visitor { address: house.proxies.client(visitor.address, request.headers()), ..visitor };
+            Ok::<Response<FrontBody>, Infallible>(house.app.answer(request, visitor).await)
+        }
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+    let (mut outside, mut streams_before) = (Outside::new(closing, head), 0);
+    loop {
+        tokio::select! {
+            biased;
+            // How it ended is the client's affair; what was being answered has been booked by its body.
+            _ = connection.as_mut() => return,
+            event = outside.next() => match event {
+                Event::Closing => connection.as_mut().graceful_shutdown(),
+                Event::HeadIsLate if spoke.load(Ordering::Relaxed) => {}
+                Event::HeadIsLate => return,
+                // HTTP/1 has a limit of its own for this. There is none for HTTP/2, whose clients only have to answer pings.
+                Event::Look => match streams.at_rest() {
+                    Some(so_far) if so_far == streams_before => {
+                        if so_far > 0 {
+                            connection.as_mut().graceful_shutdown();
+                        }
+                    }
+                    so_far => streams_before = so_far.unwrap_or(streams_before),
+                },
+            }
+        }
+    }
+}
