@@ -126,6 +126,8 @@ pub mod prober;
 pub mod retention;
 #[cfg(feature = "pool")]
 pub mod courier;
+#[cfg(feature = "pool")]
+pub mod traces;
 
 // Face.
 #[cfg(feature = "pool")]

@@ -38,6 +38,7 @@ use crate::{
     },
     store::{Store, StoreError, memory::MemoryStore},
     time::{Clock, SystemClock},
+    traces::{self, TraceOptions},
     transport::Transport,
     watch::{self, Watch},
 };
@@ -101,6 +102,7 @@ pub struct PoolBuilder {
     balances: Schedule,
     alerts: Option<Duration>,
     mailer: Option<Arc<dyn Mailer>>,
+    traces: Option<(TraceOptions, Arc<dyn Transport>)>,
     seal: Option<[u8; 32]>,
 }
 
@@ -176,6 +178,14 @@ impl PoolBuilder {
         self
     }
 
+    /// Sends traces of calls by `transport`: another one than that of calls, because an operator's collector may stand where
+    /// no upstream may. Without this nothing is measured for them.
+    #[must_use]
+    pub fn traces(mut self, options: TraceOptions, transport: impl Transport) -> Self {
+        self.traces = Some((options, Arc::new(transport)));
+        self
+    }
+
     /// Makes the pool on the current tokio runtime: reads the configuration, resolves the calls that a crash left open,
     /// starts the ledger.
     ///
@@ -207,8 +217,10 @@ impl PoolBuilder {
         let bodies = Keeper::start(store.clone(), clock.clone());
         let figures = Arc::new(Figures::new(catalog.clone(), clock.clone()));
         let courier = Courier::new(store.clone(), transport.clone(), self.mailer, clock.clone());
+        let traces = self.traces.map(|(options, transport)| traces::start(options, transport));
+        let books = Counted::new(store.clone(), figures.clone(), traces);
         let state = Arc::new(State {
-            ledger: Ledger::start(Arc::new(Counted::new(store.clone(), figures.clone())), LEDGER_CAPACITY),
+            ledger: Ledger::start(Arc::new(books), LEDGER_CAPACITY),
             courier: Arc::new(courier),
             figures,
             catalog,

@@ -4,13 +4,14 @@
 //! first and fill in the second.
 
 mod flags;
+mod traces;
 mod front;
 mod named;
 mod origin;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability};
+use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability, traces::TraceOptions};
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
 pub use front::{FrontFlags, FrontSettings, TlsFiles};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub amp_paths: AmpPaths,
     /// When balances are asked for.
     pub balances: Schedule,
+    /// Where traces of calls go. `None`: nowhere, and nothing is measured for them.
+    pub traces: Option<TraceOptions>,
     /// Whether `/metrics` is shown to whoever comes from this machine.
     pub open_metrics: bool,
     /// How often rules for alerts are looked after. `None`: nobody is told anything.
@@ -132,6 +135,7 @@ impl Default for Settings {
             limits: Limits::default(),
             amp_paths: AmpPaths::Off,
             balances: Schedule::every(Duration::from_secs(3600)),
+            traces: None,
             open_metrics: false,
             alerts: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(600),

@@ -81,7 +81,7 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<String, ServeError> {
     let (shape, body) = read_file(&file).map_err(|error| SettingsError::new("FILE", error.to_string()))?;
-    let settings = Settings { alerts: None, ..settings };
+    let settings = Settings { alerts: None, traces: None, ..settings };
     let data_dir = embedded::data_dir(&settings)?;
     let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
     let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
@@ -206,11 +206,20 @@ async fn open_pool(Opened { store, thoughts }: Opened, settings: &Settings) -> R
         .seal(thoughts)
         .balances(settings.balances.clone())
         .mailer(Smtp::new(settings.block_private_upstreams));
+    let builder = match &settings.traces {
+        Some(traces) => builder.traces(traces.clone(), trace_transport()?),
+        None => builder,
+    };
     let builder = match settings.alerts {
         Some(every) => builder.alerts(every),
         None => builder,
     };
     Ok(builder.build().await?)
+}
+
+/// A collector is the operator's own, and may stand on this machine whatever upstreams may.
+fn trace_transport() -> Result<ReqwestTransport, ServeError> {
+    ReqwestTransport::new(Options::default()).map_err(ServeError::other)
 }
 
 fn announce(address: SocketAddr, settings: &Settings, setup: Option<&Secret>) {

@@ -5,7 +5,12 @@
 
 mod common;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use base64::{
     Engine as _,
@@ -27,6 +32,7 @@ const BALANCE: &str = "planted/balance+value~f";
 const HOOK: &str = "planted-hook-path~g";
 const HOOK_SECRET: &str = "planted/hook+secret~h";
 const MAIL: &str = "planted/mail+password~i";
+const COLLECTOR: &str = "planted/collector+token~j";
 
 /// A secret as it might be found.
 fn disguises(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -279,8 +285,24 @@ async fn live(server: &Server) -> hyper::body::Incoming {
 async fn no_secret_comes_out_in_any_disguise() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let upstream = Upstream::start(|ask| tattle(&ask)).await;
-    let launch = || Launch::on(&data).env("RUST_LOG", "trace").env("DB_ECHO", "true").env("RUST_BACKTRACE", "1");
+    let traces = Arc::new(Mutex::new(Vec::new()));
+    let told = traces.clone();
+    let upstream = Upstream::start(move |ask| {
+        if ask.path == "/v1/traces" {
+            // Its own token is for the collector to see.
+            assert_eq!(ask.headers["x-token"], COLLECTOR);
+            told.lock().unwrap().extend(ask.body.to_string().into_bytes());
+            return Reply::json(200, &json!({}));
+        }
+        tattle(&ask)
+    })
+    .await;
+    let collector = format!("x-token={}", COLLECTOR.replace('/', "%2F"));
+    let launch = || {
+        let launch = Launch::on(&data).env("RUST_LOG", "trace").env("DB_ECHO", "true").env("RUST_BACKTRACE", "1");
+        let launch = launch.env("OTEL_EXPORTER_OTLP_ENDPOINT", &upstream.url());
+        launch.env("OTEL_EXPORTER_OTLP_HEADERS", &collector)
+    };
     let server = launch().start();
     let admin = server.admin();
     let made: Value = admin.post("/api/tokens", &json!({"name": "ci"})).await.json();
@@ -303,6 +325,7 @@ async fn no_secret_comes_out_in_any_disguise() {
         ("a channel's address", HOOK.into()),
         ("a channel's secret", HOOK_SECRET.into()),
         ("a mailbox's password", MAIL.into()),
+        ("a collector's token", COLLECTOR.into()),
         ("a user's password", PASSWORD.into()),
         ("the admin token", ADMIN.into()),
         ("the first client token", CLIENT.into()),
@@ -330,6 +353,10 @@ async fn no_secret_comes_out_in_any_disguise() {
     sweep.look("what `backup` says", said.as_bytes());
     sweep.look("the backup", &std::fs::read(&backup).unwrap());
     sweep.look("files while it runs, the journal with them", &files(&data));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = std::mem::take(&mut *traces.lock().unwrap());
+    assert!(!told.is_empty(), "nothing was traced");
+    sweep.look("the traces", &told);
     server.terminate();
     tokio::time::sleep(Duration::from_millis(500)).await;
     sweep.look("the log", server.log().as_bytes());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::Figures;
 use crate::{
@@ -18,11 +18,17 @@ use crate::{
 pub(crate) struct Counted {
     store: Arc<dyn Store>,
     figures: Arc<Figures>,
+    /// Who makes traces of what was written.
+    traces: Option<mpsc::Sender<Arc<[Entry]>>>,
 }
 
 impl Counted {
-    pub(crate) fn new(store: Arc<dyn Store>, figures: Arc<Figures>) -> Self {
-        Self { store, figures }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        figures: Arc<Figures>,
+        traces: Option<mpsc::Sender<Arc<[Entry]>>>,
+    ) -> Self {
+        Self { store, figures, traces }
     }
 }
 
@@ -34,6 +40,10 @@ impl RecordStore for Counted {
             match &written {
                 Ok(answers) => self.figures.written(&batch, answers, began.elapsed()),
                 Err(_) => self.figures.failed(),
+            }
+            if let (Ok(_), Some(traces)) = (&written, &self.traces) {
+                // Where nobody takes them fast enough some are left out.
+                let _ = traces.try_send(batch);
             }
             written
         })

@@ -12,7 +12,7 @@ use clap::{
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{AmpPaths, Database, FrontFlags, Origin, SeedKey, Settings, SettingsError};
+use super::{AmpPaths, Database, FrontFlags, Origin, SeedKey, Settings, SettingsError, traces};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -211,6 +211,16 @@ pub struct Flags {
     /// Amp's paths that ask no model: `off`, `stub`, or `key:NAME` to pass them on with the key of that name
     #[arg(long, env = "AMP_POOL_AMP_PATHS", default_value = "off")]
     pub amp_pool_amp_paths: String,
+    /// Where traces of calls go, as OTLP over HTTP in JSON: the address of a collector such as http://127.0.0.1:4318
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+    /// Headers for the collector, as NAME=VALUE with commas between them
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", value_parser = secret)]
+    pub otel_exporter_otlp_headers: Option<Secret>,
+    /// What this service is called in traces
+    #[arg(long, env = "OTEL_SERVICE_NAME", default_value = "amp-pool")]
+    pub otel_service_name: String,
+
     /// Show `/metrics` to whoever comes from this machine; else it takes a login or the admin token
     #[arg(long, env = "AMP_POOL_OPEN_METRICS", value_parser = BoolishValueParser::new(),
           default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
@@ -288,6 +298,11 @@ impl Flags {
             master_key_file: self.amp_pool_master_key_file.filter(|path| path != Path::new("")),
             block_private_upstreams: self.amp_pool_block_private_upstreams,
             amp_paths: amp_paths(&self.amp_pool_amp_paths)?,
+            traces: traces::options(
+                self.otel_exporter_otlp_endpoint.as_deref(),
+                self.otel_exporter_otlp_headers.as_ref(),
+                self.otel_service_name,
+            )?,
             open_metrics: self.amp_pool_open_metrics,
             alerts: (self.amp_pool_alert_seconds > 0).then(|| Duration::from_secs(self.amp_pool_alert_seconds)),
             balances: schedule(self.amp_pool_balance_refresh_seconds),
