@@ -45,7 +45,7 @@ use crate::{
     },
     amp::Amp,
     config::{Origin, Settings},
-    front::{FrontBody, Visitor},
+    front::{FrontBody, Visitor, Visits},
     metrics::{self, Openness},
     openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
@@ -108,6 +108,7 @@ struct Shared {
     handle: Handle,
     gate: Arc<Gate>,
     live: Arc<Live>,
+    visits: Arc<Visits>,
     origins: Arc<[Origin]>,
 }
 
@@ -289,6 +290,7 @@ pub(crate) struct App {
     amp: Amp,
     open: Router,
     admin: Router,
+    visits: Arc<Visits>,
     /// The ways to come in.
     doors: Vec<&'static str>,
     metrics: Openness,
@@ -298,19 +300,30 @@ impl App {
     pub(crate) fn new(pool: Pool, gate: Gate, settings: &Settings) -> Self {
         let gate = Arc::new(gate);
         let live = Arc::new(Live::new(pool.handle()));
-        let shared =
-            Shared { handle: pool.handle(), gate: gate.clone(), live, origins: settings.origins.clone().into() };
+        let visits = Arc::<Visits>::default();
+        let shared = Shared {
+            handle: pool.handle(),
+            gate: gate.clone(),
+            live,
+            visits: visits.clone(),
+            origins: settings.origins.clone().into(),
+        };
         let open = open_router().fallback(page).with_state(shared.clone());
         let admin = admin_router(&gate).fallback(unknown_path).with_state(shared);
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
         let amp = Amp::new(settings.amp_paths.clone(), pool.handle());
         let metrics = Openness { on_loopback: settings.open_metrics };
-        Self { pool, gate, amp, open, admin, doors: doors.collect(), metrics }
+        Self { pool, gate, amp, open, admin, visits, doors: doors.collect(), metrics }
     }
 
     /// The pool behind the gateway paths.
     pub(crate) fn pool(&self) -> Pool {
         self.pool.clone()
+    }
+
+    /// What is counted of connections.
+    pub(crate) fn visits(&self) -> Arc<Visits> {
+        self.visits.clone()
     }
 
     /// The secret of the setup link, while there is no admin.

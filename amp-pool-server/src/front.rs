@@ -11,6 +11,7 @@ mod seldom;
 mod stall;
 mod streams;
 mod tls;
+mod visits;
 
 use std::{
     convert::Infallible,
@@ -40,6 +41,7 @@ pub(crate) use listen::listen;
 use room::Room;
 use seldom::Seldom;
 pub(crate) use tls::Tls;
+pub(crate) use visits::Visits;
 
 /// How long the streams of connections that are gone may take to notice.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -52,6 +54,7 @@ pub(crate) struct Front {
     address: SocketAddr,
     house: Arc<House>,
     room: Room,
+    visits: Arc<Visits>,
     open: Open,
     troubles: Troubles,
     certificates: Option<Certificates>,
@@ -101,9 +104,11 @@ impl Front {
         let address = listener.local_addr().map_err(ServeError::other)?;
         let tls = tls.map(Arc::new);
         let certificates = tls.clone().map(Certificates::follow);
+        let visits = app.visits();
         let house = Arc::new(House::new(app, settings, tls));
         let room = Room::new(settings);
-        Ok(Self { listener, address, house, room, open: Open::default(), troubles: Troubles::default(), certificates })
+        let (open, troubles) = (Open::default(), Troubles::default());
+        Ok(Self { listener, address, house, room, visits, open, troubles, certificates })
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
@@ -139,15 +144,17 @@ impl Front {
 
     fn open(&mut self, stream: TcpStream, peer: SocketAddr, one_of_all: OwnedSemaphorePermit) {
         let Some(place) = self.room.enter(one_of_all, peer.ip(), self.house.trusts(peer.ip())) else {
+            self.visits.over_share();
             if let Some(times) = self.troubles.crowding.happened(Instant::now()) {
                 tracing::warn!(%peer, times, "closing a connection: its address has as many as it may");
             }
             return;
         };
         let (house, streams, closing) = (Arc::clone(&self.house), self.open.streams.clone(), self.open.closing.clone());
+        let visit = self.visits.begin();
         self.open.connections.spawn(async move {
             serve(stream, peer.ip(), house, streams, closing).await;
-            drop(place);
+            drop((place, visit));
         });
     }
 
@@ -157,6 +164,7 @@ impl Front {
             return;
         }
         // Out of descriptors: the next accept would fail as well, so trying at once would spin.
+        self.visits.not_accepted();
         if let Some(times) = self.troubles.accepting.happened(Instant::now()) {
             tracing::warn!(times, "cannot accept a connection: {error}");
         }

@@ -6,7 +6,10 @@
 mod page;
 mod process;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use amp_pool_core::{
     alert::KeyFact,
@@ -22,17 +25,20 @@ use page::{
     Page,
 };
 
-use crate::openapi::{As, Plain};
+use crate::{
+    front::Visits,
+    openapi::{As, Plain},
+};
 
 const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Keys that have lines of their own.
 const MOST_KEYS: usize = 1_000;
 
-pub(crate) async fn show(State(handle): State<Handle>) -> As<Plain> {
-    As::new(([(header::CONTENT_TYPE, TYPE)], text(&handle)).into_response())
+pub(crate) async fn show(State(handle): State<Handle>, State(visits): State<Arc<Visits>>) -> As<Plain> {
+    As::new(([(header::CONTENT_TYPE, TYPE)], text(&handle, &visits)).into_response())
 }
 
-fn text(handle: &Handle) -> String {
+fn text(handle: &Handle, visits: &Visits) -> String {
     let mut page = Page::default();
     let Sums { calls, errors, attempts, keys, books } = handle.figures().sums();
     page.family("amp_pool_build_info", Gauge, "The version that runs.");
@@ -47,6 +53,7 @@ fn text(handle: &Handle) -> String {
     of_attempts(&mut page, &sorted(&attempts));
     of_keys(&mut page, &handle.key_facts(), &sorted(&keys));
     of_books(&mut page, &books, handle);
+    of_connections(&mut page, visits);
     process::figures(&mut page);
     page.into_text()
 }
@@ -136,6 +143,16 @@ fn of_keys(page: &mut Page, facts: &[KeyFact], attempts: &BTreeMap<&str, &(u64, 
     }
 }
 
+fn of_connections(page: &mut Page, visits: &Visits) {
+    page.family("amp_pool_open_connections", Gauge, "Connections of clients that are open.");
+    page.sample("amp_pool_open_connections", &[], visits.open());
+    let help = "Connections of clients, by whether they were taken, and why not.";
+    page.family("amp_pool_connections_total", Counter, help);
+    for (outcome, count) in visits.totals() {
+        page.sample("amp_pool_connections_total", &[("outcome", outcome)], count);
+    }
+}
+
 fn of_books(page: &mut Page, books: &BookSums, handle: &Handle) {
     let mut one = |name, kind, help, value: u64| {
         page.family(name, kind, help);
@@ -216,7 +233,7 @@ mod tests {
     async fn every_line_is_of_the_family_above_it() {
         let pool = Pool::builder().build().await.unwrap();
         pool.handle().add_key(KeySpec::new("planted-name", "openai", Secret::new("sk-planted"))).await.unwrap();
-        let text = text(&pool.handle());
+        let text = text(&pool.handle(), &Visits::default());
         let mut families = Vec::new();
         text.lines().for_each(|line| check_line(line, &mut families));
         assert!(families.len() > 15 && text.ends_with('\n'));

@@ -28,9 +28,11 @@ async fn what_a_client_made_up_is_no_label_and_nobody_is_named() {
         "amp_pool_attempts_total{provider=\"custom\",verdict=\"answer\"} 51\n",
         "amp_pool_ledger_failures_total 0\n",
         "amp_pool_ready 1\n",
+        "amp_pool_connections_total{outcome=\"over_share\"} 0\n",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+    assert!(!text.contains("amp_pool_open_connections 0\n"), "this one is open: {text}");
     for secret in ["planted", "127.0.0.1", "sk-test", common::ADMIN, common::CLIENT] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

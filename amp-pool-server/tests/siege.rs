@@ -110,6 +110,7 @@ async fn drip(server: &Server, start: &str) -> (String, Duration) {
 async fn slow_heads_and_bodies_are_sent_away_in_time() {
     let Besieged { server, _upstream, _dir } = besieged(|launch| {
         let launch = launch.env("AMP_POOL_HEAD_TIMEOUT_MS", "2000").env("AMP_POOL_BODY_GAP_TIMEOUT_MS", "2000");
+        let launch = launch.env("AMP_POOL_MAX_CONNECTIONS", &(1_000 * times() + 200).to_string());
         launch.env("AMP_POOL_MIN_BODY_RATE", "1000")
     })
     .await;
@@ -230,5 +231,6 @@ async fn an_address_gets_no_more_connections_than_its_share() {
 
     streams.pop();
     sleep(Duration::from_millis(300)).await;
-    assert_eq!(server.stranger().get("/health").await.status, 200);
+    let told = server.admin().get("/metrics").await.text();
+    assert!(told.contains("amp_pool_connections_total{outcome=\"over_share\"} 1\n"), "{told}");
 }
