@@ -52,7 +52,7 @@
 //! | what happens to a call, and when | [`service`] |
 //! | when a key rests and when it comes back | [`keys`] |
 //! | what an upstream's answer means, and rules for it | [`classify`] |
-//! | translation without a pool, and what it can not carry | [`format`], [`format::loss`] |
+//! | translation without a pool, and what it can not carry | [`format`](mod@format), [`format::Loss`] |
 //! | what a call can fail with, and as which status | [`error`] |
 //! | tests without a network | [`testkit`] |
 //!
@@ -69,7 +69,8 @@
 //!
 //! With none of them the crate is formats, prices, decisions and no runtime. It needs Rust 1.90, which moves only with a
 //! minor version. In its public signatures are types of `bytes`, `http`, `http-body`, `http-body-util`, `futures`, `tower`,
-//! `serde`, `serde_json`, `uuid` and `arc-swap`: a new major version of one of those is a new one of this crate.
+//! `serde`, `serde_json`, `uuid`, `zeroize`, and with `pool` of `tokio` and `arc-swap`: a new major version of one of those is a
+//! new one of this crate. The whole public face is listed in `tests/face.txt`.
 //!
 //! # Floors
 //!

@@ -285,7 +285,7 @@ fn stack(
 
 fn fresh_seal() -> Result<[u8; 32], BuildError> {
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map(|()| secret).map_err(BuildError::Random)
+    getrandom::fill(&mut secret).map(|()| secret).map_err(|error| BuildError::Random(std::io::Error::other(error)))
 }
 
 #[cfg(feature = "reqwest")]
@@ -310,7 +310,7 @@ pub enum BuildError {
     #[cfg(feature = "reqwest")]
     Transport(crate::transport::TransportError),
     /// The system gave no random bytes.
-    Random(getrandom::Error),
+    Random(std::io::Error),
     /// None was given, and the feature `reqwest` is off.
     NoTransport,
 }

@@ -34,12 +34,14 @@ type KeyBytes = Zeroizing<[u8; 32]>;
 pub struct Vault {
     number: u32,
     /// What everything but sealing is derived from.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only databases in SQLite are sealed anew"))]
     identity: KeyBytes,
     sealing: KeyBytes,
     fingerprints: KeyBytes,
     thoughts: KeyBytes,
 }
 
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "as above"))]
 impl Vault {
     /// Makes a new data key under `number`. Gives the vault and the data key as it is to be stored.
     ///
