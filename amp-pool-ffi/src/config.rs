@@ -63,9 +63,9 @@ impl Config {
         Ok(Self { keys, tokens, settings: settings.map(setting).collect::<Result<_, _>>()? })
     }
 
-    /// Whether it names a setting.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.settings.iter().any(|(known, _)| known == name)
+    /// The value of a setting that it names.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Adds to a pool what it brings and the pool does not have.

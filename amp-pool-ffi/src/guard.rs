@@ -75,11 +75,13 @@ pub(crate) mod strike {
     }
 
     /// The next function of this thread that comes there panics.
+    #[cfg(feature = "server")]
     pub(crate) fn next(at: At) {
         WANTED.set(Some(at));
     }
 
     /// Whether nobody has come there yet.
+    #[cfg(feature = "server")]
     pub(crate) fn is_pending() -> bool {
         WANTED.take().is_some()
     }

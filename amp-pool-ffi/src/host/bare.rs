@@ -33,8 +33,8 @@ impl Own {
             return Err(Failure::config(message));
         }
         let mut builder = Pool::builder();
-        if let Some((_, data_dir)) = config.settings.first() {
-            let (store, seal) = open_store(data_dir.clone()).await?;
+        if let Some(data_dir) = config.setting("data_dir") {
+            let (store, seal) = open_store(data_dir.to_owned()).await?;
             builder = builder.store(store).seal(seal);
         } else {
             builder = builder.store(Arc::new(MemoryStore::new()));
@@ -79,7 +79,7 @@ async fn open_store(data_dir: String) -> Result<(Arc<dyn Store>, [u8; 32]), Fail
 pub(crate) struct Admin;
 
 impl Admin {
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "with the server it is otherwise")]
+    #[expect(clippy::unused_self, reason = "with the server it is otherwise")]
     pub(super) fn ask(
         &self,
         _: &Engine,
@@ -90,5 +90,35 @@ impl Admin {
             AMP_POOL_UNSUPPORTED,
             "this library was built without the server, and so without its admin API",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{host::Host, status::AMP_POOL_INVALID_CONFIG};
+
+    fn open(config: &str) -> Result<Arc<Host>, Failure> {
+        Host::open(Config::read(config)?).map(Arc::new)
+    }
+
+    #[test]
+    fn a_pool_keeps_what_it_was_given_and_has_no_admin_api() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = r#""keys": [{"name": "mine", "provider": "openai", "api_key": "sk-test"}]"#;
+        let home = format!(r#""data_dir": {:?}"#, dir.path());
+        for config in [format!("{{{home}, {keys}}}"), format!("{{{home}}}")] {
+            let host = open(&config).unwrap();
+            assert_eq!(host.handle().keys().len(), 1, "{config}");
+            let asked = host.ask_admin(Request::new(Full::new(Bytes::new())));
+            assert_eq!(asked.err().map(|failure| failure.status), Some(AMP_POOL_UNSUPPORTED));
+        }
+    }
+
+    #[test]
+    fn a_setting_of_the_server_is_refused_by_its_name() {
+        let refused = open(r#"{"port": 0}"#).err().map(|failure| (failure.status, failure.message));
+        let message = "`port`: without the server, `data_dir` is the only setting".to_owned();
+        assert_eq!(refused, Some((AMP_POOL_INVALID_CONFIG, message)));
     }
 }

@@ -36,7 +36,7 @@ impl Own {
 /// Without a place to keep things, things are kept in memory.
 pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     let given = config.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let is_homeless = !config.has("data_dir") && !config.has("database_url");
+    let is_homeless = config.setting("data_dir").or_else(|| config.setting("database_url")).is_none();
     let memory = is_homeless.then_some(("database_url", "memory:"));
     Settings::named(given.chain(memory)).map_err(Failure::config)
 }
