@@ -5,7 +5,8 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
-.PHONY: test-languages test-ffi bench-python package install-ffi test-model test-kill run simulate test test-rust test-sdk lint wasm bench fuzz deps help api
+.PHONY: run test deps lint docs face features test-rust test-languages test-ffi test-miri test-races test-model test-kill test-sdk \
+	bench-python package install-ffi wasm api simulate bench fuzz help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -17,7 +18,7 @@ run: ui-if-possible
 	cargo run --release --locked --package amp-pool-server
 
 ## make test       install what the tests need, and pass all of them
-test: deps lint test-rust test-languages wasm test-ui check-ui test-sdk test-e2e
+test: deps lint test-rust test-languages package features docs wasm test-ui check-ui test-sdk test-e2e
 
 deps:
 	.ci/deps
@@ -27,12 +28,27 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 
+## make docs       the documentation without a broken link; the public face of the library is the one that is listed
+docs:
+	.ci/face
+	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps --locked --package amp-pool-server --package amp-pool-ffi
+
+## make face       the list of the library's public face anew: amp-pool-core/tests/face.txt
+face:
+	.ci/face --renew
+
+## make features   each feature alone, and none, without a warning
+features:
+	for features in "" pool sqlite reqwest postgres testkit schema; do \
+		cargo clippy --quiet --locked --package amp-pool-core --no-default-features --features "$$features" -- --deny warnings || exit 1; \
+	done
+	cargo clippy --quiet --locked --package amp-pool-server --no-default-features -- --deny warnings
+	cargo clippy --quiet --locked --package amp-pool-ffi --no-default-features -- --deny warnings
+	! cargo tree --locked --package amp-pool-core --no-default-features --edges normal --prefix none | grep -E '^(tokio|tower|reqwest|rusqlite) '
+
 ## make test-rust  every Rust test and example; properties on the same cases each time (plain `cargo test` takes new ones)
 test-rust:
 	PROPTEST_RNG_SEED=1 AMP_POOL_VALGRIND=$(shell command -v valgrind) cargo test --workspace --locked
-	cargo check --package amp-pool-core --no-default-features --locked
-	cargo check --package amp-pool-core --no-default-features --features pool --locked
-	! cargo tree --locked --package amp-pool-core --no-default-features --edges normal --prefix none | grep -E '^(tokio|tower|reqwest|rusqlite) '
 
 ## make test-model  budgets against a model, a million steps; make test-kill: 50 rounds of kill -9 under load
 test-model:
@@ -44,12 +60,18 @@ test-kill:
 NODE_EXAMPLE := examples/node/node_modules
 # Those that the tests were built with: alone they would have other features, and be compiled once more.
 FFI := $(abspath $(CARGO_TARGET_DIR))/debug/deps
-BESIDE_UPSTREAM = AMP_POOL_LIBRARY=$(FFI)/libamp_pool.so LD_LIBRARY_PATH=$(FFI) $(CARGO_TARGET_DIR)/debug/upstream
+# Where the C library is installed as a package would have it: programs find it by pkg-config alone.
+INSTALLED := $(abspath $(CARGO_TARGET_DIR))/installed
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(INSTALLED) PKG_CONFIG_LIBDIR=$(INSTALLED)/opt/amp-pool/lib/pkgconfig pkg-config
+STRICT_C := cc -std=c11 -Wall -Wextra -Werror -pedantic
+BESIDE_UPSTREAM = LD_LIBRARY_PATH=$(INSTALLED)/opt/amp-pool/lib $(CARGO_TARGET_DIR)/debug/upstream
 test-languages: $(NODE_EXAMPLE)/made-from
 	cargo test --workspace --locked --no-run
-	ln --force --symbolic libamp_pool.so $(FFI)/libamp_pool.so.1
-	cc -std=c11 -Wall -Wextra -Werror -pedantic -Iamp-pool-ffi/include examples/c/demo.c -L$(FFI) -lamp_pool -lpthread -o $(FFI)/demo_c
-	$(BESIDE_UPSTREAM) $(FFI)/demo_c
+	$(MAKE) --no-print-directory install-ffi LIBRARIES=$(FFI) DESTDIR=$(INSTALLED) PREFIX=/opt/amp-pool
+	$(STRICT_C) examples/c/demo.c $$($(PKG_CONFIG) --cflags --libs amp_pool) -lpthread -o $(INSTALLED)/shared
+	$(STRICT_C) examples/c/demo.c $$($(PKG_CONFIG) --static --cflags --libs amp_pool | sed 's/-lamp_pool/-l:libamp_pool.a/') -o $(INSTALLED)/static
+	$(BESIDE_UPSTREAM) $(INSTALLED)/shared
+	env --unset LD_LIBRARY_PATH $(CARGO_TARGET_DIR)/debug/upstream $(INSTALLED)/static
 	$(BESIDE_UPSTREAM) python3 examples/python/demo.py
 	$(BESIDE_UPSTREAM) node examples/node/demo.mjs
 
@@ -59,6 +81,17 @@ $(NODE_EXAMPLE)/made-from: examples/node/package-lock.json
 ## make test-ffi   the C ABI at length: valgrind, 16 threads with 10,000 calls each, 1,000 loads
 test-ffi:
 	AMP_POOL_VALGRIND=1 AMP_POOL_CALLS=10000 AMP_POOL_LOADS=1000 cargo test --locked --package amp-pool-ffi --test c -- --nocapture --test-threads 1
+	cargo test --locked --package amp-pool-ffi --no-default-features --lib
+
+## make test-miri  handles, pointers, events and the mailbox under Miri; needs a nightly toolchain with miri and rust-src
+test-miri:
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked --package amp-pool-ffi --no-default-features --lib -- \
+		table:: raw:: guard:: events:: mailbox:: status::
+
+## make test-races 16 threads at the C ABI under ThreadSanitizer; needs a nightly toolchain with rust-src
+test-races:
+	RUSTFLAGS=-Zsanitizer=thread AMP_POOL_CALLS=$${AMP_POOL_CALLS:-200} \
+		cargo +nightly test -Zbuild-std --target $$(rustc --print host-tuple) --locked --package amp-pool-ffi --lib --test threads
 
 ## make bench-python  an event of a stream in Python beside the same in Rust
 bench-python:
@@ -72,13 +105,14 @@ package:
 	.ci/package
 
 PREFIX ?= /usr/local
-## make install-ffi  the C library, its header and its pkg-config file, into PREFIX (/usr/local) below DESTDIR
+## make install-ffi  the C library, its header and its pkg-config file, into PREFIX (/usr/local) below DESTDIR; as built for
+##                 release, or as they lie in LIBRARIES
 install-ffi:
-	cargo build --release --locked --package amp-pool-ffi
+	$(if $(LIBRARIES),,cargo build --release --locked --package amp-pool-ffi)
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 amp-pool-ffi/include/amp_pool.h $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(CARGO_TARGET_DIR)/release/libamp_pool.so $(DESTDIR)$(PREFIX)/lib/libamp_pool.so.1
-	install -m 644 $(CARGO_TARGET_DIR)/release/libamp_pool.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(or $(LIBRARIES),$(CARGO_TARGET_DIR)/release)/libamp_pool.so $(DESTDIR)$(PREFIX)/lib/libamp_pool.so.1
+	install -m 644 $(or $(LIBRARIES),$(CARGO_TARGET_DIR)/release)/libamp_pool.a $(DESTDIR)$(PREFIX)/lib
 	ln --force --symbolic libamp_pool.so.1 $(DESTDIR)$(PREFIX)/lib/libamp_pool.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)|' amp-pool-ffi/amp_pool.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/amp_pool.pc
