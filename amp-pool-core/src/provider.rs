@@ -69,6 +69,10 @@ pub struct Provider {
     /// How the names of headers begin that clients may say to it, beside those that every upstream gets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
+    /// Which betas a client may ask it for in `anthropic-beta` and `openai-beta`, `*` for any run of characters. Many
+    /// refuse a whole call for one they do not know. `None`: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub betas: Option<Vec<ModelPattern>>,
     /// What its errors mean, where that is its own.
     #[serde(default)]
     pub rules: Vec<Rule>,

@@ -94,6 +94,9 @@ impl Provider {
         if self.models.len() > MOST_ENTRIES {
             return wrong("models", format!("a provider lists at most {MOST_ENTRIES}"));
         }
+        if self.betas.as_ref().is_some_and(|betas| betas.len() > MOST_ENTRIES) {
+            return wrong("betas", format!("a provider lists at most {MOST_ENTRIES}"));
+        }
         check_headers(self)?;
         for rule in &self.rules {
             let spec = RuleSpec { name: "rule".into(), provider: None, enabled: true, position: 0, rule: rule.clone() };
@@ -214,5 +217,7 @@ mod tests {
         check(&json!({"passes": ["x-relay-"]}), None);
         check(&json!({"passes": ["authorization"]}), Some("passes"));
         check(&json!({"passes": ["x-"]}), Some("passes"));
+        check(&json!({"betas": []}), None);
+        check(&json!({"betas": vec!["a-*"; 101]}), Some("betas"));
     }
 }

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::provider::ModelPattern;
+
 /// What upstreams get to see of a client's request.
 const TO_UPSTREAM: &[&str] = &[
     "accept",
@@ -16,6 +18,9 @@ const TO_UPSTREAM: &[&str] = &[
 /// What is left of it when the body was translated. Versions and betas speak of the format that the client wrote: an
 /// upstream of another one refuses them, or believes them.
 const TO_OTHER_FORMAT: &[&str] = &["accept", "content-type", "idempotency-key"];
+
+/// What a client asks an upstream for that not everybody has, in lists.
+const BETAS: [HeaderName; 2] = [HeaderName::from_static("anthropic-beta"), HeaderName::from_static("openai-beta")];
 
 /// What clients get to see of an upstream's answer.
 const TO_CLIENT: &[&str] = &[
@@ -42,6 +47,8 @@ pub(super) struct Passing<'a> {
     pub(super) is_translated: bool,
     /// How the names of others begin that the provider takes.
     pub(super) own: &'a [String],
+    /// The betas that the provider takes; `None`: any.
+    pub(super) betas: Option<&'a [ModelPattern]>,
 }
 
 /// The headers of a request to an upstream: what the client may say, what the provider wants said, and over both what
@@ -55,6 +62,9 @@ pub(super) fn to_upstream(
     let mut headers = HeaderMap::with_capacity(16);
     let names = if passing.is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
     copy(client, &mut headers, |name| names.contains(&name) || passing.own.iter().any(|own| name.starts_with(&**own)));
+    if let Some(known) = passing.betas {
+        BETAS.iter().for_each(|name| keep_known(&mut headers, name, known));
+    }
     complete(&mut headers);
     for (name, value) in key {
         headers.insert(name, value.clone());
@@ -64,7 +74,7 @@ pub(super) fn to_upstream(
 
 /// The headers of a request that is no call of a model.
 pub(crate) fn forwarded(client: &HeaderMap, own: &[String], key: &HeaderMap) -> HeaderMap {
-    let mut headers = to_upstream(client, Passing { is_translated: false, own }, |_| (), key);
+    let mut headers = to_upstream(client, Passing { is_translated: false, own, betas: None }, |_| (), key);
     // Its body is not read here, and goes on as it was written.
     copy(client, &mut headers, |name| name == "content-encoding");
     headers
@@ -78,6 +88,17 @@ pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
         headers.insert(UPSTREAM_ID, id.clone());
     }
     headers
+}
+
+/// Leaves of a list, which may stand in several headers, what is `known`.
+fn keep_known(headers: &mut HeaderMap, name: &HeaderName, known: &[ModelPattern]) {
+    let is_known = |entry: &&str| known.iter().any(|pattern| pattern.matches(entry));
+    let lists = headers.get_all(name).iter().filter_map(|list| list.to_str().ok());
+    let kept: Vec<_> = lists.flat_map(|list| list.split(',')).map(str::trim).filter(is_known).collect();
+    match HeaderValue::try_from(kept.join(",")) {
+        Ok(list) if !list.is_empty() => drop(headers.insert(name, list)),
+        _ => drop(headers.remove(name)),
+    }
 }
 
 fn copy(from: &HeaderMap, to: &mut HeaderMap, passes: impl Fn(&str) -> bool) {
@@ -122,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    const NATIVE: Passing<'_> = Passing { is_translated: false, own: &[] };
+    const NATIVE: Passing<'_> = Passing { is_translated: false, own: &[], betas: None };
 
     #[test]
     fn the_type_of_a_body_is_known_whatever_its_parameters() {
@@ -170,6 +191,23 @@ mod tests {
     }
 
     #[test]
+    fn betas_pass_that_the_provider_takes() {
+        let client =
+            map(&[("anthropic-beta", "tools-1, cache-2"), ("anthropic-beta", "cache-3"), ("openai-beta", "x")]);
+        let check = |known: Option<&[&str]>, expected: &[(&str, &str)]| {
+            let known: Option<Vec<ModelPattern>> =
+                known.map(|names| names.iter().map(|n| n.parse().unwrap()).collect());
+            let sent = to_upstream(&client, Passing { betas: known.as_deref(), ..NATIVE }, |_| (), &HeaderMap::new());
+            let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+            assert_eq!(sent, expected);
+        };
+        check(Some(&["cache-*"]), &[("anthropic-beta", "cache-2,cache-3")]);
+        check(Some(&[]), &[]);
+        let all = [("anthropic-beta", "tools-1, cache-2"), ("anthropic-beta", "cache-3"), ("openai-beta", "x")];
+        check(None, &all);
+    }
+
+    #[test]
     fn what_speaks_of_the_clients_format_is_not_told_to_another() {
         let client = map(&[
             ("accept", "text/event-stream"),
@@ -179,7 +217,7 @@ mod tests {
             ("content-type", "application/json"),
             ("openai-beta", "b"),
         ]);
-        let sent = to_upstream(&client, Passing { is_translated: true, own: &[] }, |_| (), &HeaderMap::new());
+        let sent = to_upstream(&client, Passing { is_translated: true, ..NATIVE }, |_| (), &HeaderMap::new());
         let names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
 
         assert_eq!(names, ["accept", "content-type"]);

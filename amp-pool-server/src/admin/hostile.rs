@@ -59,7 +59,7 @@ fn kinds() -> Vec<(&'static str, Value, Read)> {
             "provider",
             json!({"id": "relay", "name": "R", "base_url": "https://h", "auth": "bearer", "models": ["*"],
             "formats": {"chat": {"root": "/v1", "headers": {"a": "b"}, "branches": [{"root": "/x", "models": ["y"]}]}},
-            "headers": {"x": "y"}, "rules": [rule], "balance": [probe], "aliases": ["r"], "passes": ["x-r"]}),
+            "headers": {"x": "y"}, "rules": [rule], "balance": [probe], "aliases": ["r"], "passes": ["x-r"], "betas": ["b-*"]}),
             providers::read_new,
         ),
         (

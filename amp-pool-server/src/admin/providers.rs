@@ -59,6 +59,10 @@ pub(crate) struct ProviderInput {
     aliases: Option<Vec<String>>,
     #[serde(deserialize_with = "given")]
     passes: Option<Vec<String>>,
+    /// Which betas pass of what clients ask for in `anthropic-beta` and `openai-beta`. `null`: all of them.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Null<Vec<ModelPattern>>")]
+    betas: Option<Option<Vec<ModelPattern>>>,
     /// What its errors mean, where that is its own.
     #[serde(deserialize_with = "given")]
     rules: Option<Vec<Rule>>,
@@ -161,6 +165,7 @@ fn blank(id: String, name: String) -> Result<Provider, Problem> {
         google: None,
         aliases: Vec::new(),
         passes: Vec::new(),
+        betas: None,
         rules: Vec::new(),
         balance: Vec::new(),
     })
@@ -183,6 +188,7 @@ impl ProviderInput {
             google: known.google,
             aliases: self.aliases.unwrap_or(known.aliases),
             passes: self.passes.unwrap_or(known.passes),
+            betas: self.betas.unwrap_or(known.betas),
             rules: self.rules.unwrap_or(known.rules),
             balance: self.balance.unwrap_or(known.balance),
         })

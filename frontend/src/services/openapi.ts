@@ -3489,6 +3489,11 @@ export interface components {
              */
             base_url: string | null;
             /**
+             * @description Which betas a client may ask it for in `anthropic-beta` and `openai-beta`, `*` for any run of characters. Many
+             *     refuse a whole call for one they do not know. `None`: all of them.
+             */
+            betas?: string[] | null;
+            /**
              * @description Whether a key may be without a credential.
              * @default false
              */
@@ -3552,6 +3557,8 @@ export interface components {
             balance?: components["schemas"]["ProbeInput"][];
             /** @description Where it is. `null`: every key says so itself. */
             base_url?: string | null;
+            /** @description Which betas pass of what clients ask for in `anthropic-beta` and `openai-beta`. `null`: all of them. */
+            betas?: string[] | null;
             credential_optional?: boolean;
             formats?: components["schemas"]["ProviderFormatsInput"];
             /** @description Sent with every request that does not have them. */

@@ -15,6 +15,7 @@ use crate::{
         countable, splice,
     },
     keys::Manner,
+    provider::Provider,
     route::Seat,
     service::{
         Ask, Cap, Routed,
@@ -132,7 +133,8 @@ fn outgoing(
     *request.uri_mut() = destination(manner, seat.model(&ask.model), path)?;
     let is_translated = format != ask.format;
     let complete = |headers: &mut HeaderMap| manner.upstream.complete(headers);
-    let passing = Passing { is_translated, own: &key.provider.passes };
+    let Provider { passes, betas, .. } = &*key.provider;
+    let passing = Passing { is_translated, own: passes, betas: betas.as_deref() };
     *request.headers_mut() = headers::to_upstream(&client.headers, passing, complete, &manner.headers);
     Ok(Outgoing { request, egress: key.egress.clone() })
 }
