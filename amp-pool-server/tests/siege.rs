@@ -19,6 +19,9 @@ use tokio::{
 
 const MEMORY: &str = "RssAnon:";
 
+/// What a busy machine may do to a call. Whoever waits for a slow client waits for two seconds at least.
+const HICCUP: Duration = Duration::from_secs(1);
+
 fn times() -> usize {
     std::env::var("AMP_POOL_SIEGE").map_or(1, |times| times.parse().unwrap())
 }
@@ -78,7 +81,7 @@ fn assert_unharmed(what: &str, quiet: &Calls, besieged: &Calls) {
         quiet.p50, quiet.p99, besieged.p50, besieged.p99
     );
     assert!(besieged.count > 2, "{besieged:?}");
-    assert!(besieged.p99 < quiet.p99 * 2 + Duration::from_millis(250), "{what}: {quiet:?} -> {besieged:?}");
+    assert!(besieged.p99 < quiet.p99 * 2 + HICCUP, "{what}: {quiet:?} -> {besieged:?}");
 }
 
 async fn quiet(server: &Server) -> Calls {
@@ -137,7 +140,7 @@ async fn slow_heads_and_bodies_are_sent_away_in_time() {
 
     assert_unharmed("1,000 slow clients", &quiet, &calls);
     for (start, (answer, lived)) in starts.iter().zip(answers) {
-        assert!(lived > Duration::from_secs(1) && lived < Duration::from_millis(4500), "{start} {lived:?}");
+        assert!(lived > Duration::from_secs(1) && lived < Duration::from_secs(10), "{start} {lived:?}");
         assert!(start.starts_with("GET") || answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
     let each = meanwhile.saturating_sub(before) / starts.len() as u64;
