@@ -25,7 +25,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{sleep, sleep_until, timeout},
 };
 use tokio_util::{
     sync::CancellationToken,
@@ -45,6 +45,8 @@ pub(crate) use visits::Visits;
 
 /// How long the streams of connections that are gone may take to notice.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How often those that rest are asked to make room, while there is none.
+const CROWDED: Duration = Duration::from_secs(1);
 /// How long accepting pauses when the process has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -61,12 +63,21 @@ pub(crate) struct Front {
 }
 
 /// What is being served. Dropping it breaks off all connections.
-#[derive(Default)]
 struct Open {
     connections: JoinSet<()>,
     streams: TaskTracker,
     /// Asks the connections to finish what runs and take nothing new.
     closing: CancellationToken,
+    /// Asks those that are open now, and not those that come later.
+    leaving: CancellationToken,
+}
+
+impl Open {
+    fn new() -> Self {
+        let closing = CancellationToken::new();
+        let leaving = closing.child_token();
+        Self { connections: JoinSet::new(), streams: TaskTracker::new(), closing, leaving }
+    }
 }
 
 /// What goes wrong at the door.
@@ -74,6 +85,7 @@ struct Open {
 struct Troubles {
     accepting: Seldom,
     crowding: Seldom,
+    fullness: Seldom,
 }
 
 /// Looks after the certificate, as long as it is there.
@@ -107,7 +119,7 @@ impl Front {
         let visits = app.visits();
         let house = Arc::new(House::new(app, settings, tls));
         let room = Room::new(settings);
-        let (open, troubles) = (Open::default(), Troubles::default());
+        let (open, troubles) = (Open::new(), Troubles::default());
         Ok(Self { listener, address, house, room, visits, open, troubles, certificates })
     }
 
@@ -130,6 +142,7 @@ impl Front {
     }
 
     async fn accept(&mut self) -> Infallible {
+        let mut due = tokio::time::Instant::now();
         loop {
             tokio::select! {
                 // A connection that has ended is forgotten.
@@ -137,6 +150,10 @@ impl Front {
                 accepted = next(&self.listener, &self.room) => match accepted {
                     Ok((stream, peer, one_of_all)) => self.open(stream, peer, one_of_all),
                     Err(error) => self.rest_after(&error).await,
+                },
+                () = sleep_until(due), if self.room.is_full() => {
+                    due = tokio::time::Instant::now() + CROWDED;
+                    self.make_room();
                 }
             }
         }
@@ -150,12 +167,21 @@ impl Front {
             }
             return;
         };
-        let (house, streams, closing) = (Arc::clone(&self.house), self.open.streams.clone(), self.open.closing.clone());
+        let (house, streams, closing) = (Arc::clone(&self.house), self.open.streams.clone(), self.open.leaving.clone());
         let visit = self.visits.begin();
         self.open.connections.spawn(async move {
             serve(stream, peer.ip(), house, streams, closing).await;
             drop((place, visit));
         });
+    }
+
+    /// Whoever rests on a connection takes the place of somebody who waits for one. What runs is finished.
+    fn make_room(&mut self) {
+        if let Some(times) = self.troubles.fullness.happened(Instant::now()) {
+            let open = self.open.connections.len();
+            tracing::warn!(open, times, "there are as many connections as there may be; those that rest are closed");
+        }
+        std::mem::replace(&mut self.open.leaving, self.open.closing.child_token()).cancel();
     }
 
     async fn rest_after(&mut self, error: &io::Error) {
@@ -193,7 +219,7 @@ pub(crate) struct Draining(Open);
 impl Draining {
     /// Waits until all are done, or until `limit` has passed or `hurry` is ready; breaks off what is left then.
     pub(crate) async fn finish(self, limit: Duration, hurry: impl Future<Output = ()>) {
-        let Open { mut connections, streams, closing } = self.0;
+        let Open { mut connections, streams, closing, .. } = self.0;
         closing.cancel();
         let all = async { while connections.join_next().await.is_some() {} };
         let cut = tokio::select! {

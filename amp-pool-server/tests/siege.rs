@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{CLIENT, Client, Launch, Reply, Server, Upstream, chat, frames, frames::Flood};
 use futures::future::join_all;
+use http_body_util::BodyExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -88,7 +89,7 @@ async fn quiet(server: &Server) -> Calls {
     calls_during(server, sleep(Duration::from_secs(1))).await.1
 }
 
-/// Sends `start`, then a byte each quarter of a second: what comes back in the end, and when.
+/// Sends `start`, then a byte each quarter of a second, or less often where there are more of them: what comes back in the end, and when.
 async fn drip(server: &Server, start: &str) -> (String, Duration) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let begun = Instant::now();
@@ -97,7 +98,7 @@ async fn drip(server: &Server, start: &str) -> (String, Duration) {
     let mut answer = Vec::new();
     let dripping = async {
         while writer.write_all(b" ").await.is_ok() {
-            sleep(Duration::from_millis(250)).await;
+            sleep(Duration::from_millis(250 * times() as u64)).await;
         }
         std::future::pending::<()>().await;
     };
@@ -129,9 +130,9 @@ async fn slow_heads_and_bodies_are_sent_away_in_time() {
             sleep(Duration::from_millis(1500)).await;
             server.memory_kb(MEMORY)
         };
-        // Within half a second, so that what is counted for each is not the way into the kernel's queue.
+        // Half a second for a thousand, so that what is counted for each is not the way into the kernel's queue.
         let each = starts.iter().enumerate().map(async |(n, start)| {
-            sleep(Duration::from_micros(500_000 * n as u64 / starts.len() as u64)).await;
+            sleep(Duration::from_micros(500 * n as u64)).await;
             drip(&server, start).await
         });
         tokio::join!(join_all(each), look)
@@ -217,6 +218,37 @@ async fn floods_of_http2_end_the_connection_or_cost_as_much_as_they_send() {
     eprintln!("{grown} kB more after all floods");
     assert!(grown < 64 * 1024, "{grown} kB");
     assert_eq!(server.stranger().over_http2().get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_rests_makes_room_for_who_comes_and_what_runs_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start(|ask| Reply::chat_stream(ask.model(), 30, Duration::from_millis(100), 7, 30)).await;
+    let launch = Launch::on(dir.path()).env("AMP_POOL_MAX_CONNECTIONS", "20");
+    let server = launch.env("AMP_POOL_HEAD_TIMEOUT_MS", "120000").start();
+    server.add_key("a", &upstream).await;
+    let running = join_all((0..2).map(async |n| {
+        let client = if n == 0 { server.client() } else { server.client().over_http2() };
+        client.try_chat(&chat("m", true)).await.unwrap()
+    }));
+    let running = running.await;
+    let mut resting = Vec::new();
+    for n in 0..30 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        if n % 2 == 0 {
+            stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        }
+        resting.push(stream);
+    }
+    let start = Instant::now();
+    let served = timeout(Duration::from_secs(10), server.stranger().get("/health")).await;
+    assert_eq!(served.unwrap().status, 200);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(server.log().contains("those that rest are closed"), "{}", server.log());
+    for answer in running {
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(text.ends_with(b"data: [DONE]\n\n"), "{text:?}");
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,11 @@ impl Room {
         Arc::clone(&self.all).acquire_owned().await.map_err(io::Error::other)
     }
 
+    /// Whether the next one has to wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.all.available_permits() == 0
+    }
+
     /// The place of a connection from `address`. `None`: that address has its share already.
     pub(super) fn enter(&self, one_of_all: OwnedSemaphorePermit, address: IpAddr, is_proxy: bool) -> Option<Place> {
         let is_free = is_proxy || (!self.counts_loopback && address.to_canonical().is_loopback());
