@@ -306,7 +306,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_passes_that_is_not_on_the_list(client in headers(), key in headers(), is_translated: bool) {
-            let sent = to_upstream(&client, Passing { is_translated, own: &[] }, |_| (), &key);
+            let sent = to_upstream(&client, Passing { is_translated, ..NATIVE }, |_| (), &key);
             let list = if is_translated { TO_OTHER_FORMAT } else { TO_UPSTREAM };
             for (name, value) in &sent {
                 let said_by_key = key.get_all(name).iter().any(|said| said == value);
