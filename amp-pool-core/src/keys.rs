@@ -33,6 +33,7 @@
 //!
 //! What is left of each pause outlives the process. `Handle::reset_key` ends all of a key's.
 
+#[cfg(feature = "pool")]
 mod discretion;
 mod funds;
 mod gauge;
