@@ -246,6 +246,7 @@ impl PoolBuilder {
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;
         handle.follow();
+        handle.heed();
         prober.start();
         retention.start();
         if let Some(every) = self.alerts {

@@ -13,7 +13,7 @@ use amp_pool_core::{
     alert::{AlertKind, AlertRuleSpec, ChannelSpec},
     budget::{Budget, Scope, Window},
     caller::TokenSpec,
-    keys::{Caps, KeySpec},
+    keys::{Caps, KeySpec, KeyState},
     money::NanoUsd,
     secret::Secret,
     service::Limits,
@@ -160,6 +160,44 @@ async fn a_limit_a_minute_holds_over_two_nodes() {
 
     assert_eq!((by_a, by_b), (11, 10), "together they let through what one would");
     assert_eq!(a.handle().tokens()[0].spec.limits, limits, "what was written is shown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_one_node_has_found_wanting_is_avoided_by_the_other() {
+    let (url, dir) = (PostgresServer::shared().database(), tempfile::tempdir().unwrap());
+    let upstream = Script::new()
+        .on("broke", Reply::error(402, "billing", "insufficient_quota", "no money"))
+        .on("limited", Reply::limited().retry_after_secs(900))
+        .on("good", Reply::chat("hello"));
+    let (a, b) = (node(&url, &dir, "a", &upstream).await, node(&url, &dir, "b", &upstream).await);
+    a.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
+    for (name, priority) in [("broke", 2), ("limited", 1), ("good", 0)] {
+        a.handle().add_key(KeySpec { priority, ..KeySpec::new(name, "openai", Secret::new(name)) }).await.unwrap();
+    }
+    eventually("the keys", || b.handle().keys().len() == 3 && !b.handle().tokens().is_empty()).await;
+    let rests = |bench: &Bench, name: &str| {
+        let key = bench.handle().keys().into_iter().find(|view| view.key.spec.name == name).unwrap();
+        key.status.state != KeyState::Ready || !key.status.models.is_empty()
+    };
+
+    assert_eq!(a.chat().await.status, 200);
+    assert_eq!(upstream.keys_tried(), ["broke", "limited", "good"]);
+    let took = eventually("b has heard of it", || rests(&b, "broke") && rests(&b, "limited")).await;
+    eprintln!("what one node learned of a key is known to the other after {took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(b.chat().await.status, 200);
+    assert_eq!(upstream.keys_tried()[3..], ["good"], "the other node asks neither");
+    let broke = b.handle().keys()[0].clone();
+    assert_eq!(broke.status.state, KeyState::OutOfCredit);
+    assert!(broke.status.reason.as_deref().is_some_and(|reason| reason.contains("no money")));
+
+    a.handle().reset_key(broke.key.id).unwrap();
+    eventually("it was taken back", || !rests(&b, "broke")).await;
+    assert!(rests(&b, "limited"));
+    // Nobody announces this: it is found by looking.
+    PostgresServer::shared().sql(&url, "DELETE FROM api_key_health");
+    eventually("it is looked for", || !rests(&b, "limited")).await;
+    assert!(rests(&a, "limited"), "who has learned it goes by it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -141,6 +141,8 @@ pub(in crate::keys) struct Memory {
     models: HashMap<Box<str>, Trouble>,
     /// Since when it is fit again.
     back: Option<Instant>,
+    /// When this process last saw a trouble end.
+    ended: Option<Instant>,
     news: News,
 }
 
@@ -165,6 +167,18 @@ impl Health {
     pub fn report(&self, moment: Moment) -> Option<Report> {
         let watch = self.watch.as_ref()?;
         Some(self.memory().report(&watch.subject, moment))
+    }
+
+    /// Goes by what other processes know of it: a later end counts here as well. What this process knows by hearsay alone is
+    /// over when it is not said any more. Nobody is told: who has reported it was.
+    pub(super) fn heed(&self, kept: Option<KeptHealth>, moment: Moment) {
+        let (age, kept) = kept.map_or_else(Default::default, |kept| (kept.age(moment), kept.troubles));
+        if kept.is_empty() && !self.troubled.load(Ordering::Acquire) {
+            return;
+        }
+        let mut memory = self.memory();
+        memory.heed(kept, age, moment);
+        self.troubled.store(memory.is_troubled(), Ordering::Release);
     }
 
     /// What keeps `model` from being tried at `now`, if anything does.
@@ -246,7 +260,7 @@ impl Health {
     pub fn reset(&self, now: Instant) {
         let mut memory = self.memory();
         let was_troubled = memory.is_troubled();
-        *memory = Memory { news: std::mem::take(&mut memory.news), ..Memory::default() };
+        *memory = Memory { news: std::mem::take(&mut memory.news), ended: Some(now), ..Memory::default() };
         self.troubled.store(false, Ordering::Release);
         if was_troubled {
             memory.news.ends(None, "reset by an operator", now);
@@ -271,6 +285,7 @@ impl Health {
         let wanted = memory.whole.condition.as_ref().is_some_and(|condition| condition.state == KeyState::OutOfCredit);
         if wanted && memory.whole.is_before(sent) {
             memory.whole = Trouble::default();
+            memory.ended = Some(now);
             self.troubled.store(memory.is_troubled(), Ordering::Release);
             memory.news.ends(None, "its balance is above the minimum", now);
             self.tell(memory);
@@ -360,6 +375,9 @@ impl Memory {
                 self.news.ends(Some(model), ANSWERED, now);
             }
             self.models.remove(model);
+        }
+        if is_news {
+            self.ended = Some(now);
         }
         self.back = self.back.filter(|back| now.saturating_duration_since(*back) < RAMP_STEP * RAMP_STEPS);
         is_news

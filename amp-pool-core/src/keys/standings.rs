@@ -126,6 +126,19 @@ impl Standings {
         }
     }
 
+    /// Goes by what is kept of all of them by now, by whichever process.
+    pub fn heed(&self, kept: Vec<KeptHealth>, moment: Moment) {
+        let mut heard: HashMap<_, _> = kept.into_iter().map(|kept| (kept.subject.name.clone(), kept)).collect();
+        let mut known = self.known();
+        let Known { keys, accounts, before, .. } = &mut *known;
+        for health in keys.values().chain(accounts.values().map(|account| &account.health)) {
+            let Some(subject) = health.subject() else { continue };
+            health.heed(heard.remove(&subject.name), moment);
+        }
+        // Whom nobody has asked for yet goes on from this.
+        *before = heard.into_iter().map(|(name, kept)| (name, kept.restored(moment))).collect();
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,6 +177,56 @@ mod tests {
 
     impl Bell for Deaf {
         fn ring(&self, _: Arc<Health>) {}
+    }
+
+    #[test]
+    fn what_others_report_counts_here_until_they_take_it_back_or_it_is_seen_to_be_over() {
+        let now = Instant::now();
+        let moment = |later: u64| {
+            let wall = Timestamp::from_millis(i64::try_from(1_000 * later).unwrap());
+            Moment { now: now + Duration::from_secs(later), wall }
+        };
+        let node = || Standings::going_on(Vec::new(), moment(0), Arc::new(Deaf));
+        let (a, b) = (node(), node());
+        let (there, here) = (a.of(&key(1, None), now), b.of(&key(1, None), now));
+        let kept = |later| {
+            let report = there.health.report(moment(later)).unwrap();
+            vec![KeptHealth { subject: report.subject, at: moment(later).wall, troubles: report.troubles }]
+        };
+        let state = |later| here.health.hindrance("m", moment(later).now).map(|condition| condition.until - now);
+        let rest = |seconds| Lesson::Rest { wait: Some(Duration::from_secs(seconds)), reason: "limited".into() };
+
+        there.health.learn("m", rest(30), now);
+        let report = kept(5);
+        b.heed(report.clone(), moment(6));
+        assert_eq!(state(6), Some(Duration::from_secs(30)), "the end is the same");
+        b.heed(Vec::new(), moment(7));
+        assert_eq!(state(7), None, "it was taken back");
+
+        here.health.learn("m", rest(60), now);
+        b.heed(report.clone(), moment(8));
+        b.heed(Vec::new(), moment(9));
+        assert_eq!(state(9), Some(Duration::from_secs(60)), "what it has learned itself stays, and a later end holds");
+        here.health.learn("m", Lesson::Fit { sent: moment(9).now }, moment(10).now);
+        b.heed(report, moment(11));
+        assert_eq!(state(11), None, "it has seen that end");
+        there.health.learn("m", rest(90), moment(12).now);
+        b.heed(kept(12), moment(12));
+        assert_eq!(state(12), Some(Duration::from_secs(102)), "a new trouble");
+        assert!(
+            here.health.report(moment(12)).unwrap().events.iter().all(|event| event.until != Some(moment(102).wall))
+        );
+
+        let later = b.of(&key(2, None), now);
+        assert_eq!(later.health.condition(now), None);
+        there.health.learn("m", rest(90), moment(12).now);
+        let mut unknown = kept(12);
+        unknown[0].subject = Subject::key(&key(3, None));
+        b.heed(unknown, moment(12));
+        assert!(
+            b.of(&key(3, None), moment(12).now).health.condition(moment(12).now).is_some(),
+            "a key that comes later"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::{
     keys::{HealthEvent, KeptHealth, Report},
     time::Timestamp,
@@ -23,6 +25,18 @@ pub trait HealthStore: Send + Sync + 'static {
 
     /// Everything that is kept of troubles, by name. What is older than [`KEPT_FOR_MS`] is forgotten first.
     fn health(&self, now: Timestamp) -> StoreFuture<'_, Vec<KeptHealth>>;
+
+    /// Another number whenever what is kept of troubles may have changed, by whichever process. `None`: there is only this
+    /// one.
+    fn health_news(&self) -> Option<watch::Receiver<i64>> {
+        None
+    }
+
+    /// As [`health`](Self::health), and nothing is forgotten: for who asks often. What processes learn is a hint to the
+    /// others, no more.
+    fn troubles(&self) -> StoreFuture<'_, Vec<KeptHealth>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// A page of the history of any of `subjects`, newest first.
     fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>>;

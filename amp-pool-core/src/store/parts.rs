@@ -185,6 +185,8 @@ hand_on! {
         fn put_health(&self, reports: Arc<[Report]>, now: Timestamp) -> StoreFuture<'_, ()>;
         fn health(&self, now: Timestamp) -> StoreFuture<'_, Vec<KeptHealth>>;
         fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>>;
+        fn health_news(&self) -> Option<watch::Receiver<i64>>;
+        fn troubles(&self) -> StoreFuture<'_, Vec<KeptHealth>>;
     }
     RetentionStore by retention {
         fn forget(&self, before: Timestamp, most: u32, now: Timestamp) -> StoreFuture<'_, Forgotten>;

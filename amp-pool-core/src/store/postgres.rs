@@ -13,7 +13,7 @@
 //! | `READ COMMITTED` and `REPEATABLE READ`, row locks (`FOR KEY SHARE`) | books of several nodes | does not work |
 //! | `pg_advisory_xact_lock` | migrations, when several nodes start at once; reports of health | does not start |
 //! | a trigger by statement in PL/pgSQL | attempts leave with their call | does not start |
-//! | `LISTEN`, `NOTIFY` | changes are in force at once | they are looked for every second |
+//! | `LISTEN`, `NOTIFY` | changes are in force at once, and what one node learned of keys is known to all | they are looked for every second |
 //! | session settings (`synchronous_commit`, timeouts) | safety | does not start |
 //!
 //! A pooler between has to keep sessions: transaction pooling loses `LISTEN` and session settings. 12 is the oldest
@@ -71,6 +71,7 @@ use pool::{Lent, Pool};
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`, as PostgreSQL's own clients take it. `sslmode` is `disable`,
+use keeper::Told;
     /// `prefer` (when nothing is said), `require`, `verify-ca` or `verify-full`; `sslrootcert` a file of PEM
     /// certificates, or `system` for those that browsers trust.
     pub url: Secret,
@@ -103,6 +104,7 @@ struct Inner {
     node: Node,
     /// Which part of every limit is this node's.
     slice: Mutex<Slice>,
+    health: watch::Receiver<i64>,
     /// Nothing more is said of this node.
     closed: AtomicBool,
 }
@@ -127,9 +129,9 @@ impl PostgresStore {
         let slice = node.slice(&lent).await?;
         drop(lent);
         let inner = Arc::new(Inner { pool, vault, node, slice: Mutex::new(slice), closed: AtomicBool::new(false) });
-        let (announce, revisions) = watch::channel(0);
-        keeper::start(&inner, announce);
-        Ok(Self { inner, revisions })
+        let ((tell, revisions), (tell_health, health)) = (watch::channel(0), watch::channel(0));
+        keeper::start(&inner, Told { revisions: tell, health: tell_health });
+        Ok(Self { inner, revisions, health })
     }
 
     /// The vault of this database.

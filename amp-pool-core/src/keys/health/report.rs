@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Condition, Health, KeyState, Memory,
+    Condition, Health, KeyState, MODELS_KEPT, Memory,
     trouble::{Trial, Trouble},
 };
 use crate::{id::KeyId, keys::Key, time::Timestamp};
@@ -264,6 +264,30 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Goes by what other processes have reported, `age` ago. In silence: who has reported it has told it.
+    pub(super) fn heed(&mut self, kept: Vec<KeptTrouble>, age: Duration, moment: Moment) {
+        let mut heard = Self::restored(kept, age, moment);
+        // What this process has seen end is not taken up again from an older report.
+        let is_news = |trouble: &Trouble| {
+            let since = trouble.condition.as_ref().map(|condition| condition.since);
+            since.is_some_and(|since| self.ended.is_none_or(|ended| since > ended))
+        };
+        if !is_news(&heard.whole) {
+            heard.whole = Trouble::default();
+        }
+        heard.models.retain(|_, trouble| is_news(trouble));
+        self.whole.heed(std::mem::take(&mut heard.whole));
+        self.models.retain(|model, trouble| {
+            trouble.heed(heard.models.remove(model).unwrap_or_default());
+            trouble.condition.is_some()
+        });
+        let room = MODELS_KEPT.saturating_sub(self.models.len());
+        let hinted = |(model, trouble)| (model, Trouble { hinted: true, ..trouble });
+        self.models.extend(heard.models.into_iter().take(room).map(hinted));
+    }
+}
+
 impl KeptTrouble {
     fn of(model: Option<&str>, trouble: &Trouble, moment: Moment) -> Option<Self> {
         if trouble.is_over(moment.now) {
@@ -294,6 +318,7 @@ impl KeptTrouble {
             refused: self.refused,
             condition: Some(condition),
             trial: if self.on_trial { Trial::Due } else { Trial::None },
+            hinted: false,
         }
     }
 }
@@ -311,10 +336,14 @@ pub struct KeptHealth {
 
 impl KeptHealth {
     pub(in crate::keys) fn restored(self, moment: Moment) -> Memory {
-        // A clock that was set back has let no time pass: what rests is not let go too early, nor kept for longer.
-        let age = moment.wall.as_millis().saturating_sub(self.at.as_millis());
-        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        let age = self.age(moment);
         Memory::restored(self.troubles, age, moment)
+    }
+
+    /// A clock that was set back has let no time pass: what rests is not let go too early, nor kept for longer.
+    pub(super) fn age(&self, moment: Moment) -> Duration {
+        let age = moment.wall.as_millis().saturating_sub(self.at.as_millis());
+        Duration::from_millis(u64::try_from(age).unwrap_or(0))
     }
 }
 

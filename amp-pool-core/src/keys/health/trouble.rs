@@ -19,7 +19,12 @@ pub(super) struct Trouble {
     pub(super) refused: bool,
     pub(super) condition: Option<Condition>,
     pub(super) trial: Trial,
+    /// Another process has said so.
+    pub(super) hinted: bool,
 }
+
+/// Only an end that is so much later is another one: reports travel, and clocks differ.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// What comes behind the end of a condition.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -74,12 +79,26 @@ impl Trouble {
         self.set(Condition { state, since: now, until: now + wait, reason }, Trial::Due)
     }
 
+    /// Goes by what another process has `heard` of it: a later end counts here as well, and what is known by hearsay alone
+    /// is over when it is not said any more.
+    pub(super) fn heed(&mut self, heard: Self) {
+        match (&self.condition, &heard.condition) {
+            (_, None) if self.hinted => *self = Self::default(),
+            (_, None) => {}
+            (Some(own), Some(theirs)) if theirs.until <= own.until + SLACK => {}
+            (_, Some(_)) => {
+                let (in_a_row, refused) = (self.in_a_row.max(heard.in_a_row), self.refused || heard.refused);
+                *self = Self { in_a_row, refused, hinted: true, ..heard };
+            }
+        }
+    }
+
     /// Whether the condition is the new one now: a later end is never replaced by an earlier one.
     fn set(&mut self, next: Condition, trial: Trial) -> bool {
         self.in_a_row = self.in_a_row.saturating_add(1);
         let is_later = self.condition.as_ref().is_none_or(|current| current.until <= next.until);
         if is_later {
-            (self.condition, self.trial) = (Some(next), trial);
+            (self.condition, self.trial, self.hinted) = (Some(next), trial, false);
         }
         is_later
     }

@@ -223,7 +223,7 @@ pub(super) async fn changed<T>(tx: Lent, value: T) -> Result<T, Failure> {
 }
 
 /// Wakes the other nodes when the transaction ends. A database that can not is asked no more than once whether it can.
-async fn announce(tx: &Lent) -> Result<(), Failure> {
+pub(super) async fn announce(tx: &Lent) -> Result<(), Failure> {
     let can = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proname = 'pg_notify')";
     if tx.one(can, &[]).await?.try_get::<_, bool>(0)? {
         tx.query("SELECT pg_notify($1, '')", &[&CHANNEL]).await?;

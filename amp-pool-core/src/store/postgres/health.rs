@@ -1,13 +1,16 @@
 //! The fitness of keys as rows of `api_key_health` and `api_key_health_events`.
 //!
-//! Each node goes by what it has learned itself; what is kept is what was reported last, by whichever.
+//! What is kept is what was reported last, by whichever node. To the others it is a hint, which they hear of as they hear of
+//! changes of the configuration.
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_postgres::types::ToSql;
 
 use super::{
     Failure, PostgresStore,
+    config::announce,
     fields::{Fields, collect, int, text},
     pool::Lent,
 };
@@ -65,6 +68,7 @@ impl HealthStore for PostgresStore {
             for report in sorted {
                 put(&tx, report, now).await?;
             }
+            announce(&tx).await?;
             tx.commit().await
         })
     }
@@ -77,6 +81,17 @@ impl HealthStore for PostgresStore {
             tx.execute("DELETE FROM api_key_health_events WHERE update_time < $1", &[&old]).await?;
             let rows = collect(&tx.query(TROUBLES, &[]).await?, read_trouble)?;
             tx.commit().await?;
+            Ok(stored::by_subject(rows))
+        })
+    }
+
+    fn health_news(&self) -> Option<watch::Receiver<i64>> {
+        Some(self.health.clone())
+    }
+
+    fn troubles(&self) -> StoreFuture<'_, Vec<KeptHealth>> {
+        self.answer(async move {
+            let rows = collect(&self.inner.pool.lend().await?.query(TROUBLES, &[]).await?, read_trouble)?;
             Ok(stored::by_subject(rows))
         })
     }

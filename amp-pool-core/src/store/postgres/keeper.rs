@@ -25,11 +25,22 @@ const POLL: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
+/// What is another whenever a report was kept: it replaces rows, and ids are never given twice.
+const HEALTH: &str = "SELECT count(*)::text || ' ' || coalesce(sum(id), 0)::text FROM api_key_health";
+
 const REVISION: &str = "SELECT revision FROM config_revision";
 
+/// Who is told of what other nodes did.
+pub(super) struct Told {
+    /// That the configuration may be another.
+    pub(super) revisions: watch::Sender<i64>,
+    /// That the fitness of keys may be.
+    pub(super) health: watch::Sender<i64>,
+}
+
 /// Works until the store is gone.
-pub(super) fn start(inner: &Arc<Inner>, revisions: watch::Sender<i64>) {
-    tokio::spawn(keep(Arc::downgrade(inner), revisions));
+pub(super) fn start(inner: &Arc<Inner>, told: Told) {
+    tokio::spawn(keep(Arc::downgrade(inner), told));
 }
 
 /// What is remembered of the other nodes.
@@ -37,9 +48,10 @@ pub(super) fn start(inner: &Arc<Inner>, revisions: watch::Sender<i64>) {
 struct Sight {
     silent: nodes::Watch,
     slices: Slices,
+    health: String,
 }
 
-async fn keep(store: Weak<Inner>, revisions: watch::Sender<i64>) {
+async fn keep(store: Weak<Inner>, told: Told) {
     let mut wait = FIRST_RETRY;
     let mut sight = Sight::default();
     loop {
@@ -49,7 +61,7 @@ async fn keep(store: Weak<Inner>, revisions: watch::Sender<i64>) {
         let failure = match opened {
             Ok((client, heard)) => {
                 wait = FIRST_RETRY;
-                match serve(&store, &client, heard, &revisions, &mut sight).await {
+                match serve(&store, &client, heard, &told, &mut sight).await {
                     Ok(()) => return,
                     Err(failure) => failure,
                 }
@@ -92,7 +104,7 @@ async fn serve(
     store: &Weak<Inner>,
     client: &Client,
     mut heard: mpsc::UnboundedReceiver<()>,
-    revisions: &watch::Sender<i64>,
+    told: &Told,
     sight: &mut Sight,
 ) -> Result<(), Failure> {
     let mut tick = tokio::time::interval(POLL);
@@ -108,8 +120,9 @@ async fn serve(
         // One that hangs must not keep this node from noticing.
         let patience = POLL * 5;
         let look = async {
-            read_revision(client, revisions).await?;
-            share_limits(&inner, client, &mut sight.slices, revisions).await?;
+            read_revision(client, &told.revisions).await?;
+            look_at_health(client, &mut sight.health, &told.health).await?;
+            share_limits(&inner, client, &mut sight.slices, &told.revisions).await?;
             if Instant::now() >= beat {
                 beat = Instant::now() + nodes::BEAT;
                 look_after(&inner, client, &mut sight.silent).await?;
@@ -126,6 +139,14 @@ async fn serve(
 async fn read_revision(client: &Client, revisions: &watch::Sender<i64>) -> Result<(), Failure> {
     let now: i64 = client.query_one(REVISION, &[]).await?.try_get(0)?;
     revisions.send_if_modified(|last| std::mem::replace(last, now) != now);
+    Ok(())
+}
+
+async fn look_at_health(client: &Client, last: &mut String, told: &watch::Sender<i64>) -> Result<(), Failure> {
+    let now: String = client.query_one(HEALTH, &[]).await?.try_get(0)?;
+    if std::mem::replace(last, now.clone()) != now {
+        told.send_modify(|times| *times += 1);
+    }
     Ok(())
 }
 
