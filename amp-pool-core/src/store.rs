@@ -265,6 +265,18 @@ pub trait RecordStore: Send + Sync + 'static {
     /// values: numbers by size, names by their bytes. [`GroupBy::Nothing`] gives one row even when there is nothing to
     /// sum.
     ///
+    /// As [`get`](Self::get), of many calls at once, in the order in which they are asked for. Those that are not there are left
+    /// out.
+    fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(calls.len());
+            for call in calls {
+                found.extend(self.get(call).await?);
+            }
+            Ok(found)
+        })
+    }
+
     /// Every hour that begins before `to` and ends after `from` is counted whole; [`GroupBy::Day`] counts days so.
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
 

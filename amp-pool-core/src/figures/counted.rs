@@ -65,6 +65,10 @@ impl RecordStore for Counted {
         self.store.get(call)
     }
 
+    fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>> {
+        self.store.get_many(calls)
+    }
+
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
         self.store.totals(filter, by)
     }

@@ -93,10 +93,9 @@ impl Handle {
     ) -> Result<(), ChangeError> {
         let book = self.0.prices.load().book.clone();
         let mut adjustments = Vec::new();
-        for call in calls {
-            let Some(record) = self.0.store.get(call).await? else { continue };
-            let adjustment = self.rated_again(&record, &book, wanted);
-            done.count(&record, adjustment.as_ref());
+        for record in &self.0.store.get_many(calls.collect()).await? {
+            let adjustment = self.rated_again(record, &book, wanted);
+            done.count(record, adjustment.as_ref());
             adjustments.extend(adjustment);
         }
         if !wanted.dry_run && !adjustments.is_empty() {

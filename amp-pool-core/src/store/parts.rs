@@ -138,6 +138,7 @@ hand_on! {
         fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>>;
         fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>>;
         fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
+        fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>>;
         fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
         fn close(&self) -> StoreFuture<'_, ()>;
     }
@@ -184,9 +185,9 @@ hand_on! {
     HealthStore by health {
         fn put_health(&self, reports: Arc<[Report]>, now: Timestamp) -> StoreFuture<'_, ()>;
         fn health(&self, now: Timestamp) -> StoreFuture<'_, Vec<KeptHealth>>;
-        fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>>;
         fn health_news(&self) -> Option<watch::Receiver<i64>>;
         fn troubles(&self) -> StoreFuture<'_, Vec<KeptHealth>>;
+        fn health_events(&self, subjects: Vec<Arc<str>>, page: Page) -> StoreFuture<'_, Vec<StoredHealthEvent>>;
     }
     RetentionStore by retention {
         fn forget(&self, before: Timestamp, most: u32, now: Timestamp) -> StoreFuture<'_, Forgotten>;

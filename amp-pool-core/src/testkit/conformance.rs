@@ -81,6 +81,7 @@ checks! {
         an_unknown_call_has_no_record
         an_open_call_has_no_outcome
         a_settled_call_comes_back_as_it_was_written
+        many_calls_are_read_at_once_as_each_alone
         a_call_opened_and_settled_in_one_batch_is_one_row
         a_call_settled_without_being_opened_is_written
         a_call_settled_twice_counts_once

@@ -85,7 +85,7 @@ pub(super) async fn fill(lent: &Lent, rows: &mut [StoredRecord]) -> Result<(), F
 
 async fn adjust(tx: &Lent, call: &CallAdjustment, now: Timestamp) -> Result<bool, Failure> {
     tx.query(CLAIM, &[&call.call.0]).await?;
-    let row = pages::get(tx, call.call).await?;
+    let row = pages::get_row(tx, call.call).await?;
     let Some(row) = row.filter(|row| row.adjustments.len() == call.seen) else { return Ok(false) };
     let mut columns = Columns::default();
     for AttemptAdjustment { n, cost_before, cost, saved_before, saved, price_version } in &call.attempts {

@@ -1,6 +1,6 @@
 //! Records read back.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::HashMap, hash::Hash, ops::Range};
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -43,7 +43,10 @@ pub(super) const OPEN: &str = select!(
      ORDER BY id FOR UPDATE"
 );
 
-const BY_CALL: &str = select!("WHERE call_id = $1");
+/// The rows behind one, in their order.
+pub(super) const BEHIND: &str = select!("WHERE id > $1 ORDER BY id LIMIT $2");
+
+const BY_CALL: &str = select!("WHERE call_id = ANY($1)");
 
 macro_rules! attempts {
     ($rest:literal) => {
@@ -59,8 +62,9 @@ macro_rules! attempts {
 }
 
 const ATTEMPTS: &str = attempts!(
-    " FROM api_request_attempts AS a LEFT JOIN api_request_evidence AS e ON e.request_id = a.request_id AND e.n = a.n
-    WHERE a.request_id = $1 ORDER BY a.n"
+    ", a.request_id FROM api_request_attempts AS a
+    LEFT JOIN api_request_evidence AS e ON e.request_id = a.request_id AND e.n = a.n
+    WHERE a.request_id = ANY($1) ORDER BY a.request_id, a.n"
 );
 
 const FAILURES: &str = attempts!(
@@ -71,9 +75,11 @@ const FAILURES: &str = attempts!(
     ORDER BY e.request_id DESC, e.n DESC LIMIT $6"
 );
 
-const CHOICES: &str = "SELECT choice::text FROM api_request_choices WHERE call_id = $1 ORDER BY n";
+const CHOICES: &str =
+    "SELECT call_id, choice::text FROM api_request_choices WHERE call_id = ANY($1) ORDER BY call_id, n";
 
-const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHERE call_id = $1 ORDER BY n";
+const LOSSES: &str =
+    "SELECT call_id, side, kind, field, note FROM api_request_losses WHERE call_id = ANY($1) ORDER BY call_id, n";
 
 /// A page, newest first.
 pub(super) async fn list(lent: &Lent, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
@@ -103,13 +109,48 @@ pub(super) async fn failures(lent: &Lent, page: FailurePage) -> Result<Vec<Store
 
 /// One record with its attempts, choices and losses.
 pub(super) async fn get(tx: &Lent, call: CallId) -> Result<Option<StoredRecord>, Failure> {
-    let mut found = collect(&tx.query(BY_CALL, &[&call.0]).await?, read)?;
+    Ok(get_many(tx, &[call]).await?.pop())
+}
+
+/// The row of one record, with what it turned out to cost and nothing else that hangs on it.
+pub(super) async fn get_row(tx: &Lent, call: CallId) -> Result<Option<StoredRecord>, Failure> {
+    let mut found = collect(&tx.query(BY_CALL, &[&vec![call.0]]).await?, read)?;
     adjustments::fill(tx, &mut found).await?;
-    let Some(row) = found.pop() else { return Ok(None) };
-    let attempts = collect(&tx.query(ATTEMPTS, &[&row.id]).await?, read_attempt)?;
-    let choices = collect(&tx.query(CHOICES, &[&call.0]).await?, read_choice)?;
-    let losses = collect(&tx.query(LOSSES, &[&call.0]).await?, read_loss)?;
-    Ok(Some(StoredRecord { attempts, choices, losses, ..row }))
+    Ok(found.pop())
+}
+
+/// As [`get`], of many.
+pub(super) async fn get_many(tx: &Lent, calls: &[CallId]) -> Result<Vec<StoredRecord>, Failure> {
+    let calls: Vec<Uuid> = calls.iter().map(|call| call.0).collect();
+    let mut found = collect(&tx.query(BY_CALL, &[&calls]).await?, read)?;
+    adjustments::fill(tx, &mut found).await?;
+    let rows: Vec<i64> = found.iter().map(|row| row.id).collect();
+    let mut attempts = grouped(&tx.query(ATTEMPTS, &[&rows]).await?, |row| {
+        let attempt = read_attempt(row)?;
+        Ok((row.take::<i64>()?, attempt))
+    })?;
+    let mut choices = grouped(&tx.query(CHOICES, &[&calls]).await?, |row| Ok((row.uuid()?, read_choice(row)?)))?;
+    let mut losses = grouped(&tx.query(LOSSES, &[&calls]).await?, |row| Ok((row.uuid()?, read_loss(row)?)))?;
+    let mut records: HashMap<Uuid, StoredRecord> = HashMap::with_capacity(found.len());
+    for mut row in found {
+        row.attempts = attempts.remove(&row.id).unwrap_or_default();
+        row.choices = choices.remove(&row.call.0).unwrap_or_default();
+        row.losses = losses.remove(&row.call.0).unwrap_or_default();
+        records.insert(row.call.0, row);
+    }
+    Ok(calls.iter().filter_map(|call| records.remove(call)).collect())
+}
+
+/// Rows that belong together, each in the order in which they came.
+fn grouped<K: Eq + Hash, T>(
+    rows: &[tokio_postgres::Row],
+    read: impl FnMut(&mut Fields<'_>) -> Result<(K, T), Failure>,
+) -> Result<HashMap<K, Vec<T>>, Failure> {
+    let mut groups = HashMap::<K, Vec<T>>::new();
+    for (key, value) in collect(rows, read)? {
+        groups.entry(key).or_default().push(value);
+    }
+    Ok(groups)
 }
 
 /// By how many places a row can stand before or behind where its time would have it: the ledgers of some nodes, full.

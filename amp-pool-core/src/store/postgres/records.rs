@@ -155,6 +155,15 @@ impl RecordStore for PostgresStore {
         })
     }
 
+    fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>> {
+        self.answer(async move {
+            let tx = self.inner.pool.snapshot().await?;
+            let found = pages::get_many(&tx, &calls).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
         self.answer(async move { statistics::totals(&self.inner.pool.lend().await?, &filter, by).await })
     }

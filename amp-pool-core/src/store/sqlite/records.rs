@@ -90,6 +90,10 @@ impl RecordStore for SqliteStore {
         self.read(move |tx| pages::get(tx, call))
     }
 
+    fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>> {
+        self.read(move |tx| calls.into_iter().filter_map(|call| pages::get(tx, call).transpose()).collect())
+    }
+
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
         self.read(move |tx| statistics::totals(tx, &filter, by))
     }

@@ -66,6 +66,19 @@ pub(super) async fn an_unknown_call_has_no_record(store: &dyn Store) {
     assert!(store.get(opened(1).call).await.unwrap().is_none());
 }
 
+pub(super) async fn many_calls_are_read_at_once_as_each_alone(store: &dyn Store) {
+    commit(store, [open_entry(1), settle_entry(&record(2)), settle_entry(&record(3)), settle_entry(&failure(4))]).await;
+
+    let calls = [3, 9, 1, 4, 2].map(|n| opened(n).call);
+    let mut alone = Vec::new();
+    for call in calls {
+        alone.extend(store.get(call).await.unwrap());
+    }
+    assert_eq!(alone.len(), 4);
+    assert_eq!(store.get_many(calls.into()).await.unwrap(), alone);
+    assert!(store.get_many(Vec::new()).await.unwrap().is_empty());
+}
+
 pub(super) async fn an_open_call_has_no_outcome(store: &dyn Store) {
     commit(store, [open_entry(1)]).await;
 
