@@ -40,12 +40,16 @@ mod bodies;
 mod batch;
 mod budgets;
 mod choices;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod files;
 mod fingerprint;
 mod histogram;
 mod health;
 pub mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod names;
+#[cfg(feature = "sqlite")]
+pub mod original;
 mod parts;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -261,10 +265,6 @@ pub trait RecordStore: Send + Sync + 'static {
     /// One record with its attempts, choices and losses.
     fn get(&self, call: CallId) -> StoreFuture<'_, Option<StoredRecord>>;
 
-    /// Sums of settled calls by the hour (UTC) they were admitted in, one row per value of `by`, in the order of those
-    /// values: numbers by size, names by their bytes. [`GroupBy::Nothing`] gives one row even when there is nothing to
-    /// sum.
-    ///
     /// As [`get`](Self::get), of many calls at once, in the order in which they are asked for. Those that are not there are left
     /// out.
     fn get_many(&self, calls: Vec<CallId>) -> StoreFuture<'_, Vec<StoredRecord>> {
@@ -277,6 +277,10 @@ pub trait RecordStore: Send + Sync + 'static {
         })
     }
 
+    /// Sums of settled calls by the hour (UTC) they were admitted in, one row per value of `by`, in the order of those
+    /// values: numbers by size, names by their bytes. [`GroupBy::Nothing`] gives one row even when there is nothing to
+    /// sum.
+    ///
     /// Every hour that begins before `to` and ends after `from` is counted whole; [`GroupBy::Day`] counts days so.
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>>;
 

@@ -1,9 +1,9 @@
-//! What is done with the database file beside a server: backups and audits while one uses it, restoring while none does.
+//! What is done with the database beside a server: backups and audits while one uses it, restoring while none does.
 
 use std::path::{Path, PathBuf};
 
 use amp_pool_core::{
-    store::{Audit, sqlite},
+    store::{Audit, postgres, sqlite},
     time::{Clock as _, SystemClock},
 };
 
@@ -64,14 +64,17 @@ pub fn restore(settings: &Settings, copy: &Path) -> Result<String, ServeError> {
 ///
 /// # Errors
 /// Why it can not, or that a server is running on the data directory. Everything is as before then.
-pub fn rekey(settings: &Settings) -> Result<String, ServeError> {
+pub async fn rekey(settings: &Settings) -> Result<String, ServeError> {
     let _no_server = DataDir::open(&settings.data_dir)?;
-    let key = settings.master_key_path();
-    let done = sqlite::rekey(&file(settings)?, &key, SystemClock.now())?;
+    let (key, now) = (settings.master_key_path(), SystemClock.now());
+    let done = match settings.database() {
+        Database::Postgres(url) => postgres::rekey(&url, &key, now).await?,
+        Database::Sqlite(_) | Database::Memory => sqlite::rekey(&file(settings)?, &key, now)?,
+    };
     let (key, before) = (key.display(), done.before.display());
     Ok(format!(
         "{} secrets are sealed anew under the new master key in {key}. The one before is in {before}: backups that were made \
-         until now need it. Remove it when none of them is left.\n",
+         until now need it. Remove it when none of them is left. Every node of the pool needs the new file.\n",
         done.secrets
     ))
 }
@@ -80,6 +83,13 @@ pub fn rekey(settings: &Settings) -> Result<String, ServeError> {
 ///
 /// # Errors
 /// When it can not be read.
-pub fn audit(settings: &Settings) -> Result<Audit, ServeError> {
-    Ok(sqlite::audit(&file(settings)?)?)
+pub async fn audit(settings: &Settings) -> Result<Audit, ServeError> {
+    match settings.database() {
+        Database::Postgres(url) => Ok(postgres::audit(&url).await?),
+        Database::Sqlite(_) | Database::Memory => {
+            let file = file(settings)?;
+            let audited = tokio::task::spawn_blocking(move || sqlite::audit(&file)).await;
+            Ok(audited.map_err(ServeError::other)??)
+        }
+    }
 }

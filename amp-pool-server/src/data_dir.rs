@@ -68,6 +68,11 @@ fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> DataDirError {
 }
 
 impl DataDir {
+    /// Whether some server has used the directory.
+    pub(crate) fn is_one(path: &Path) -> bool {
+        path.join(LOCK).exists()
+    }
+
     /// Makes the directory if it is not there, and locks it against other processes.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         if path.is_dir() {

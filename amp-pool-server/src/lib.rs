@@ -30,17 +30,14 @@ mod embedded;
 mod error;
 mod front;
 mod hex;
+mod import;
 mod mail;
 mod metrics;
 mod openapi;
 mod seed;
 mod ui;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use amp_pool_core::{
     handle::{ChangeError, Handle, ReRate, ReRated},
@@ -51,7 +48,6 @@ use amp_pool_core::{
 use tokio::net::TcpListener;
 
 use crate::{
-    admin::keys,
     config::{Settings, SettingsError},
     data_dir::DataDir,
     database::Opened,
@@ -59,7 +55,14 @@ use crate::{
     mail::Smtp,
 };
 
-pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, error::ServeError, front::Reload};
+pub use crate::{
+    app::AdminDoor,
+    data_dir::DataDirError,
+    embedded::Embedded,
+    error::ServeError,
+    front::Reload,
+    import::{Import, import},
+};
 
 /// Serves until `shutdown` is ready and running calls have finished, or the drain limit has passed.
 ///
@@ -68,25 +71,6 @@ pub use crate::{app::AdminDoor, data_dir::DataDirError, embedded::Embedded, erro
 pub async fn serve(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     Server::bind(settings).await?.run(shutdown, std::future::pending()).await;
     Ok(())
-}
-
-/// Adds the keys of a file, and says what became of them. No server may run on the data directory meanwhile.
-///
-/// # Errors
-/// When the file cannot be read or understood, or the data directory cannot be used.
-pub async fn import(
-    settings: Settings,
-    file: PathBuf,
-    provider: Option<String>,
-    dry_run: bool,
-) -> Result<String, ServeError> {
-    let (shape, body) = read_file(&file).map_err(|error| SettingsError::new("FILE", error.to_string()))?;
-    let settings = Settings { alerts: None, traces: None, ..settings };
-    let data_dir = embedded::data_dir(&settings)?;
-    let handle = open_pool(database::open(&settings, data_dir.as_ref()).await?, &settings).await?.handle();
-    let report = keys::import_file(&handle, shape, &body, provider, dry_run).await;
-    handle.close().await;
-    report.map_err(|why| SettingsError::new("FILE", why).into())
 }
 
 /// Rates calls again by the prices of now. No server may run on the data directory meanwhile; while one does, its admin API
@@ -104,15 +88,6 @@ pub async fn re_rate(settings: Settings, wanted: ReRate) -> Result<ReRated, Serv
         ChangeError::Invalid { field, message } => SettingsError::new(field, message).into(),
         other => ServeError::other(other),
     })
-}
-
-fn read_file(file: &Path) -> std::io::Result<(keys::Shape, Vec<u8>)> {
-    if file == Path::new("-") {
-        let mut body = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut body)?;
-        return Ok((keys::Shape::Text, body));
-    }
-    Ok((keys::Shape::of_file(&file.to_string_lossy()), std::fs::read(file)?))
 }
 
 /// A server that listens and is not serving yet.

@@ -7,7 +7,7 @@ use amp_pool_core::{
     store::Audit,
 };
 use amp_pool_server::{
-    ServeError, Server, app,
+    Import, ServeError, Server, app,
     config::{Command, CommandLine, Settings, SettingsError},
     copies, healthcheck,
 };
@@ -51,11 +51,11 @@ fn run() -> Result<ExitCode, Failure> {
         Command::Backup { file } => print(&copies::back_up(&line.flags.check()?, &file)?),
         Command::Restore { file, check: true } => print(&copies::check(&line.flags.check()?, &file)?),
         Command::Restore { file, check: false } => print(&copies::restore(&line.flags.check()?, &file)?),
-        Command::Rekey => print(&copies::rekey(&line.flags.check()?)?),
-        Command::Import { file, provider, dry_run } => {
+        Command::Rekey => print(&wait_for(copies::rekey(&line.flags.check()?))?),
+        Command::Import { file, provider, time_zone, dry_run } => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
-            let settings = line.flags.check()?;
-            print(&wait_for(amp_pool_server::import(settings, file, provider, dry_run))?);
+            let wanted = Import { file, provider, zone: time_zone, dry_run };
+            print(&wait_for(amp_pool_server::import(line.flags.check()?, wanted))?);
         }
         Command::ReRate { from, to, model, dry_run } => {
             logs::start(line.flags.log_format, &line.flags.rust_log)?;
@@ -90,7 +90,8 @@ fn wait_for<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, F
 
 /// Says what agrees and what does not.
 fn audit(settings: &Settings) -> Result<ExitCode, Failure> {
-    let Audit { calls, open, attempts, sums, holds, budgets, discrepancies, findings } = copies::audit(settings)?;
+    let Audit { calls, open, attempts, sums, holds, budgets, discrepancies, findings } =
+        wait_for(copies::audit(settings))?;
     let told: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     print(&format!(
         "{told}{calls} calls ({open} open), {attempts} attempts, {sums} sums, {holds} holds, {budgets} budgets: \

@@ -98,6 +98,14 @@ impl Default for Zone {
 }
 
 impl Zone {
+    /// When its clocks show `local`, such as `2025-10-01 12:00:00.5`. Of a time that came twice, the first; one that was left
+    /// out counts as the one behind.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn moment(&self, local: &str) -> Option<Timestamp> {
+        let local: jiff::civil::DateTime = local.parse().ok()?;
+        local.to_zoned(self.0.clone()).ok().map(|at| point(&at))
+    }
+
     /// How many minutes its clocks have gone since midnight. `None` outside of the years that calendars have.
     pub(crate) fn minute_of_day(&self, now: Timestamp) -> Option<u16> {
         let now = jiff::Timestamp::from_millisecond(now.as_millis()).ok()?.to_zoned(self.0.clone()).time();

@@ -28,12 +28,14 @@ use tokio::sync::watch;
 
 use super::{
     Durability, StoreError, StoreFuture,
-    vault::{MasterKey, Vault},
+    files::unavailable,
+    vault::{MasterKey, Vault, change},
 };
 use crate::{keys::Slice, secret::Secret, time::Timestamp};
 
 mod adjustments;
 mod alerts;
+mod audit;
 mod balances;
 mod bodies;
 mod budgets;
@@ -44,6 +46,8 @@ mod failure;
 mod fields;
 mod groups;
 mod health;
+#[cfg(feature = "sqlite")]
+pub mod import;
 mod keeper;
 mod keys;
 mod migrate;
@@ -56,22 +60,26 @@ mod records;
 mod retention;
 mod providers;
 mod routes;
+mod rekey;
 mod rules;
 mod statistics;
 mod tls;
 mod tokens;
+mod unfinished;
 mod users;
 
+pub use audit::audit;
 use connect::Access;
 use failure::Failure;
+use keeper::Told;
 use nodes::Node;
 use pool::{Lent, Pool};
+pub use rekey::rekey;
 
 /// Where the store is, and who uses it.
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`, as PostgreSQL's own clients take it. `sslmode` is `disable`,
-use keeper::Told;
     /// `prefer` (when nothing is said), `require`, `verify-ca` or `verify-full`; `sslrootcert` a file of PEM
     /// certificates, or `system` for those that browsers trust.
     pub url: Secret,
@@ -96,6 +104,7 @@ use keeper::Told;
 pub struct PostgresStore {
     inner: Arc<Inner>,
     revisions: watch::Receiver<i64>,
+    health: watch::Receiver<i64>,
 }
 
 struct Inner {
@@ -104,7 +113,6 @@ struct Inner {
     node: Node,
     /// Which part of every limit is this node's.
     slice: Mutex<Slice>,
-    health: watch::Receiver<i64>,
     /// Nothing more is said of this node.
     closed: AtomicBool,
 }
@@ -122,10 +130,12 @@ impl PostgresStore {
     pub async fn open(options: PostgresOptions, now: Timestamp) -> Result<Self, StoreError> {
         let PostgresOptions { url, master_key_file, node, connections, durability, echo } = options;
         let pool = Arc::new(Pool::new(Access::new(&url, durability, echo)?, connections));
+        unfinished::refuse(&pool.lend().await?).await?;
         migrate::run(&pool, migrate::STEPS, now).await?;
         let vault = unlock(&pool, &master_key_file, now).await?;
         let lent = pool.lend().await?;
         let node = Node::enter(&lent, node).await?;
+        refuse_if_sealed_anew(&lent, &vault).await?;
         let slice = node.slice(&lent).await?;
         drop(lent);
         let inner = Arc::new(Inner { pool, vault, node, slice: Mutex::new(slice), closed: AtomicBool::new(false) });
@@ -152,6 +162,7 @@ async fn unlock(pool: &Arc<Pool>, master_key_file: &std::path::Path, now: Timest
     // Of two nodes that start on a new database, one makes the vault and the other has to open it.
     tx.batch("LOCK TABLE vault IN SHARE ROW EXCLUSIVE MODE").await?;
     let Some((number, wrapped)) = stored_vault(&tx).await? else {
+        unfinished::refuse(&tx).await?;
         let master = MasterKey::load_or_create(master_key_file).map_err(unavailable)?;
         let (vault, wrapped) = Vault::create(&master, 1)?;
         let insert = "INSERT INTO vault (id, create_time, update_time, wrapped_key) VALUES (1, $1, $1, $2)";
@@ -160,15 +171,21 @@ async fn unlock(pool: &Arc<Pool>, master_key_file: &std::path::Path, now: Timest
         return Ok(vault);
     };
     tx.commit().await?;
-    Ok(Vault::unlock(&MasterKey::load(master_key_file).map_err(unavailable)?, number, &wrapped)?)
+    let (vault, key_file) = change::unlock(master_key_file, number, &wrapped)?;
+    change::finish(&key_file, master_key_file)?;
+    Ok(vault)
+}
+
+/// Once a node has entered nobody seals anew; before that somebody may have.
+async fn refuse_if_sealed_anew(lent: &Lent, vault: &Vault) -> Result<(), Failure> {
+    match stored_vault(lent).await? {
+        Some((number, _)) if number == vault.number() => Ok(()),
+        _ => Err(StoreError::Unavailable("the secrets were sealed anew meanwhile; start again".into()).into()),
+    }
 }
 
 async fn stored_vault(tx: &Lent) -> Result<Option<(u32, Vec<u8>)>, Failure> {
     let rows = tx.query("SELECT id, wrapped_key FROM vault ORDER BY id DESC LIMIT 1", &[]).await?;
     let found = fields::collect(&rows, |row| Ok((row.take::<i32>()?, row.take()?)))?.pop();
     found.map(|(id, wrapped)| Ok((u32::try_from(id).map_err(Failure::corrupt)?, wrapped))).transpose()
-}
-
-fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(cause))
 }

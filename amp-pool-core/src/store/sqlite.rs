@@ -11,7 +11,8 @@ use std::{
 
 use super::{
     StoreError, StoreFuture,
-    vault::{MasterKey, Vault},
+    files::unavailable,
+    vault::{MasterKey, Vault, change},
 };
 use crate::time::Timestamp;
 
@@ -44,18 +45,21 @@ mod retention;
 mod providers;
 mod routes;
 mod rules;
+#[cfg(feature = "postgres")]
+pub(super) mod source;
 mod statistics;
 mod tokens;
 mod users;
 mod writer;
 
+pub use super::vault::Rekeyed;
 pub use audit::audit;
 use check::Search;
 use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
 use reader::Readers;
-pub use rekey::{Rekeyed, rekey};
+pub use rekey::rekey;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use writer::Writer;
 
@@ -158,7 +162,7 @@ fn unlock(connection: &mut Connection, master_key_file: &Path, now: Timestamp) -
         tx.commit()?;
         return Ok(vault);
     };
-    rekey::finish(&key_file, master_key_file)?;
+    change::finish(&key_file, master_key_file)?;
     Ok(vault)
 }
 
@@ -171,19 +175,7 @@ fn unlock_existing(connection: &Connection, master_key_file: &Path) -> Result<Op
         })
         .optional()?;
     let Some((number, wrapped)) = stored else { return Ok(None) };
-    let master = MasterKey::load(master_key_file).map_err(unavailable)?;
-    let fresh = rekey::new_file(master_key_file);
-    match Vault::unlock(&master, number, &wrapped) {
-        Err(StoreError::WrongMasterKey) if fresh.exists() => {
-            let master = MasterKey::load(&fresh).map_err(unavailable)?;
-            Ok(Some((Vault::unlock(&master, number, &wrapped)?, fresh)))
-        }
-        unlocked => Ok(Some((unlocked?, master_key_file.to_owned()))),
-    }
-}
-
-fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(cause))
+    Ok(Some(change::unlock(master_key_file, number, &wrapped)?))
 }
 
 #[cfg(test)]

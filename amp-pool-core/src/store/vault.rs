@@ -21,12 +21,16 @@ use super::{
     fingerprint::{fingerprint, keyed_hash},
 };
 
+pub(super) mod change;
 mod master_key;
+pub use change::Rekeyed;
 pub use master_key::{MasterKey, VaultError};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
 const NONCE: usize = 24;
+/// The shortest thing that a vault seals: nothing.
+pub(super) const SHORTEST: i32 = 45;
 
 type KeyBytes = Zeroizing<[u8; 32]>;
 

@@ -180,6 +180,12 @@ checks! {
     }
 }
 
+/// The `n`th of many records with every field filled, for what a store is tested for beyond this.
+#[must_use]
+pub fn sample(n: u16) -> crate::store::Record {
+    samples::record(n)
+}
+
 /// Runs every check on a store of its own.
 ///
 /// # Panics

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Durability, time::Timestamp};
+use amp_pool_core::{
+    budget::Zone, prober::Schedule, secret::Secret, service::Limits, store::Durability, time::Timestamp,
+};
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
@@ -77,13 +79,19 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Add the keys of a file while no server runs on the data directory
+    /// Add the keys of a file, or all of another database, while no server runs on the data directory. A SQLite database is
+    /// copied into the empty PostgreSQL database of DATABASE_URL; one of the first AMP Pool is taken into any that has no
+    /// calls. Counts and sums are compared at the end; what was broken off goes on when it is started again
     Import {
-        /// A key a line; a table, if it ends with .csv; a list of keys, if it ends with .json; `-` reads standard input
+        /// A key a line; a table, if it ends with .csv; a list of keys, if it ends with .json; `-` reads standard input. Or
+        /// a file of SQLite
         file: PathBuf,
-        /// Whose keys they are, where they do not say
+        /// Whose keys they are, where they do not say [of the first AMP Pool: amp]
         #[arg(long)]
         provider: Option<String>,
+        /// Where the clock of the first AMP Pool stood, like Asia/Shanghai
+        #[arg(long, default_value = "UTC")]
+        time_zone: Zone,
         /// Only say what would become of them
         #[arg(long)]
         dry_run: bool,

@@ -151,6 +151,16 @@ async fn spent(tx: &Lent, call: CallId) -> Result<BTreeMap<Period, NanoUsd>, Fai
     Ok(spent)
 }
 
+/// The last word on each adjusted call, behind its row.
+pub(super) const LAST: &str = "
+    SELECT request_id, create_time, n, cost_before, cost, saved_before, saved, price_version, call_cost, call_saved, who, note
+    FROM api_request_adjustments WHERE id IN (SELECT max(id) FROM api_request_adjustments GROUP BY request_id)";
+
+/// Reads a row of [`LAST`].
+pub(super) fn read_last(row: &mut Fields<'_>) -> Result<(i64, Adjustment), Failure> {
+    Ok((row.take()?, read(row)?))
+}
+
 fn read(row: &mut Fields<'_>) -> Result<Adjustment, Failure> {
     Ok(Adjustment {
         create_time: row.time()?,

@@ -29,7 +29,7 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> 
 }
 
 /// As [`text`], where a zero byte is written as JSON does.
-fn without_zero(json: String) -> String {
+pub(super) fn without_zero(json: String) -> String {
     const ZERO: &str = "\\u0000";
     if !json.contains(ZERO) {
         return json;

@@ -90,6 +90,14 @@ pub(super) async fn run(pool: &Arc<Pool>, steps: &[Step], now: Timestamp) -> Res
     Ok(())
 }
 
+/// Refuses a database that a program of this version has not opened yet, and what is not ours.
+pub(super) async fn refuse_what_is_older(pool: &Arc<Pool>, steps: &[Step]) -> Result<(), Failure> {
+    let Some(step) = look(pool, steps).await? else { return Ok(()) };
+    let (found, known) = (step.number - 1, steps.last().map_or(0, |step| step.number));
+    let message = format!("the database has version {found} and is brought to {known} by the next start of the server");
+    Err(StoreError::Invalid(message).into())
+}
+
 /// The next step that is due. Writes nothing.
 async fn look<'s>(pool: &Arc<Pool>, steps: &'s [Step]) -> Result<Option<&'s Step>, Failure> {
     let tx = pool.snapshot().await?;

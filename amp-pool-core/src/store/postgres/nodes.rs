@@ -129,6 +129,11 @@ pub(super) async fn now(tx: &Lent) -> Result<Timestamp, Failure> {
     Ok(Timestamp::from_millis(tx.one(concat!("SELECT ", clock!()), &[]).await?.try_get(0)?))
 }
 
+/// How many nodes are there, as far as one knows.
+pub(super) async fn serving(tx: &Lent) -> Result<i64, Failure> {
+    Ok(tx.one(concat!("SELECT count(*) FROM nodes WHERE expires_at >= ", clock!()), &[]).await?.try_get(0)?)
+}
+
 /// Removes a node whose lease is over. `false`: it has renewed it, or somebody else was faster.
 pub(super) async fn remove(tx: &Lent, node: i64) -> Result<bool, Failure> {
     Ok(!tx.query(REMOVE, &[&node]).await?.is_empty())

@@ -139,7 +139,7 @@ impl<'a> Groups<'a> {
 }
 
 /// As the text of an array: arrays of arrays do not travel.
-fn array(histogram: &Histogram) -> String {
+pub(super) fn array(histogram: &Histogram) -> String {
     let parts = histogram.bins().map(|(bin, count)| (i64::from(bin) << 48 | int(count.min(MOST))).to_string());
     format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
 }
@@ -237,9 +237,45 @@ fn shown((number, name): (i64, String), by: GroupBy) -> String {
     if number != 0 || matches!(by, GroupBy::Hour | GroupBy::Day) { number.to_string() } else { name }
 }
 
+/// The rows behind one, in their order.
+pub(super) const BEHIND: &str = "
+    SELECT id, granularity, bucket_start, key_id, token_id, model, provider,
+           requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+           output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved,
+           latency_histogram, first_byte_histogram
+    FROM api_request_stats WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// A row of sums, with what they are of.
+pub(super) struct Named {
+    pub(super) id: i64,
+    pub(super) span: String,
+    pub(super) start: Timestamp,
+    /// The key and the client token; 0 for none.
+    pub(super) ids: [i64; 2],
+    /// The model and the provider.
+    pub(super) names: [String; 2],
+    pub(super) sums: Totals,
+}
+
+/// Reads a row of [`BEHIND`].
+pub(super) fn read_named(row: &mut Fields<'_>) -> Result<Named, Failure> {
+    Ok(Named {
+        id: row.take()?,
+        span: row.take()?,
+        start: row.time()?,
+        ids: [row.take()?, row.take()?],
+        names: [row.take()?, row.take()?],
+        sums: read_sums(row)?,
+    })
+}
+
 fn read(row: &mut Fields<'_>) -> Result<((i64, String), Totals), Failure> {
     let group = (row.take()?, row.take::<Option<String>>()?.unwrap_or_default());
-    let sums = Totals {
+    Ok((group, read_sums(row)?))
+}
+
+fn read_sums(row: &mut Fields<'_>) -> Result<Totals, Failure> {
+    Ok(Totals {
         group: String::new(),
         requests: row.number()?,
         errors: row.number()?,
@@ -254,6 +290,5 @@ fn read(row: &mut Fields<'_>) -> Result<((i64, String), Totals), Failure> {
         saved: NanoUsd(row.take()?),
         latency: histogram(row.take()?)?,
         first_byte: histogram(row.take()?)?,
-    };
-    Ok((group, sums))
+    })
 }

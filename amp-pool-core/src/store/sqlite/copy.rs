@@ -4,7 +4,6 @@
 //! on the disk. It holds secrets as the database does, sealed: whoever restores it needs the same master key.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -12,7 +11,13 @@ use std::{
 use rusqlite::Connection;
 
 use super::{Access, Durability, Failure, connect, migrate, unavailable, unlock_existing};
-use crate::{store::StoreError, time::Timestamp};
+use crate::{
+    store::{
+        StoreError,
+        files::{beside, remove, sync_dir},
+    },
+    time::Timestamp,
+};
 
 /// Copies the database at `database` to the new file `copy`, for its owner alone, while another process may serve from
 /// it. Blocks.
@@ -105,25 +110,6 @@ pub(super) fn copy_whole(connection: &Connection, copy: &Path) -> Result<(), Fai
         let _ = fs::remove_file(&part);
     }
     copied
-}
-
-/// A name is on the disk when its directory is.
-pub(super) fn sync_dir(file: &Path) -> io::Result<()> {
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { fs::File::open(dir)?.sync_all() } else { Ok(()) }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
-pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unavailable(error)),
-        _ => Ok(()),
-    }
 }
 
 /// SQLite takes an empty file as the target of a copy, so its mode can be set first.

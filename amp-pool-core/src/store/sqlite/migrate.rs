@@ -7,13 +7,9 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Failure,
-    copy::{beside, copy_whole},
-    fields::collect,
-};
+use super::{Failure, copy::copy_whole, fields::collect};
 use crate::{
-    store::{StoreError, fingerprint::hex},
+    store::{StoreError, files::beside, fingerprint::hex},
     time::Timestamp,
 };
 
@@ -61,6 +57,12 @@ pub(super) const STEPS: &[Step] = steps! {
 };
 
 impl Step {
+    /// What it does.
+    #[cfg(feature = "postgres")]
+    pub(super) fn sql(&self) -> &'static str {
+        self.sql
+    }
+
     /// Line ends do not count: a checkout may change them.
     fn checksum(&self) -> String {
         hex(&Sha256::digest(self.sql.replace('\r', "")))

@@ -1,51 +1,22 @@
 //! Sealing all secrets anew, under another master key.
 //!
-//! Two files change, and no moment may leave secrets that nothing opens. The new master key is on the disk, beside the old one,
-//! before the database is changed; the database changes in one transaction; then the new file takes the place of the old one,
-//! of which a copy stays: backups that were made until then need it. Whoever opens the database in between finds the new key
-//! beside the old one and finishes the change of names.
+//! How its file changes is `vault/change.rs`; everything in the database changes in one transaction.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::{
-    Failure,
-    copy::{beside, existing, remove, sync_dir},
-    migrate, unavailable, unlock_existing,
-};
+use super::{Failure, copy::existing, migrate, unlock_existing};
 use crate::{
     store::{
         StoreError,
-        vault::{MasterKey, Vault},
+        vault::{
+            MasterKey, Rekeyed, SHORTEST, Vault,
+            change::{self, Reached},
+        },
     },
     time::Timestamp,
 };
-
-/// The shortest thing that a vault seals: nothing.
-const SHORTEST: u32 = 45;
-
-/// What was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rekeyed {
-    /// How many secrets were sealed anew.
-    pub secrets: usize,
-    /// Where the master key before is.
-    pub before: PathBuf,
-}
-
-/// How far it has come. Tests end it there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reached {
-    NewKey,
-    OldKeyKept,
-    Sealed,
-    Committed,
-    Done,
-}
 
 /// Seals every secret of the database at `database` anew, under a new master key that takes the place of the one in
 /// `master_key_file`. No process may be using the database. Blocks.
@@ -72,15 +43,13 @@ fn run(
     drop(reader);
     let mut connection = access.writer()?;
     let old = opened(&connection, master_key_file)?;
-    let fresh = new_file(master_key_file);
-    remove(&fresh)?;
-    let master = MasterKey::create(&fresh).map_err(unavailable)?;
+    let master = change::begin(master_key_file)?;
     reach(Reached::NewKey)?;
-    let before = keep(master_key_file, old.number())?;
+    let before = change::keep(master_key_file, old.number())?;
     reach(Reached::OldKeyKept)?;
     let secrets = seal_anew(&mut connection, &old, &master, now, &reach)?;
     reach(Reached::Committed)?;
-    take_place(&fresh, master_key_file)?;
+    change::end(master_key_file)?;
     reach(Reached::Done)?;
     forget(&connection)?;
     Ok(Rekeyed { secrets, before })
@@ -90,31 +59,8 @@ fn run(
 fn opened(connection: &Connection, master_key_file: &Path) -> Result<Vault, StoreError> {
     let unlocked = unlock_existing(connection, master_key_file)?;
     let (vault, key_file) = unlocked.ok_or_else(|| StoreError::Invalid("the database holds no secrets".into()))?;
-    finish(&key_file, master_key_file)?;
+    change::finish(&key_file, master_key_file)?;
     Ok(vault)
-}
-
-/// Where a master key waits until everything is sealed under it.
-pub(super) fn new_file(master_key_file: &Path) -> PathBuf {
-    beside(master_key_file, ".new")
-}
-
-/// Puts the key that opened the database in its place, where a change ended before that.
-pub(super) fn finish(key_file: &Path, master_key_file: &Path) -> Result<(), StoreError> {
-    if key_file == master_key_file { Ok(()) } else { take_place(key_file, master_key_file) }
-}
-
-fn take_place(fresh: &Path, master_key_file: &Path) -> Result<(), StoreError> {
-    fs::rename(fresh, master_key_file).and_then(|()| sync_dir(master_key_file)).map_err(unavailable)
-}
-
-/// Keeps the master key of a data key under that number, on the disk.
-fn keep(master_key_file: &Path, number: u32) -> Result<PathBuf, StoreError> {
-    let kept = beside(master_key_file, &format!(".{number}"));
-    remove(&kept)?;
-    fs::copy(master_key_file, &kept).map_err(unavailable)?;
-    fs::File::open(&kept).and_then(|file| file.sync_all()).and_then(|()| sync_dir(&kept)).map_err(unavailable)?;
-    Ok(kept)
 }
 
 /// Everything in one transaction: each secret, and the data key that opens it.
@@ -191,12 +137,15 @@ fn column_anew(tx: &Transaction<'_>, old: &Vault, new: &Vault, table: &str, colu
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::PathBuf};
+
     use super::*;
     use crate::{
         keys::KeySpec,
         secret::Secret,
         store::{
             ConfigStore as _, Durability, RecordStore as _,
+            files::beside,
             sqlite::{SqliteOptions, SqliteStore},
         },
     };
@@ -267,7 +216,7 @@ mod tests {
 
         assert_eq!((done.secrets, &fs::read(&done.before).unwrap()), (60, &old));
         assert_ne!(fs::read(place.key()).unwrap(), old);
-        assert!(!new_file(&place.key()).exists());
+        assert!(!beside(&place.key(), ".new").exists());
         let bytes = place.bytes();
         for sealed in sealed_before {
             assert!(!bytes.windows(sealed.len()).any(|part| part == sealed), "an old seal is still in the file");
