@@ -2,6 +2,7 @@
 //!
 //! Also for other people's tests: what is here needs no network and no real time.
 
+pub mod calls;
 pub mod conformance;
 pub mod script;
 mod translation;
