@@ -1,4 +1,4 @@
-//! Forgetting old calls by a policy, in steps that nobody has to wait for.
+//! Forgetting old calls by a policy, and adding up the sums that are left of them, in steps that nobody has to wait for.
 //!
 //! An operator says how long single calls are kept, or how much room the books may take, or both. Sums, budgets and
 //! balances are kept for ever: they grow with hours and days, not with calls.
@@ -20,7 +20,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often somebody looks whether there is anything to forget.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// Calls that one transaction forgets.
-const STEP: u32 = 250;
+const STEP: u32 = 128;
 /// After each step others have the books for so many times as long as it took.
 const REST: u32 = 4;
 /// Less than this a store uses for itself.
@@ -99,12 +99,13 @@ impl Retention {
     /// One step. Says whether there is more to do.
     async fn step(&self) -> Result<bool, StoreError> {
         let (policy, now) = (self.policy(), self.clock.now());
+        let more = self.store.sum_up(now).await?;
         if policy == Policy::default() {
-            return Ok(false);
+            return Ok(more);
         }
-        let Some(before) = policy.horizon(&self.store.extent().await?, now) else { return Ok(false) };
+        let Some(before) = policy.horizon(&self.store.extent().await?, now) else { return Ok(more) };
         let forgotten = self.store.forget(before, STEP, now).await?;
-        Ok(forgotten.calls > 0)
+        Ok(more || forgotten.calls > 0)
     }
 }
 
@@ -117,7 +118,7 @@ async fn watch(retention: Weak<Retention>, changed: Arc<Notify>) {
             Ok(true) => began.elapsed() * REST,
             Ok(false) => PAUSE,
             Err(error) => {
-                tracing::warn!(%error, "old calls could not be forgotten; trying again later");
+                tracing::warn!(%error, "old calls could not be forgotten or summed up; trying again later");
                 PAUSE
             }
         };

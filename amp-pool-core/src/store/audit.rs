@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     HoldState, StoredHold, StoredRecord, Totals,
-    rollup::Span,
+    rollup::{Part, Span},
     rows::{INTERRUPTED, Row},
 };
 use crate::{
@@ -214,6 +214,26 @@ impl Auditor {
         let found = self.sums.remove(&(span.as_str(), start, key, token, model, provider)).unwrap_or_default();
         if numbers(kept) != numbers(&found) {
             self.audit.find(What::Statistics, &place, numbers(kept), numbers(&found));
+        }
+    }
+
+    /// What the statistics of an hour or a day come to for a part and a name: what is kept of that, and what it is.
+    pub(super) fn sum_of_sums(
+        &mut self,
+        (span, start, part, name): (Span, Timestamp, Part, &str),
+        kept: Option<&Totals>,
+        found: &Totals,
+    ) {
+        if kept != Some(found) {
+            let place = format!("{} {start} {} {name} as a whole", span.as_str(), part.as_str());
+            self.audit.find(What::Statistics, &place, kept.map(numbers), numbers(found));
+        }
+    }
+
+    /// What is kept of statistics that are not there.
+    pub(super) fn sums_of_nothing(&mut self, rows: u64) {
+        if rows > 0 {
+            self.audit.find(What::Statistics, &"of nothing", rows, 0);
         }
     }
 

@@ -191,6 +191,7 @@ hand_on! {
     }
     RetentionStore by retention {
         fn forget(&self, before: Timestamp, most: u32, now: Timestamp) -> StoreFuture<'_, Forgotten>;
+        fn sum_up(&self, now: Timestamp) -> StoreFuture<'_, bool>;
         fn extent(&self) -> StoreFuture<'_, Extent>;
     }
     UserStore by users {

@@ -63,6 +63,7 @@ mod routes;
 mod rekey;
 mod rules;
 mod statistics;
+mod sums;
 mod tls;
 mod tokens;
 mod unfinished;

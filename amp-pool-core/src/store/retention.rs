@@ -1,9 +1,9 @@
-//! Forgetting single calls, so that years of them fit a disk.
+//! Forgetting single calls, so that years of them fit a disk, and adding up what is left of them.
 
 use super::StoreFuture;
 use crate::time::Timestamp;
 
-/// Forgets old calls. Sums, budgets and balances stay.
+/// Forgets old calls. Sums, budgets and balances stay, and are kept handy.
 pub trait RetentionStore: Send + Sync + 'static {
     /// Removes settled calls that were admitted before `before`, the oldest first and at most `most` of them, with their
     /// attempts and losses and with what was held for them. What budgets have spent stays spent, and a call that still
@@ -11,6 +11,12 @@ pub trait RetentionStore: Send + Sync + 'static {
     ///
     /// One short transaction: whoever has much to forget calls again, and lets others write in between.
     fn forget(&self, before: Timestamp, most: u32, now: Timestamp) -> StoreFuture<'_, Forgotten>;
+
+    /// Adds up sums of some hours that are over, so that questions about long times are answered at once. Says whether
+    /// there is more to do. Changes no answer.
+    ///
+    /// One short transaction, as above. A store that answers quickly without does nothing.
+    fn sum_up(&self, now: Timestamp) -> StoreFuture<'_, bool>;
 
     /// How far the books reach, and how much room they take.
     fn extent(&self) -> StoreFuture<'_, Extent>;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{GroupBy, Outcome, Totals, rows::Row};
+use super::{GroupBy, Outcome, Totals, TotalsFilter, rows::Row};
 use crate::time::Timestamp;
 
 /// Calls that are summed together. `0` and the empty text stand for none.
@@ -48,6 +48,12 @@ impl Span {
     pub(super) fn end_of(self, at: Timestamp) -> Timestamp {
         let start = self.start_of(at);
         if start == at { at } else { start.plus_millis(self.millis()) }
+    }
+
+    /// The end of the hour or day that begins at `start`.
+    #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+    pub(super) fn after(self, start: Timestamp) -> Timestamp {
+        start.plus_millis(self.millis())
     }
 
     fn millis(self) -> i64 {
@@ -109,6 +115,116 @@ pub(super) fn pieces(from: Timestamp, to: Timestamp, by: GroupBy) -> [Option<Pie
     }
 }
 
+/// What a question is about: a part, and one name of it or each.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) type Asked = (Part, Option<String>);
+
+/// What the rows of an hour or a day are added up by, beside all of them together.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    All,
+    Key,
+    Model,
+    Provider,
+    Token,
+}
+
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+impl Part {
+    pub(super) const EACH: [Self; 5] = [Self::All, Self::Key, Self::Model, Self::Provider, Self::Token];
+
+    /// The name in the `part` column.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Key => "key",
+            Self::Model => "model",
+            Self::Provider => "provider",
+            Self::Token => "token",
+        }
+    }
+
+    /// What sums are split by, as far as it is no time.
+    fn of(by: GroupBy) -> Option<Self> {
+        match by {
+            GroupBy::Nothing | GroupBy::Hour | GroupBy::Day => None,
+            GroupBy::Key => Some(Self::Key),
+            GroupBy::Model => Some(Self::Model),
+            GroupBy::Provider => Some(Self::Provider),
+            GroupBy::Token => Some(Self::Token),
+        }
+    }
+
+    /// Where a question is answered by sums of sums: the part, and whose alone. `None`: it is about a combination.
+    pub(super) fn asked(filter: &TotalsFilter, by: GroupBy) -> Option<Asked> {
+        let of = |id: Option<i64>| id.map(|id| id.to_string());
+        let names = [
+            (Self::Key, of(filter.key.map(|key| key.0))),
+            (Self::Model, filter.model.clone()),
+            (Self::Provider, filter.provider.clone()),
+            (Self::Token, of(filter.token.map(|token| token.0))),
+        ];
+        let mut names = names.into_iter().filter_map(|(part, name)| Some((part, name?)));
+        match (names.next(), names.next(), Self::of(by)) {
+            (None, _, None) => Some((Self::All, Some(String::new()))),
+            (None, _, Some(part)) => Some((part, None)),
+            (Some((part, name)), None, split) if split.is_none_or(|split| split == part) => Some((part, Some(name))),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of one hour or day, added up by each part and name.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+#[derive(Default)]
+pub(super) struct SumsOfSums(BTreeMap<(Part, String), Totals>);
+
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+impl SumsOfSums {
+    /// Adds a row: its key and client token, its model and provider, and its sums.
+    pub(super) fn add(&mut self, [key, token]: [i64; 2], [model, provider]: [String; 2], sums: &Totals) {
+        let names = [
+            (Part::All, String::new()),
+            (Part::Key, key.to_string()),
+            (Part::Model, model),
+            (Part::Provider, provider),
+            (Part::Token, token.to_string()),
+        ];
+        for name in names {
+            self.0.entry(name).or_default().merge(sums);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Part, &str, &Totals)> {
+        self.0.iter().map(|((part, name), sums)| (*part, &**name, sums))
+    }
+}
+
+/// So long after its end an hour is added up. Nearly every call that began in it has ended by then; those that have not
+/// set it back.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+const SETTLES_IN_MS: i64 = 6 * 3_600_000;
+
+/// The hours that end by this are to be added up.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) fn due(now: Timestamp) -> Timestamp {
+    now.plus_millis(-SETTLES_IN_MS).hour()
+}
+
+/// A piece, cut where its hours or days are not added up any more. `until` is the end of the hours that are.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) fn cut((span, from, to): Piece, until: Timestamp) -> [Option<Piece>; 2] {
+    let at = span.start_of(until).clamp(from, to.max(from));
+    [(span, from, at), (span, at, to)].map(|piece| (piece.1 < piece.2).then_some(piece))
+}
+
+/// The earliest hour that changes when `rows` are counted.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+pub(super) fn earliest_hour(rows: &[Row<'_>]) -> Option<Timestamp> {
+    rows.iter().map(|row| row.create_time.hour()).min()
+}
+
 impl Totals {
     /// Adds one settled call.
     pub(super) fn count(&mut self, row: &Row<'_>) {
@@ -162,6 +278,39 @@ mod tests {
         let found: Vec<_> =
             pieces.map(|(span, from, to)| (span.as_str(), from.as_millis() / HOUR, to.as_millis() / HOUR)).collect();
         assert_eq!(found, expected, "{from} to {to} by {by:?}");
+    }
+
+    #[test]
+    fn what_is_asked_of_one_thing_is_answered_by_sums_of_sums() {
+        let check = |filter: TotalsFilter, by, expected: Option<(Part, Option<&str>)>| {
+            let expected = expected.map(|(part, name)| (part, name.map(str::to_owned)));
+            assert_eq!(Part::asked(&filter, by), expected, "{filter:?} by {by:?}");
+        };
+        let all = TotalsFilter::default;
+        check(all(), GroupBy::Nothing, Some((Part::All, Some(""))));
+        check(all(), GroupBy::Day, Some((Part::All, Some(""))));
+        check(all(), GroupBy::Model, Some((Part::Model, None)));
+        let key = TotalsFilter { key: Some(crate::id::KeyId(7)), ..all() };
+        check(key.clone(), GroupBy::Hour, Some((Part::Key, Some("7"))));
+        check(key.clone(), GroupBy::Key, Some((Part::Key, Some("7"))));
+        check(key.clone(), GroupBy::Model, None);
+        check(TotalsFilter { model: Some("m".into()), ..key }, GroupBy::Nothing, None);
+    }
+
+    #[test]
+    fn a_piece_is_cut_where_nothing_is_added_up_any_more() {
+        let hour = |n: i64| Timestamp::from_millis(n * 3_600_000);
+        let check = |span, (from, to), until, expected: [Option<(i64, i64)>; 2]| {
+            let found = cut((span, hour(from), hour(to)), hour(until));
+            let found = found
+                .map(|piece| piece.map(|(_, from, to)| (from.as_millis() / 3_600_000, to.as_millis() / 3_600_000)));
+            assert_eq!(found, expected, "{span:?} {from} to {to} until {until}");
+        };
+        check(Span::Hour, (10, 20), 15, [Some((10, 15)), Some((15, 20))]);
+        check(Span::Hour, (10, 20), 5, [None, Some((10, 20))]);
+        check(Span::Hour, (10, 20), 25, [Some((10, 20)), None]);
+        check(Span::Day, (0, 72), 47, [Some((0, 24)), Some((24, 72))]);
+        check(Span::Day, (48, 72), 47, [None, Some((48, 72))]);
     }
 
     #[test]

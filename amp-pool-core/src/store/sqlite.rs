@@ -48,6 +48,7 @@ mod rules;
 #[cfg(feature = "postgres")]
 pub(super) mod source;
 mod statistics;
+mod sums;
 mod tokens;
 mod users;
 mod writer;

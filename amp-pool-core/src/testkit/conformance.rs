@@ -150,6 +150,7 @@ checks! {
         nothing_sums_to_one_row_of_zeros
         open_calls_are_not_counted
         hours_and_days_that_touch_the_range_are_counted_whole
+        adding_up_changes_no_answer
     }
     users {
         a_user_comes_back_as_it_was_written

@@ -55,6 +55,7 @@ pub(super) const STEPS: &[Step] = steps! {
     17 "0017_bodies"
     18 "0018_own_providers"
     19 "0019_alerts"
+    20 "0020_sums_of_sums"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

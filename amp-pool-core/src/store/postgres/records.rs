@@ -23,7 +23,7 @@ use super::{
     notes::{self, Notes},
     pages,
     pool::Lent,
-    statistics,
+    statistics, sums,
 };
 use crate::{
     id::CallId,
@@ -165,7 +165,12 @@ impl RecordStore for PostgresStore {
     }
 
     fn totals(&self, filter: TotalsFilter, by: GroupBy) -> StoreFuture<'_, Vec<Totals>> {
-        self.answer(async move { statistics::totals(&self.inner.pool.lend().await?, &filter, by).await })
+        self.answer(async move {
+            let tx = self.inner.pool.snapshot().await?;
+            let found = statistics::totals(&tx, &filter, by).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {
@@ -237,6 +242,7 @@ struct Books<'tx> {
     losses: tokio_postgres::Statement,
     notes: tokio_postgres::Statement,
     statistics: tokio_postgres::Statement,
+    set_back: tokio_postgres::Statement,
     budgets: budgets::Statements,
 }
 
@@ -253,6 +259,7 @@ impl<'tx> Books<'tx> {
             losses: tx.statement(INSERT_LOSSES).await?,
             notes: tx.statement(notes::NOTE).await?,
             statistics: tx.statement(statistics::ADD).await?,
+            set_back: tx.statement(sums::SET_BACK).await?,
             budgets: budgets::Statements::prepare(tx).await?,
         })
     }
@@ -314,6 +321,8 @@ impl<'tx> Books<'tx> {
             settled.push(*row);
         }
         let groups = statistics::Groups::of(&settled);
+        let hour = groups.hour();
+        let from_hour: [&(dyn ToSql + Sync); 1] = [&hour];
         let (sums, notes, choices) = (groups.columns(), notes.columns(), choice_columns(&choices));
         let evidence = evidence_columns(&evidence);
         try_join!(
@@ -325,6 +334,8 @@ impl<'tx> Books<'tx> {
             budgets.write(self.tx, &self.budgets, Some(node)),
             // Last, because other nodes wait for these rows.
             self.many(statistics::ADD, &self.statistics, Some(groups.now()), &sums),
+            // Behind them: whoever adds up what they come to has been waited for, or waits.
+            self.tx.run(sums::SET_BACK, &self.set_back, &from_hour),
             self.tx.commit(),
         )?;
         Ok(())
@@ -491,5 +502,6 @@ async fn close_open_calls(tx: &Lent, gone: &[i64], now: Timestamp) -> Result<u64
     tx.query(notes::NOTE, &notes.columns().values(&[])).await?;
     let groups = statistics::Groups::of(&rows);
     tx.query(statistics::ADD, &groups.columns().values(&[&groups.now()])).await?;
+    tx.query(sums::SET_BACK, &[&groups.hour()]).await?;
     Ok(open.len() as u64)
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Failure, PostgresStore, fields::firsts, pages::first_call, pool::Lent};
+use super::{Failure, PostgresStore, fields::firsts, pages::first_call, pool::Lent, sums};
 use crate::{
     id::CallId,
     store::{Extent, Forgotten, RetentionStore, StoreFuture},
@@ -16,6 +16,15 @@ impl RetentionStore for PostgresStore {
             let forgotten = forget(&tx, before, most, now).await?;
             tx.commit().await?;
             Ok(forgotten)
+        })
+    }
+
+    fn sum_up(&self, now: Timestamp) -> StoreFuture<'_, bool> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let more = sums::sum_up(&tx, now).await?;
+            tx.commit().await?;
+            Ok(more)
         })
     }
 

@@ -9,13 +9,14 @@ use super::{
     columns::{Cell, Columns, maybe, number},
     fields::{Fields, int, text},
     pool::Lent,
+    sums,
 };
 use crate::{
     money::NanoUsd,
     store::{
         GroupBy, Histogram, StoredRecord, Totals, TotalsFilter,
         adjustments::Shift,
-        rollup::{Group, pieces, roll_up},
+        rollup::{Group, Part, Piece, cut, earliest_hour, pieces, roll_up},
         rows::Row,
     },
     time::Timestamp,
@@ -104,7 +105,7 @@ pub(super) async fn shift(tx: &Lent, row: &StoredRecord, by: Shift, now: Timesta
             [&now, &span, &start, &key, &model, &provider, &token, &cost, &unpriced, &saved, &saved_known];
         tx.execute(SHIFT, &values).await?;
     }
-    Ok(())
+    sums::set_back(tx, row.create_time.hour()).await
 }
 
 /// Settled calls, summed. In an order that is the same for everybody: two nodes that add to the same rows wait for each
@@ -114,14 +115,22 @@ pub(super) struct Groups<'a> {
     /// How latencies and first bytes of each group spread, as they are sent.
     spreads: Vec<[String; 2]>,
     now: i64,
+    /// The hour in which the first of the calls began.
+    hour: i64,
 }
 
 impl<'a> Groups<'a> {
     pub(super) fn of(settled: &[Row<'a>]) -> Self {
         let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default().as_millis();
         let sums = roll_up(settled);
-        let spreads = sums.values().map(|sums| [array(&sums.latency), array(&sums.first_byte)]).collect();
-        Self { sums, spreads, now }
+        let spreads = sums.values().map(spread).collect();
+        let hour = earliest_hour(settled).map_or(i64::MAX, Timestamp::as_millis);
+        Self { sums, spreads, now, hour }
+    }
+
+    /// The earliest hour whose sums change.
+    pub(super) fn hour(&self) -> i64 {
+        self.hour
     }
 
     /// When the last of the calls ended.
@@ -157,14 +166,26 @@ fn histogram(parts: Option<Vec<i64>>) -> Result<Histogram, Failure> {
 }
 
 fn stats_row<'a>(group: &Group<'a>, sums: &Totals, latencies: &'a str, first_bytes: &'a str) -> [Cell<'a>; 24] {
-    let usage = &sums.usage;
-    [
+    let names = [
         group.span.as_str().into(),
         number(group.start.as_millis()),
         number(group.key),
         group.model.into(),
         group.provider.into(),
         number(group.token),
+    ];
+    sums_row(names, sums, latencies, first_bytes)
+}
+
+/// Sums behind what they are sums of, in the order in which [`read_sums`] takes them.
+pub(super) fn sums_row<'a, const NAMES: usize, const CELLS: usize>(
+    names: [Cell<'a>; NAMES],
+    sums: &Totals,
+    latencies: &'a str,
+    first_bytes: &'a str,
+) -> [Cell<'a>; CELLS] {
+    let usage = &sums.usage;
+    let sums = [
         number(int(sums.requests)),
         number(int(sums.errors)),
         number(int(usage.uncached_input)),
@@ -183,18 +204,41 @@ fn stats_row<'a>(group: &Group<'a>, sums: &Totals, latencies: &'a str, first_byt
         number(sums.saved.0),
         latencies.into(),
         first_bytes.into(),
-    ]
+    ];
+    let mut cells = names.into_iter().chain(sums);
+    std::array::from_fn(|_| cells.next().unwrap_or(Cell::Number(None)))
 }
+
+/// How latencies and first bytes spread, as they are sent.
+pub(super) fn spread(sums: &Totals) -> [String; 2] {
+    [array(&sums.latency), array(&sums.first_byte)]
+}
+
+/// The columns of sums, as [`read_sums`] takes them.
+macro_rules! sum_columns {
+    () => {
+        "requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+         output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, \
+         saved, latency_histogram, first_byte_histogram"
+    };
+}
+pub(super) use sum_columns;
+
+/// The rows of an hour or a day.
+pub(super) const OF_BUCKET: &str = concat!(
+    "SELECT key_id, token_id, model, provider, ",
+    sum_columns!(),
+    " FROM api_request_stats WHERE granularity = $1 AND bucket_start = $2"
+);
 
 macro_rules! select_by {
     ($group:literal) => {
         concat!(
             "SELECT ",
             $group,
-            ", requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, ",
-            "cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, ",
-            "first_bytes, cached, saved_known, saved, latency_histogram, first_byte_histogram ",
-            "FROM api_request_stats ",
+            ", ",
+            sum_columns!(),
+            " FROM api_request_stats ",
             "WHERE granularity = $1 AND bucket_start >= $2 AND bucket_start < $3 AND ($4::int8 IS NULL OR key_id = $4) ",
             "AND ($5::text IS NULL OR model = $5) AND ($6::text IS NULL OR provider = $6) ",
             "AND ($7::int8 IS NULL OR token_id = $7)"
@@ -213,23 +257,59 @@ fn select(by: GroupBy) -> &'static str {
     }
 }
 
+/// What is summed, by what it is split by: a number, or a name.
+type Split = BTreeMap<(i64, String), Totals>;
+
 /// Sums of sums, in the order of what they are split by.
-pub(super) async fn totals(lent: &Lent, filter: &TotalsFilter, by: GroupBy) -> Result<Vec<Totals>, Failure> {
-    let mut sums = BTreeMap::<(i64, String), Totals>::new();
+pub(super) async fn totals(tx: &Lent, filter: &TotalsFilter, by: GroupBy) -> Result<Vec<Totals>, Failure> {
+    let mut split = Split::new();
     if by == GroupBy::Nothing {
-        sums.insert((0, String::new()), Totals::default());
+        split.insert((0, String::new()), Totals::default());
     }
-    let (key, token) = (filter.key.map(|key| key.0), filter.token.map(|token| token.0));
-    let (model, provider) = (filter.model.as_deref().map(text), filter.provider.as_deref().map(text));
-    for (span, from, to) in pieces(filter.from, filter.to, by).into_iter().flatten() {
-        let values: [&(dyn ToSql + Sync); 7] =
-            [&span.as_str(), &from.as_millis(), &to.as_millis(), &key, &model, &provider, &token];
-        for row in &lent.query(select(by), &values).await? {
-            let (group, part) = read(&mut Fields::of(row))?;
-            sums.entry(group).or_default().merge(&part);
+    let asked = Part::asked(filter, by);
+    let until = if asked.is_some() { sums::until(tx).await? } else { Timestamp::default() };
+    for piece in pieces(filter.from, filter.to, by).into_iter().flatten() {
+        let [added_up, rest] = cut(piece, until);
+        if let Some((piece, asked)) = added_up.zip(asked.as_ref()) {
+            sums::each_row(tx, asked, piece, |start, name, part| {
+                split.entry(place(start, name, by)).or_default().merge(part);
+            })
+            .await?;
+        }
+        if let Some(piece) = rest {
+            add_combinations(tx, &mut split, filter, by, piece).await?;
         }
     }
-    Ok(sums.into_iter().map(|(group, sums)| Totals { group: shown(group, by), ..sums }).collect())
+    Ok(split.into_iter().map(|(group, sums)| Totals { group: shown(group, by), ..sums }).collect())
+}
+
+/// Adds the rows of combinations.
+async fn add_combinations(
+    tx: &Lent,
+    split: &mut Split,
+    filter: &TotalsFilter,
+    by: GroupBy,
+    (span, from, to): Piece,
+) -> Result<(), Failure> {
+    let (key, token) = (filter.key.map(|key| key.0), filter.token.map(|token| token.0));
+    let (model, provider) = (filter.model.as_deref().map(text), filter.provider.as_deref().map(text));
+    let values: [&(dyn ToSql + Sync); 7] =
+        [&span.as_str(), &from.as_millis(), &to.as_millis(), &key, &model, &provider, &token];
+    for row in &tx.query(select(by), &values).await? {
+        let (group, part) = read(&mut Fields::of(row))?;
+        split.entry(group).or_default().merge(&part);
+    }
+    Ok(())
+}
+
+/// Where sums of a name that begin at `start` belong.
+fn place(start: i64, name: &str, by: GroupBy) -> (i64, String) {
+    match by {
+        GroupBy::Nothing => (0, String::new()),
+        GroupBy::Hour | GroupBy::Day => (start, String::new()),
+        GroupBy::Key | GroupBy::Token => (name.parse().unwrap_or(0), String::new()),
+        GroupBy::Model | GroupBy::Provider => (0, name.to_owned()),
+    }
 }
 
 /// 0 stands for none, but for times.
@@ -274,7 +354,8 @@ fn read(row: &mut Fields<'_>) -> Result<((i64, String), Totals), Failure> {
     Ok((group, read_sums(row)?))
 }
 
-fn read_sums(row: &mut Fields<'_>) -> Result<Totals, Failure> {
+/// Reads the columns of [`sum_columns!`].
+pub(super) fn read_sums(row: &mut Fields<'_>) -> Result<Totals, Failure> {
     Ok(Totals {
         group: String::new(),
         requests: row.number()?,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, Rows, Transaction};
 use super::{
     Access, Durability, Failure, adjustments, budgets,
     fields::{Fields, collect, each},
-    migrate, pages, retention, statistics,
+    migrate, pages, retention, statistics, sums,
 };
 use crate::{
     budget::{Period, Tally},
@@ -67,6 +67,7 @@ fn read(path: &Path) -> Result<Audit, Failure> {
     let mut auditor = Auditor::since(retention::extent(&tx)?.forgotten_before);
     calls(&tx, &mut auditor)?;
     statistics::each_row(&tx, |span, start, ids, names, sums| auditor.statistics(span, start, ids, names, sums))?;
+    sums::audit(&tx, &mut auditor)?;
     each(&tx, HOLDS, &[], |row| hold(row, &mut auditor))?;
     for call in collect(&tx, HOLDS_OF_NOTHING, &[], pages::uuid)? {
         auditor.hold_of_nothing(CallId(call));

@@ -21,7 +21,7 @@ use crate::store::StoreError;
 const SMALL: i64 = 4 << 20;
 
 /// What grows with every call. Nothing that decides whether a call is served stands there.
-const LOG: [&str; 10] = [
+const LOG: [&str; 11] = [
     "api_request_log",
     "api_request_adjustments",
     "api_request_attempts",
@@ -31,6 +31,7 @@ const LOG: [&str; 10] = [
     "api_request_log_blocks",
     "api_request_losses",
     "api_request_stats",
+    "api_request_sums",
     "budget_holds",
 ];
 

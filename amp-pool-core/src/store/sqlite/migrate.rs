@@ -54,6 +54,7 @@ pub(super) const STEPS: &[Step] = steps! {
     17 "0017_bodies"
     18 "0018_own_providers"
     19 "0019_alerts"
+    20 "0020_sums_of_sums"
 };
 
 impl Step {
@@ -172,6 +173,7 @@ fn back_up(connection: &Connection, path: &Path, version: u32) -> Result<(), Fai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::tests::database;
 
     const FIRST: Step = Step {
         number: 1,
@@ -230,6 +232,71 @@ mod tests {
 
         case.run(&[FIRST, SECOND]).unwrap();
         assert_eq!((case.x(), version(&case.connection).unwrap()), (2, 2));
+    }
+
+    /// What `kill -9` leaves of a database now: what was written to its files, and nothing of who wrote them.
+    fn killed(case: &Case) -> tempfile::TempDir {
+        case.connection.cache_flush().unwrap();
+        let left = tempfile::tempdir().unwrap();
+        for name in ["test.db", "test.db-wal"] {
+            std::fs::copy(case.dir.path().join(name), left.path().join(name)).unwrap();
+        }
+        left
+    }
+
+    fn schema(connection: &Connection) -> Vec<(String, String)> {
+        let select = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+        collect(connection, select, &[], |row| Ok((row.take()?, row.take()?))).unwrap()
+    }
+
+    /// A call of the first schema, with its attempt.
+    const CALL: &str = "
+        INSERT INTO api_request_log (id, create_time, update_time, call_id, model, key_id, format, endpoint, stream, status,
+                                     outcome)
+        VALUES (1, 0, 0, x'00112233445566778899aabbccddee01', 'm', 7, 'chat', '', 0, 'success', 'done');
+        INSERT INTO api_request_attempts
+        VALUES (x'00112233445566778899aabbccddee01', 0, zeroblob(16), 0, 7, '', '', '', 1, 'answer', NULL, NULL, 0, NULL,
+                0, 0, 0, 0, 0, NULL, 0, NULL, NULL)";
+
+    /// Brings what is left of a killed run to the newest schema, and looks whether all of it is there.
+    fn take_up(left: &tempfile::TempDir, done: usize, expected: &[(String, String)]) {
+        let path = left.path().join("test.db");
+        let mut connection = Connection::open(&path).unwrap();
+        // The machine did not fail, so nothing has to reach the disk.
+        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        assert_eq!(version(&connection).unwrap() as usize, done, "what was finished stays, what was not is gone");
+        run(&mut connection, &path, STEPS, Timestamp::from_millis(6)).unwrap();
+        assert_eq!(schema(&connection), expected, "killed in the step after {done}");
+        let count = "SELECT (SELECT count(*) FROM api_request_log), (SELECT count(*) FROM api_request_attempts)";
+        let found: (i64, i64) = connection.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let calls = i64::from(done > 0);
+        assert_eq!(found, (calls, calls), "killed in the step after {done}");
+    }
+
+    #[test]
+    fn a_migration_that_was_killed_in_any_step_is_taken_up_again() {
+        let (_dir, fresh) = database();
+        let expected = schema(&fresh);
+        let mut case = Case::new();
+        case.connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        for (done, step) in STEPS.iter().enumerate() {
+            // The first statement of the step, and then all of it: killed before anything of it counts.
+            let plain: Vec<_> = step.sql.lines().filter_map(|line| line.split("--").next()).collect();
+            let plain = plain.join("\n");
+            for part in [plain.split_inclusive(';').next().unwrap(), step.sql] {
+                case.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                case.connection.execute_batch(part).unwrap();
+                let left = killed(&case);
+                case.connection.execute_batch("ROLLBACK").unwrap();
+                take_up(&left, done, &expected);
+            }
+            case.run(&STEPS[..=done]).unwrap();
+            if done == 0 {
+                case.connection.execute_batch(CALL).unwrap();
+            }
+            take_up(&killed(&case), done + 1, &expected);
+        }
+        assert_eq!(schema(&case.connection), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{Failure, SqliteStore, pages::first_call};
+use super::{Failure, SqliteStore, pages::first_call, sums};
 use crate::{
     id::CallId,
     store::{Extent, Forgotten, RetentionStore, StoreFuture},
@@ -12,6 +12,10 @@ use crate::{
 impl RetentionStore for SqliteStore {
     fn forget(&self, before: Timestamp, most: u32, now: Timestamp) -> StoreFuture<'_, Forgotten> {
         self.write(move |tx| forget(tx, before, most, now))
+    }
+
+    fn sum_up(&self, now: Timestamp) -> StoreFuture<'_, bool> {
+        self.write(move |tx| sums::sum_up(tx, now))
     }
 
     fn extent(&self) -> StoreFuture<'_, Extent> {
@@ -43,6 +47,7 @@ fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32, now: Timestamp) ->
     let mut statement = tx.prepare_cached(OLDEST)?;
     let found = statement.query_map(params![first_call(before), most], |row| row.get::<_, Vec<u8>>(0))?;
     let found = found.collect::<Result<Vec<_>, _>>()?;
+    let before_first = first_block(tx)?;
     if let Some(last) = found.last() {
         tx.prepare_cached(NOTE)?.execute(params![now.as_millis(), before.as_millis()])?;
         for statement in [FOLD, FOLD_CORRECTIONS, REMOVE_CORRECTIONS, REMOVE_HOLDS, REMOVE] {
@@ -50,21 +55,38 @@ fn forget(tx: &Transaction<'_>, before: Timestamp, most: u32, now: Timestamp) ->
         }
     }
     let more = found.len() as u64 >= u64::from(most);
-    if !more {
-        forget_blocks(tx)?;
+    let first = first_block(tx)?;
+    // Not at once at the end: of years there are millions, and everybody would wait.
+    if !more || first >> FEW_BLOCKS > before_first >> FEW_BLOCKS {
+        forget_blocks(tx, first)?;
     }
     Ok(Forgotten { calls: found.len() as u64, more })
 }
 
-/// Removes the notes on blocks that have no rows any more, a name at a time: notes are in the order of their names.
-fn forget_blocks(tx: &Transaction<'_>) -> Result<(), Failure> {
-    let first: Option<i64> = tx.query_row("SELECT min(id) >> 8 FROM api_request_log", [], |row| row.get(0))?;
-    let first = first.unwrap_or(i64::MAX);
-    let mut next = tx.prepare_cached(
-        "SELECT kind, name FROM api_request_log_blocks WHERE (kind, name) > (?1, ?2) ORDER BY kind, name LIMIT 1",
-    )?;
-    let mut remove =
-        tx.prepare_cached("DELETE FROM api_request_log_blocks WHERE kind = ?1 AND name = ?2 AND block < ?3")?;
+// Behind the last block of a name: else all of its blocks would be walked through to find the next name.
+const NEXT_NAME: &str = "
+    SELECT kind, name FROM api_request_log_blocks WHERE (kind, name, block) > (?1, ?2, 0x7fffffffffffffff)
+    ORDER BY kind, name LIMIT 1";
+// Of a name not too many at once: what is left goes the next time.
+const REMOVE_BLOCKS: &str = "
+    DELETE FROM api_request_log_blocks
+    WHERE kind = ?1 AND name = ?2
+        AND block < min(?3, 64 + (SELECT min(block) FROM api_request_log_blocks WHERE kind = ?1 AND name = ?2))";
+
+/// So many blocks go together, as a power of two.
+const FEW_BLOCKS: u32 = 4;
+
+/// The first block that has rows.
+fn first_block(tx: &Transaction<'_>) -> Result<i64, Failure> {
+    let first: Option<i64> =
+        tx.prepare_cached("SELECT min(id) >> 8 FROM api_request_log")?.query_row([], |row| row.get(0))?;
+    Ok(first.unwrap_or(i64::MAX))
+}
+
+/// Removes the notes on blocks before `first`, a name at a time: notes are in the order of their names.
+fn forget_blocks(tx: &Transaction<'_>, first: i64) -> Result<(), Failure> {
+    let mut next = tx.prepare_cached(NEXT_NAME)?;
+    let mut remove = tx.prepare_cached(REMOVE_BLOCKS)?;
     let mut at = (String::new(), rusqlite::types::Value::Null);
     while let Some(found) = next.query_row(params![at.0, at.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()? {
         at = found;

@@ -13,13 +13,14 @@ use super::{
     Failure,
     fields::{Fields, each, int},
     repeated::{Repeated, maybe, number},
+    sums,
 };
 use crate::{
     money::NanoUsd,
     store::{
         GroupBy, Histogram, StoredRecord, Totals, TotalsFilter,
         adjustments::Shift,
-        rollup::{Group, pieces, roll_up},
+        rollup::{Asked, Group, Part, Piece, cut, earliest_hour, pieces, roll_up},
         rows::Row,
     },
     time::Timestamp,
@@ -73,6 +74,7 @@ const SHIFT: &str = "
 pub(super) fn shift(tx: &Transaction<'_>, row: &StoredRecord, by: Shift, now: Timestamp) -> Result<(), Failure> {
     let Shift { cost, unpriced, saved, saved_known } = by;
     let row = Row::of(row);
+    sums::set_back(tx, row.create_time.hour())?;
     for Group { span, start, key, token, model, provider } in Group::both(&row) {
         let (now, start) = (now.as_millis(), start.as_millis());
         let name = params![now, span.as_str(), start, key, model, provider, token, cost, unpriced, saved, saved_known];
@@ -90,7 +92,7 @@ pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failu
             write(&mut Repeated::prepare(tx, BEGIN)?, group, sums, now)?;
         }
     }
-    Ok(())
+    earliest_hour(settled).map_or(Ok(()), |hour| sums::set_back(tx, hour))
 }
 
 fn write(statement: &mut Repeated<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<bool, Failure> {
@@ -140,15 +142,24 @@ fn histogram(values: &Context<'_>, at: usize) -> Histogram {
     values.get_raw(at).as_blob().ok().and_then(Histogram::from_bytes).unwrap_or_default()
 }
 
+/// The columns of sums, as [`read`] takes them.
+macro_rules! sum_columns {
+    () => {
+        "requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+         output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, \
+         saved, latency_histogram, first_byte_histogram"
+    };
+}
+pub(super) use sum_columns;
+
 macro_rules! select_by {
     ($group:literal) => {
         concat!(
             "SELECT ",
             $group,
-            ", requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, ",
-            "cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, ",
-            "first_bytes, cached, saved_known, saved, latency_histogram, first_byte_histogram ",
-            "FROM api_request_stats ",
+            ", ",
+            sum_columns!(),
+            " FROM api_request_stats ",
             "WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3 AND (?4 IS NULL OR key_id = ?4) ",
             "AND (?5 IS NULL OR model = ?5) AND (?6 IS NULL OR provider = ?6) AND (?7 IS NULL OR token_id = ?7)"
         )
@@ -168,9 +179,15 @@ fn select(by: GroupBy) -> &'static str {
 
 const EVERY: &str = concat!(
     "SELECT granularity, bucket_start, key_id, token_id, model, provider, ",
-    "requests, errors, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, ",
-    "output_tokens, reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, ",
-    "saved, latency_histogram, first_byte_histogram FROM api_request_stats"
+    sum_columns!(),
+    " FROM api_request_stats"
+);
+
+/// The rows of an hour or a day.
+pub(super) const OF_BUCKET: &str = concat!(
+    "SELECT key_id, token_id, model, provider, ",
+    sum_columns!(),
+    " FROM api_request_stats WHERE granularity = ?1 AND bucket_start = ?2"
 );
 
 /// Shows every row: its span, where it begins, key and token, model and provider, and its sums.
@@ -192,15 +209,15 @@ pub(super) fn totals(tx: &Transaction<'_>, filter: &TotalsFilter, by: GroupBy) -
     if by == GroupBy::Nothing {
         sums.numbers.insert(None, Totals::default());
     }
-    let mut statement = tx.prepare_cached(select(by))?;
-    for (span, from, to) in pieces(filter.from, filter.to, by).into_iter().flatten() {
-        let TotalsFilter { key, token, model, provider, .. } = filter;
-        let (key, token) = (key.map(|key| key.0), token.map(|token| token.0));
-        let values = params![span.as_str(), from.as_millis(), to.as_millis(), key, model, provider, token];
-        let mut rows = statement.query(values)?;
-        while let Some(row) = rows.next()? {
-            let part = read(&mut Fields::after(row, 1))?;
-            sums.add(row.get_ref(0)?, part)?;
+    let asked = Part::asked(filter, by);
+    let until = if asked.is_some() { sums::until(tx)? } else { Timestamp::default() };
+    for piece in pieces(filter.from, filter.to, by).into_iter().flatten() {
+        let [added_up, rest] = cut(piece, until);
+        if let Some((piece, asked)) = added_up.zip(asked.as_ref()) {
+            sums.add_sums(tx, asked, by, piece)?;
+        }
+        if let Some(piece) = rest {
+            sums.add_combinations(tx, filter, by, piece)?;
         }
     }
     Ok(sums.into_rows())
@@ -214,6 +231,40 @@ struct Sums {
 }
 
 impl Sums {
+    /// Adds the rows of combinations.
+    fn add_combinations(
+        &mut self,
+        tx: &Transaction<'_>,
+        filter: &TotalsFilter,
+        by: GroupBy,
+        (span, from, to): Piece,
+    ) -> Result<(), Failure> {
+        let TotalsFilter { key, token, model, provider, .. } = filter;
+        let (key, token) = (key.map(|key| key.0), token.map(|token| token.0));
+        let values = params![span.as_str(), from.as_millis(), to.as_millis(), key, model, provider, token];
+        let mut statement = tx.prepare_cached(select(by))?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let part = read(&mut Fields::after(row, 1))?;
+            self.add(row.get_ref(0)?, part)?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows that were added up before.
+    fn add_sums(&mut self, tx: &Transaction<'_>, asked: &Asked, by: GroupBy, piece: Piece) -> Result<(), Failure> {
+        sums::each_row(tx, asked, piece, |start, name, part| match by {
+            GroupBy::Nothing => self.numbers.entry(None).or_default().merge(&part),
+            GroupBy::Hour | GroupBy::Day => self.numbers.entry(Some(start.as_millis())).or_default().merge(&part),
+            // 0 stands for none.
+            GroupBy::Key | GroupBy::Token => {
+                let id = name.parse().ok().filter(|id| *id != 0);
+                self.numbers.entry(id).or_default().merge(&part);
+            }
+            GroupBy::Model | GroupBy::Provider => self.add_named(name, part),
+        })
+    }
+
     fn add(&mut self, group: ValueRef<'_>, part: Totals) -> Result<(), Failure> {
         match group {
             ValueRef::Text(_) => self.add_named(group.as_str().map_err(Failure::corrupt)?, part),
@@ -238,7 +289,8 @@ impl Sums {
     }
 }
 
-fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
+/// Reads the columns of [`sum_columns!`].
+pub(super) fn read(row: &mut Fields<'_>) -> Result<Totals, Failure> {
     Ok(Totals {
         group: String::new(),
         requests: row.count()?,

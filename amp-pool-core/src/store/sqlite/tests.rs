@@ -12,7 +12,8 @@ use crate::{
     keys::{KeySpec, PriceFactor},
     secret::Secret,
     store::{
-        Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, TotalsFilter,
+        Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _,
+        RetentionStore as _, TotalsFilter,
     },
     usage::ServiceTerms,
 };
@@ -148,6 +149,34 @@ async fn absurd_counts_never_stop_the_books() {
     assert_eq!(totals[0].requests, 3);
     assert_eq!((totals[0].cost, totals[0].saved), (NanoUsd(i64::MAX), NanoUsd(i64::MAX)));
     assert_eq!(totals[0].usage.output, i64::MAX.unsigned_abs());
+}
+
+#[tokio::test]
+async fn the_audit_compares_what_is_added_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.commit([record(1, "a"), record(2, "b")].into()).await.unwrap();
+    while store.sum_up(NOW.plus_millis(3 * 24 * 60 * 60 * 1000)).await.unwrap() {}
+    let check = |lie: &str, expected: u64| {
+        let path = dir.path().join("test.db");
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch(lie).unwrap();
+        let found = audit(&path).unwrap();
+        assert_eq!(found.discrepancies, expected, "{lie}: {:?}", found.findings);
+    };
+    check("", 0);
+    // An hour and a day, each as a whole, by key, provider and token, and by two models.
+    check("UPDATE api_request_sums SET requests = requests", 0);
+    check("UPDATE api_request_sums SET cost = cost + 1 WHERE part = 'model' AND name = 'a'", 2);
+    check("DELETE FROM api_request_sums WHERE part = 'all' AND granularity = 'day'", 3);
+    check(
+        "INSERT INTO api_request_sums SELECT part, 'x', granularity, bucket_start, requests, errors, \
+           uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
+           reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved, \
+           latency_histogram, first_byte_histogram FROM api_request_sums WHERE part = 'key'",
+        4,
+    );
+    check("UPDATE api_request_sums_until SET until = 0", 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::samples::{at, attempt, failure, open_entry, record, settle_entry};
 use crate::{
+    id::{KeyId, TokenId},
     money::NanoUsd,
     store::{Entry, GroupBy, Outcome, Record, Store, Totals, TotalsFilter},
     usage::Usage,
@@ -133,4 +134,48 @@ pub(super) async fn hours_and_days_that_touch_the_range_are_counted_whole(store:
     check(59, 61, GroupBy::Day, 3).await;
     check(59, 23 * 60, GroupBy::Day, 3).await;
     check(59, 23 * 60 + 1, GroupBy::Day, 4).await;
+}
+
+/// Every split, of all calls and of those of one thing each.
+async fn answers(store: &dyn Store) -> Vec<Vec<Totals>> {
+    let all = TotalsFilter::span(at(-60), at(120 * 37));
+    let filters = [
+        TotalsFilter { key: Some(KeyId(10)), ..all.clone() },
+        TotalsFilter { token: Some(TokenId(4)), ..all.clone() },
+        TotalsFilter { model: Some("model-1".into()), ..all.clone() },
+        TotalsFilter { provider: Some("anthropic".into()), ..all.clone() },
+        TotalsFilter { provider: Some("anthropic".into()), key: Some(KeyId(10)), ..all.clone() },
+        TotalsFilter { from: at(95), to: at(120 * 20), ..all.clone() },
+        all,
+    ];
+    let mut answers = Vec::new();
+    for filter in filters {
+        for by in SPLITS {
+            answers.push(store.totals(filter.clone(), by).await.unwrap());
+        }
+    }
+    answers
+}
+
+async fn add_up(store: &dyn Store) {
+    while store.sum_up(at(100 * 24 * 60)).await.unwrap() {}
+}
+
+pub(super) async fn adding_up_changes_no_answer(store: &dyn Store) {
+    let records: Vec<Record> = (0..120).map(varied).collect();
+    let (first, late): (Vec<_>, Vec<_>) = records.iter().enumerate().partition(|(n, _)| n % 3 > 0);
+    for (n, part) in [first, late].into_iter().enumerate() {
+        // The second time into hours and days that are added up already.
+        store
+            .commit(part.into_iter().map(|(_, record)| settle_entry(record)).collect::<Vec<Entry>>().into())
+            .await
+            .unwrap();
+        let before = answers(store).await;
+        add_up(store).await;
+        assert_eq!(answers(store).await, before, "turn {n}");
+    }
+    for by in SPLITS {
+        let found = store.totals(TotalsFilter::span(at(0), at(120 * 37)), by).await.unwrap();
+        assert_eq!(found, expected(&records, by), "{by:?}");
+    }
 }
