@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 
 use super::{
     Failure, SqliteStore, budgets,
-    fields::{Fields, collect},
+    fields::{Fields, collect, json},
     pages, statistics,
 };
 use crate::{
@@ -20,9 +20,9 @@ use crate::{
     time::Timestamp,
 };
 
-const OF_REQUEST: &str = "
-    SELECT create_time, n, cost_before, cost, saved_before, saved, price_version, call_cost, call_saved, who, note
-    FROM api_request_adjustments WHERE request_id = ?1 ORDER BY id";
+const OF_REQUESTS: &str = "
+    SELECT request_id, create_time, n, cost_before, cost, saved_before, saved, price_version, call_cost, call_saved, who, note
+    FROM api_request_adjustments WHERE request_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
 
 const INSERT: &str = "
     INSERT INTO api_request_adjustments
@@ -53,14 +53,15 @@ pub(super) fn fill(tx: &Transaction<'_>, rows: &mut [StoredRecord]) -> Result<()
     if !tx.prepare_cached(any)?.query_row([], |row| row.get::<_, bool>(0))? {
         return Ok(());
     }
+    let ids = json(&rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    let mut by_row = HashMap::<i64, Vec<Adjustment>>::new();
+    for (request, adjustment) in collect(tx, OF_REQUESTS, &[&ids], read_last)? {
+        by_row.entry(request).or_default().push(adjustment);
+    }
     for row in rows {
-        row.adjustments = of_request(tx, row.id)?;
+        row.adjustments = by_row.remove(&row.id).unwrap_or_default();
     }
     Ok(())
-}
-
-fn of_request(tx: &Transaction<'_>, request: i64) -> Result<Vec<Adjustment>, Failure> {
-    collect(tx, OF_REQUEST, &[&request], read)
 }
 
 fn adjust(tx: &Transaction<'_>, call: &CallAdjustment, now: Timestamp) -> Result<bool, Failure> {
@@ -150,7 +151,7 @@ pub(super) const LAST: &str = "
     SELECT request_id, create_time, n, cost_before, cost, saved_before, saved, price_version, call_cost, call_saved, who, note
     FROM api_request_adjustments WHERE id IN (SELECT max(id) FROM api_request_adjustments GROUP BY request_id)";
 
-/// Reads a row of [`LAST`].
+/// Reads a row of [`LAST`] or of [`OF_REQUESTS`].
 pub(super) fn read_last(row: &mut Fields<'_>) -> Result<(i64, Adjustment), Failure> {
     Ok((row.take()?, read(row)?))
 }

@@ -109,18 +109,26 @@ pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRec
     Ok(Some(StoredRecord { attempts, choices, losses, ..row }))
 }
 
-/// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked.
+/// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked:
+/// of the calls at either end as many as a ledger can hold, and then some.
 fn span(tx: &Transaction<'_>, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Range<i64>, Failure> {
-    let Some(from) = from else { return Ok(0..i64::MAX) };
-    let ends = tx.prepare_cached(SPAN)?.query_row(params![first_call(from), to.map(first_call)], |row| {
-        let (least, most) = (row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?);
-        Ok(least.zip(most))
-    })?;
-    Ok(ends.map_or(0..0, |(least, most)| least..most + 1))
+    if from.is_none() && to.is_none() {
+        return Ok(0..i64::MAX);
+    }
+    let (first, end) = (from.map(first_call), to.map(first_call));
+    let edge = |sql| tx.prepare_cached(sql)?.query_row(params![first, end], |row| row.get::<_, Option<i64>>(0));
+    let (Some(least), Some(most)) = (edge(FIRST)?, edge(LAST)?) else { return Ok(0..0) };
+    Ok(from.map_or(0, |_| least)..to.map_or(i64::MAX, |_| most + 1))
 }
 
-// The pluses keep the planner from walking the rows by id from the oldest.
-const SPAN: &str = "SELECT min(+id), max(+id) FROM api_request_log WHERE call_id >= ?1 AND call_id < ifnull(?2, x'ff')";
+const FIRST: &str = "
+    SELECT min(id) FROM (
+        SELECT id FROM api_request_log WHERE call_id >= ifnull(?1, x'') AND call_id < ifnull(?2, x'ff')
+        ORDER BY call_id LIMIT 30000)";
+const LAST: &str = "
+    SELECT max(id) FROM (
+        SELECT id FROM api_request_log WHERE call_id >= ifnull(?1, x'') AND call_id < ifnull(?2, x'ff')
+        ORDER BY call_id DESC LIMIT 30000)";
 
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
 pub(super) fn first_call(at: Timestamp) -> Vec<u8> {
@@ -314,8 +322,11 @@ mod tests {
 
     #[test]
     fn the_rows_of_a_time_are_found_by_the_ids_of_calls() {
-        let plan = plan(SPAN, [first_call(Timestamp::from_millis(1)), first_call(Timestamp::from_millis(2))]);
-        assert!(plan.contains("USING COVERING INDEX sqlite_autoindex_api_request_log_1"), "{plan}");
+        for sql in [FIRST, LAST] {
+            let plan = plan(sql, [first_call(Timestamp::from_millis(1)), first_call(Timestamp::from_millis(2))]);
+            assert!(plan.contains("USING COVERING INDEX sqlite_autoindex_api_request_log_1"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN api"), "{plan}");
+        }
     }
 
     #[test]
