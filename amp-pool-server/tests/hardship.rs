@@ -1,4 +1,4 @@
-//! Budgets when things go wrong: `kill -9`, a full disk, and books that somebody has doctored.
+//! Budgets when things go wrong: `kill -9`, a full disk, one that fails, and books that somebody has doctored.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,11 +10,13 @@ use std::{
     process::Command,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use common::disk::{Disk, EIO, ENOSPC, Fault};
 use common::{Client, Launch, Reply, Server, Upstream};
 use futures::future::join_all;
 use http_body_util::BodyExt as _;
@@ -153,16 +155,108 @@ async fn a_full_disk_is_told_and_nothing_is_sent_that_can_not_be_booked() {
     assert_eq!(asked.load(Ordering::Relaxed), before, "what can not be booked is not sent");
 
     limit_files(&server, "unlimited");
-    let patience = Instant::now() + Duration::from_secs(10);
-    while server.stranger().get("/ready").await.status != 200 {
-        assert!(Instant::now() < patience, "the books are not written again");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    ready(&server, 200).await;
     assert_eq!(ask().await.status, 200, "the same process serves again");
     server.stop();
     let (code, said) = audit(dir.path());
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("(0 open)"), "{said}");
+}
+
+/// The ways in which a disk fails: not at all any more, in the middle of a write, when what was written is to last, and
+/// only now and then.
+#[cfg(target_os = "linux")]
+const FAULTS: [Fault; 5] = [
+    Fault { writes: 1, syncs: 0, error: EIO, every: 1 },
+    Fault { writes: 2, syncs: 0, error: EIO, every: 1 },
+    Fault { writes: 2, syncs: 0, error: ENOSPC, every: 1 },
+    Fault { writes: 0, syncs: 1, error: EIO, every: 1 },
+    Fault { writes: 2, syncs: 1, error: EIO, every: 3 },
+];
+
+/// Calls until `enough` were answered; each answer is one that was served, or an honest refusal. Gives those served.
+#[cfg(target_os = "linux")]
+async fn call_through(client: Client, enough: impl Fn() -> bool) -> Vec<String> {
+    let mut served = Vec::new();
+    while !enough() {
+        let answer = client.post("/v1/chat/completions", &asking(served.len() % 2 == 0)).await;
+        match answer.status {
+            200 => served.push(answer.header("x-request-id").to_owned()),
+            503 => {
+                assert!(!answer.header("retry-after").is_empty(), "{}", answer.text());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    served
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_is_told_and_every_call_is_booked_once() {
+    let (dir, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (disk, (upstream, asked)) = (Disk::new(beside.path()), upstream().await);
+    let server = Launch::on(dir.path()).with_disk(&disk).start();
+    with_budgets(&server, &upstream).await;
+    let mut served = Vec::new();
+    for fault in FAULTS {
+        let over = Arc::new(AtomicBool::new(false));
+        let load = (0..8).map(|_| {
+            let (client, over) = (server.client(), over.clone());
+            tokio::spawn(call_through(client, move || over.load(Ordering::Relaxed)))
+        });
+        let load: Vec<_> = load.collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        disk.fail(fault);
+        if fault.every == 1 {
+            ready(&server, 503).await;
+            let before = asked.load(Ordering::Relaxed);
+            for _ in 0..20 {
+                let refused = server.client().post("/v1/chat/completions", &asking(false)).await;
+                assert_eq!(refused.status, 503, "{fault:?}: {}", refused.text());
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), before, "{fault:?}: what can not be booked is not sent");
+        } else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        disk.heal();
+        ready(&server, 200).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        over.store(true, Ordering::Relaxed);
+        for ended in join_all(load).await {
+            served.extend(ended.unwrap());
+        }
+        assert_eq!(held(&server).await, vec![json!("0.000000000"); 4], "{fault:?}");
+    }
+    server.stop();
+
+    let (code, said) = audit(dir.path());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("(0 open)"), "{said}");
+    let books = Connection::open(dir.path().join("amp_pool.db")).unwrap();
+    let count = |sql: &str| books.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let calls = "SELECT count(*) FROM api_request_log WHERE outcome = 'done' AND lower(hex(call_id)) = ?1";
+    for call in &served {
+        let found: i64 = books.query_row(calls, [call.replace('-', "")], |row| row.get(0)).unwrap();
+        assert_eq!(found, 1, "{call} was served and is not in the books");
+    }
+    assert!(served.len() > 100, "too few calls for a proof: {}", served.len());
+    assert_eq!(
+        count("SELECT count(*) FROM api_request_attempts").unsigned_abs(),
+        asked.load(Ordering::Relaxed),
+        "all that was sent is booked"
+    );
+    assert_eq!(count("SELECT count(*) FROM budget_holds WHERE state NOT IN ('settled', 'void')"), 0);
+}
+
+/// Waits until the server says that it is ready, or that it is not.
+async fn ready(server: &Server, status: u16) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while server.stranger().get("/ready").await.status != status {
+        assert!(Instant::now() < patience, "/ready does not come to {status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// One lie of each kind, and the word that the audit must find it by.

@@ -5,6 +5,8 @@
 
 mod client;
 pub(crate) mod frames;
+#[cfg(target_os = "linux")]
+pub(crate) mod disk;
 mod upstream;
 
 use std::{
@@ -57,6 +59,12 @@ impl Launch {
     /// A file that may not grow is an error to it, and not its end.
     pub(crate) fn that_survives_full_files(self) -> Self {
         self.after("trap '' XFSZ")
+    }
+
+    /// Whose database is on `disk`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_disk(self, disk: &disk::Disk) -> Self {
+        disk.env().into_iter().fold(self, |launch, (name, value)| launch.env(name, value))
     }
 
     /// Started by a shell that has run `command`.
