@@ -32,7 +32,7 @@ use crate::{
 
 mod adjustments;
 mod alerts;
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
 mod audit;
 mod balances;
 mod bodies;

@@ -4,6 +4,7 @@
 //! names of their columns, in pieces; a copy that was broken off goes on where it stood, as long as its source is as it was.
 //! At the end both databases are asked for the same counts and sums.
 
+mod mark;
 mod source;
 mod table;
 mod totals;
@@ -89,7 +90,7 @@ async fn copy(source: &Source, pool: &Arc<Pool>, now: Timestamp) -> Result<Impor
     let found = totals::of_copy(source.totals(), &pool.lend().await?).await?;
     let agreed = totals::compare(source.totals(), &found)?;
     pool.lend().await?.batch("ANALYZE").await?;
-    unfinished::end(pool).await?;
+    mark::end(pool).await?;
     alone.commit().await?;
     Ok(Imported { resumed, agreed, left_out: source.left_out().to_vec() })
 }
@@ -109,7 +110,7 @@ async fn alone(pool: &Arc<Pool>) -> Result<Lent, Failure> {
 async fn enter(source: &Source, pool: &Arc<Pool>, now: Timestamp) -> Result<bool, Failure> {
     let begun = unfinished::source(&pool.lend().await?).await?;
     if begun.is_none() && is_in_use(pool).await? {
-        return Err(unfinished::in_use());
+        return Err(mark::in_use());
     }
     if begun.as_deref().is_some_and(|begun| begun != source.name()) {
         let message =
@@ -118,7 +119,7 @@ async fn enter(source: &Source, pool: &Arc<Pool>, now: Timestamp) -> Result<bool
     }
     migrate::run(pool, migrate::STEPS, now).await?;
     if begun.is_none() {
-        unfinished::begin(pool, source.name(), now).await?;
+        mark::begin(pool, source.name(), now).await?;
     }
     Ok(begun.is_some())
 }
