@@ -1,7 +1,8 @@
 //! C programs against the library: compiled strictly, linked in each way, and under what finds misuse of memory.
 //!
 //! Wants a C and a C++ compiler (`CC`, `CXX`, else `cc` and `c++`). `AMP_POOL_CALLS` says how many calls each of 16 threads
-//! makes, `AMP_POOL_LOADS` how often the library is loaded, `AMP_POOL_VALGRIND=1` runs the programs under valgrind too.
+//! makes, `AMP_POOL_LOADS` how often the library is loaded, `AMP_POOL_VALGRIND=1` runs the programs under valgrind too, where
+//! threads take turns and each step takes fifty: there they make 20 calls each.
 
 // Names of files, and what looks into them, are those of Linux.
 #![cfg(target_os = "linux")]
@@ -86,7 +87,12 @@ fn compile(dir: &TempDir, name: &str, way: Way) -> PathBuf {
     program
 }
 
-fn run(dir: &TempDir, name: &str, arguments: &[&str]) {
+fn run(dir: &TempDir, name: &str) {
+    run_natively(dir, name, &[]);
+    under_valgrind(dir, name, &[]);
+}
+
+fn run_natively(dir: &TempDir, name: &str, arguments: &[&str]) {
     // The static library is large, and that it can be linked is shown by one program.
     let ways = [Way::Shared, Way::Sanitized, Way::Static];
     for way in ways.into_iter().take(if name == "calls" { 3 } else { 2 }) {
@@ -99,12 +105,13 @@ fn run(dir: &TempDir, name: &str, arguments: &[&str]) {
         }
         print!("{way:?}: {}", succeed(&mut command));
     }
-    if env::var_os("AMP_POOL_VALGRIND").is_some_and(|wish| !wish.is_empty()) {
-        under_valgrind(dir, name, arguments);
-    }
 }
 
+/// Where that is wanted, and after the program was compiled.
 fn under_valgrind(dir: &TempDir, name: &str, arguments: &[&str]) {
+    if env::var_os("AMP_POOL_VALGRIND").is_none_or(|wish| wish.is_empty()) {
+        return;
+    }
     let data = TempDir::new().unwrap();
     let mut command = Command::new("valgrind");
     command.args([
@@ -147,23 +154,24 @@ fn the_header_is_clean_in_every_dialect() {
 
 #[test]
 fn calls_streams_events_callbacks_and_the_books() {
-    run(&TempDir::new().unwrap(), "calls", &[]);
+    run(&TempDir::new().unwrap(), "calls");
 }
 
 #[test]
 fn every_misuse_that_can_be_told_is_told_by_a_code() {
-    run(&TempDir::new().unwrap(), "misuse", &[]);
+    run(&TempDir::new().unwrap(), "misuse");
 }
 
 #[test]
 fn a_server_inside_a_program() {
-    run(&TempDir::new().unwrap(), "server", &[]);
+    run(&TempDir::new().unwrap(), "server");
 }
 
 #[test]
 fn many_threads_at_one_pool_and_at_one_call() {
     let dir = TempDir::new().unwrap();
-    run(&dir, "threads", &[&number("AMP_POOL_CALLS", "100")]);
+    run_natively(&dir, "threads", &[&number("AMP_POOL_CALLS", "100")]);
+    under_valgrind(&dir, "threads", &["20"]);
 }
 
 #[test]
