@@ -223,6 +223,10 @@ mod transcode;
 mod tree;
 mod walk;
 
+#[cfg(doc)]
+#[doc = include_str!("format/LOSSES.md")]
+pub mod losses {}
+
 pub use beginning::Beginning;
 pub use failure::Failure;
 pub use hidden_usage::HiddenUsage;

@@ -52,7 +52,7 @@
 //! | what happens to a call, and when | [`service`] |
 //! | when a key rests and when it comes back | [`keys`] |
 //! | what an upstream's answer means, and rules for it | [`classify`] |
-//! | translation without a pool, and what it can not carry | [`format`](mod@format), [`format::Loss`] |
+//! | translation without a pool, and what it can not carry | [`format`](mod@format), [`format::losses`] |
 //! | what a call can fail with, and as which status | [`error`] |
 //! | tests without a network | [`testkit`] |
 //!

@@ -52,6 +52,34 @@ pub type TypedStack = Auth<Read<Routing<Admit<Attempts>>>>;
 /// A key pool: a tower service from HTTP requests to HTTP answers.
 ///
 /// Cloning it is cheap; all clones share keys, books and settings.
+///
+/// ```
+/// use amp_pool_core::{Pool, caller::TokenSpec, keys::KeySpec, secret::Secret, testkit::{Reply, Script}};
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt as _};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let pool = Pool::builder().transport(Script::new().on("sk-a", Reply::chat("Hello!"))).build().await?;
+/// pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+///
+/// // Layers of tower go around it as around any service: this one knows the token that its clients do not have.
+/// let bearer = http::HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+/// let service = ServiceBuilder::new()
+///     .map_request(move |mut request: http::Request<Full<Bytes>>| {
+///         request.headers_mut().insert("authorization", bearer.clone());
+///         request
+///     })
+///     .service(pool.clone());
+///
+/// let request = http::Request::post("/v1/chat/completions").body(Full::from(r#"{"model":"gpt-4o-mini","messages":[]}"#))?;
+/// let Ok(answer) = service.oneshot(request).await;
+/// assert_eq!(answer.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Pool {
     stack: Render<TypedStack>,
@@ -91,6 +119,21 @@ where
 }
 
 /// Makes a [`Pool`].
+///
+/// ```
+/// use std::time::Duration;
+/// use amp_pool_core::{Pool, service::Limits, testkit::Script};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut limits = Limits::default();
+/// limits.first_byte = Duration::from_secs(30);
+/// limits.body = 1 << 20;
+/// let pool = Pool::builder().transport(Script::new()).limits(limits).build().await?;
+/// pool.handle().close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct PoolBuilder {
     store: Option<Arc<dyn Store>>,

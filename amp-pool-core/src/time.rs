@@ -102,6 +102,22 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Where wall-clock time comes from. Tests bring their own.
+///
+/// ```
+/// use amp_pool_core::time::{Clock, Timestamp};
+///
+/// struct Stopped(Timestamp);
+///
+/// impl Clock for Stopped {
+///     fn now(&self) -> Timestamp {
+///         self.0
+///     }
+/// }
+///
+/// let clock = Stopped("2026-11-23T01:00:00.000Z".parse()?);
+/// assert_eq!(clock.now().to_string(), "2026-11-23T01:00:00.000Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;

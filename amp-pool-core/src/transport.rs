@@ -98,6 +98,22 @@ impl std::error::Error for TransportError {
 }
 
 /// Makes a transport of a tower service.
+///
+/// ```
+/// use amp_pool_core::{Pool, transport::{Answer, Outgoing, from_service}};
+/// use bytes::Bytes;
+/// use http_body_util::{BodyExt as _, Full};
+///
+/// /// Sends nothing anywhere. A real one could sign requests, or leave by something that is no HTTP proxy.
+/// async fn send(outgoing: Outgoing) -> Answer {
+///     let Outgoing { request, egress: _ } = outgoing;
+///     let text = format!("no way to {}", request.uri());
+///     let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
+///     Ok(http::Response::new(body))
+/// }
+///
+/// let builder = Pool::builder().transport(from_service(tower::service_fn(send)));
+/// ```
 pub fn from_service<S>(service: S) -> impl Transport
 where
     S: tower::Service<Outgoing, Response = http::Response<UpstreamBody>, Error = TransportError>,

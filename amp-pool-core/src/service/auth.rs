@@ -17,6 +17,30 @@ use crate::{
 };
 
 /// Where callers come from. A host application may know its own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use amp_pool_core::{Error, Pool, caller::Caller, service::auth::Callers, testkit::Script, time::Timestamp};
+///
+/// /// Whoever stands in front of us has signed people in, and says who they are.
+/// struct SignedIn;
+///
+/// impl Callers for SignedIn {
+///     fn identify(&self, headers: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         let user = headers.get("x-user").and_then(|user| user.to_str().ok());
+///         user.map(|user| Arc::new(Caller::named(user))).ok_or_else(|| Error::unauthorized("sign in first"))
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let pool = Pool::builder().transport(Script::new()).callers(SignedIn).build().await?;
+/// let request = http::Request::get("/v1/models").header("x-user", "ada").body(String::new())?;
+/// let Ok(answer) = tower::ServiceExt::oneshot(pool, request).await;
+/// assert_eq!(answer.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Callers: Send + Sync + 'static {
     /// The caller behind a request's head.
     ///

@@ -80,6 +80,31 @@ pub struct SqliteOptions {
 /// A store in one SQLite file.
 ///
 /// Dropping it lets the writer finish what has been handed to it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use amp_pool_core::{
+///     Pool, store::{Durability, sqlite::{SqliteOptions, SqliteStore}}, testkit::Script, time::{Clock as _, SystemClock},
+/// };
+///
+/// # let home = tempfile::tempdir()?;
+/// # let home = home.path();
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let options = SqliteOptions {
+///     path: home.join("amp_pool.db"),
+///     master_key_file: home.join("master.key"),
+///     durability: Durability::Full,
+///     echo: false,
+/// };
+/// let store = SqliteStore::open(options, SystemClock.now())?;
+/// // What seals thoughts of models has to outlive the process, as the store does.
+/// let seal = store.vault().thought_secret();
+/// let pool = Pool::builder().transport(Script::new()).store(Arc::new(store)).seal(seal).build().await?;
+/// pool.handle().close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
