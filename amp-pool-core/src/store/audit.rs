@@ -145,6 +145,7 @@ struct Together {
     expected: Option<NanoUsd>,
 }
 
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite keeps sums of sums"))]
 impl Auditor {
     /// For books in which calls admitted before `horizon` may be missing.
     pub(super) fn since(horizon: Option<Timestamp>) -> Self {

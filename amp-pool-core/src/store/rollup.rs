@@ -132,6 +132,7 @@ pub(super) enum Part {
 
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(dead_code))]
 impl Part {
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite names them one by one"))]
     pub(super) const EACH: [Self; 5] = [Self::All, Self::Key, Self::Model, Self::Provider, Self::Token];
 
     /// The name in the `part` column.
