@@ -4,7 +4,7 @@
 
 mod bench;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use amp_pool_core::{
     format::Format,
@@ -13,13 +13,18 @@ use amp_pool_core::{
     route::{By, RouteCandidate, RouteSpec, Strategy},
     secret::Secret,
     service::Limits,
-    testkit::{Reply, Script},
+    testkit::{Reply, Script, Sent},
 };
 use bench::{Bench, Got};
+use futures::future::join_all;
 use serde_json::json;
 
 fn key(name: &str) -> KeySpec {
     KeySpec::new(name, "openai", Secret::new(name))
+}
+
+fn claude(name: &str) -> KeySpec {
+    KeySpec::new(name, "anthropic", Secret::new(name))
 }
 
 /// Keys by their names, all alike.
@@ -40,6 +45,24 @@ async fn turn(bench: &Bench, first: &str, more: usize) -> Got {
 
 fn answering(names: &[&str]) -> Script {
     names.iter().fold(Script::new(), |script, name| script.on(name, Reply::chat("hello")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_come_at_once_do_not_pass_what_an_operator_allows() {
+    let narrow = KeySpec { limits: Caps { rpm: Some(5), ..Caps::default() }, ..claude("a") };
+    let answer = |_: &Sent| Reply::words(Format::Messages, &["hello"]);
+    let bench = Arc::new(bench(Script::new().otherwise(answer), [narrow]).await);
+    // Between the choice of a key and its place is the translation: a long one.
+    let content = "so much to say ".repeat(20_000);
+    let body = Arc::new(json!({"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": content}]}));
+    let call = |_| {
+        let (bench, body) = (bench.clone(), body.clone());
+        tokio::spawn(async move { bench.post("/v1/chat/completions", &body).await.status })
+    };
+    let statuses = join_all((0..40).map(call)).await;
+
+    let served = statuses.iter().filter(|status| *status.as_ref().unwrap() == 200).count();
+    assert_eq!((served, bench.asked().len()), (5, 5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -152,12 +152,16 @@ impl Room {
 
     /// A call of about `input` tokens is sent. Gives the tokens it was counted for.
     pub fn enter(&self, input: u64, now: Instant) -> u64 {
+        self.counts().enter(input, now)
+    }
+
+    /// A call of about `input` tokens is sent, if it is within `caps`. Choosing has looked at that already, but others chose
+    /// at the same time.
+    #[must_use]
+    pub fn try_enter(&self, input: u64, caps: Caps, now: Instant) -> Option<u64> {
         let mut counts = self.counts();
-        let tokens = input.saturating_add(counts.usual_output);
-        counts.requests.spend(1, now);
-        counts.tokens.spend(tokens, now);
-        counts.in_flight += 1;
-        tokens
+        let level = counts.level(input, caps, now);
+        (!(level.is_full() && level.is_cap)).then(|| counts.enter(input, now))
     }
 
     /// A call that was counted for `counted` tokens has ended. `used`: what it really took, read and written, if known.
@@ -238,6 +242,14 @@ impl Room {
 }
 
 impl Counts {
+    fn enter(&mut self, input: u64, now: Instant) -> u64 {
+        let tokens = input.saturating_add(self.usual_output);
+        self.requests.spend(1, now);
+        self.tokens.spend(tokens, now);
+        self.in_flight += 1;
+        tokens
+    }
+
     fn level(&mut self, input: u64, caps: Caps, now: Instant) -> Level {
         let tokens = input.saturating_add(self.usual_output);
         let (requests_used, tokens_used) = (self.requests.used(now), self.tokens.used(now));
@@ -365,6 +377,18 @@ mod tests {
         assert!(room.level(10, caps, now).is_full());
         room.leave(counted, None, now);
         assert!(!room.level(10, caps, now).is_full());
+    }
+
+    #[test]
+    fn of_those_who_come_at_once_as_many_get_in_as_may() {
+        let (now, caps) = (Instant::now(), Caps { concurrency: Some(3), ..FREE });
+        let room = Room::new(now);
+        let inside: usize = std::thread::scope(|scope| {
+            let come = || (0..1000).filter_map(|_| room.try_enter(10, caps, now)).count();
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(come)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).sum()
+        });
+        assert_eq!((inside, room.in_flight()), (3, 3));
     }
 
     #[test]

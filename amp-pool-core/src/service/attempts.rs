@@ -112,6 +112,8 @@ enum Step {
     Answered(Response),
     /// Another key may do better.
     Failed(Recorder, Failure),
+    /// Others took what the key had left; nothing was sent.
+    Missed(Recorder),
     /// The request can not be put into the upstream's format; nothing was sent.
     Rejected(Recorder, Error),
 }
@@ -147,6 +149,11 @@ impl Means {
                     recorder = unfinished;
                     last = Some(failure.beside(last));
                 }
+                // To whoever looks again it is full, until there is room.
+                Step::Missed(untouched) => {
+                    recorder = untouched;
+                    tried.pop();
+                }
                 // A key that speaks the caller's own format may still take it.
                 Step::Rejected(untouched, error) => {
                     recorder = untouched;
@@ -174,7 +181,10 @@ impl Means {
         let terms = if format == routed.call.ask.format { routed.call.ask.terms } else { ServiceTerms::default() };
         let candidates = choosing::count(&routed.plan);
         let asked = Asked { format, model, chosen_by: Some(by), candidates, terms };
-        recorder.begin(Place::take(seat, model, input(routed), self.waits.clone()), asked);
+        let Some(place) = Place::take(seat, model, input(routed), self.waits.clone()) else {
+            return Step::Missed(recorder);
+        };
+        recorder.begin(place, asked);
         // The place is taken: whoever waits behind this call sees a key with one place less.
         drop(turn);
         let target = Target { seat, format };

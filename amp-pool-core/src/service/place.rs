@@ -1,6 +1,6 @@
 //! A call's place on a key: counted from the moment it is sent to the end of its answer, whatever happens.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use super::{ambient, waits::Waits};
 use crate::{
@@ -21,40 +21,26 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Takes a place for a call of about `input` tokens. If the key or its line is to prove that it is fit again, this
-    /// call does so.
-    pub(super) fn take(seat: &Seat, model: &str, input: u64, waits: Option<Arc<Waits>>) -> Self {
-        let (now, key) = (ambient::now(), &seat.key);
+    /// Takes a place for a call of about `input` tokens, unless others took the last that the key's operator allows. If the
+    /// key or its line is to prove that it is fit again, this call does so.
+    pub(super) fn take(seat: &Seat, model: &str, input: u64, waits: Option<Arc<Waits>>) -> Option<Self> {
+        let (now, key) = (ambient::now(), seat.key.clone());
+        let whole = key.account.rooms.whole().clone();
+        let in_whole = whole.try_enter(input, key.caps, now)?;
         key.health.try_out(model, now);
         key.account.health.try_out(model, now);
         key.link.health.try_out("", now);
-        let whole = key.account.rooms.whole().clone();
         let model = (!Arc::ptr_eq(&whole, &seat.room)).then(|| seat.room.clone());
-        Self::enter(key.clone(), whole, model, input, waits, now)
+        let counted = [in_whole, model.as_ref().map_or(0, |room| room.enter(input, now))];
+        Some(Self { key, whole, model, input, counted, used: None, waits })
     }
 
     /// Another place on the same key, for a call that asks it once more.
     pub(super) fn renew(&self) -> Self {
-        Self::enter(
-            self.key.clone(),
-            self.whole.clone(),
-            self.model.clone(),
-            self.input,
-            self.waits.clone(),
-            ambient::now(),
-        )
-    }
-
-    fn enter(
-        key: Arc<LiveKey>,
-        whole: Arc<Room>,
-        model: Option<Arc<Room>>,
-        input: u64,
-        waits: Option<Arc<Waits>>,
-        now: Instant,
-    ) -> Self {
+        let (now, input) = (ambient::now(), self.input);
+        let (key, whole, model) = (self.key.clone(), self.whole.clone(), self.model.clone());
         let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
-        Self { key, whole, model, input, counted, used: None, waits }
+        Self { key, whole, model, input, counted, used: None, waits: self.waits.clone() }
     }
 
     /// The room of what was asked for.
