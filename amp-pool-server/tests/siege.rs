@@ -181,9 +181,7 @@ async fn without_descriptors_it_waits_for_better_times_without_spinning() {
     let known = server.client();
     call(&known).await;
     let streams = join_all((0..120).map(|_| TcpStream::connect(server.address))).await;
-    while !server.log().contains("cannot accept a connection") {
-        sleep(Duration::from_millis(20)).await;
-    }
+    server.until_logged("cannot accept a connection").await;
     let (before, start) = (server.cpu_ms(), Instant::now());
     for _ in 0..20 {
         call(&known).await;
@@ -244,7 +242,7 @@ async fn who_rests_makes_room_for_who_comes_and_what_runs_is_finished() {
     let served = timeout(Duration::from_secs(10), server.stranger().get("/health")).await;
     assert_eq!(served.unwrap().status, 200);
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    assert!(server.log().contains("those that rest are closed"), "{}", server.log());
+    server.until_logged("those that rest are closed").await;
     for answer in running {
         let text = answer.into_body().collect().await.unwrap().to_bytes();
         assert!(text.ends_with(b"data: [DONE]\n\n"), "{text:?}");
@@ -262,7 +260,7 @@ async fn an_address_gets_no_more_connections_than_its_share() {
     let mut over = TcpStream::connect(server.address).await.unwrap();
     let closed = timeout(Duration::from_secs(2), over.read(&mut [0; 1])).await.unwrap();
     assert!(closed.is_err() || closed.is_ok_and(|read| read == 0));
-    assert!(server.log().contains("its address has as many as it may"), "{}", server.log());
+    server.until_logged("its address has as many as it may").await;
 
     streams.pop();
     sleep(Duration::from_millis(300)).await;

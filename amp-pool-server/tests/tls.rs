@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::{
     TlsConnector,
@@ -88,15 +88,6 @@ fn health() -> Request<Full<Bytes>> {
     Request::get("/health").header("host", "localhost").body(Full::default()).unwrap()
 }
 
-async fn until_logged(server: &Server, text: &str) {
-    let there = async {
-        while !server.log().contains(text) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(Duration::from_secs(5), there).await.is_ok(), "no `{text}` in {}", server.log());
-}
-
 #[tokio::test]
 async fn both_versions_of_http_are_spoken_and_cookies_are_for_tls_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -151,7 +142,7 @@ async fn a_new_certificate_is_shown_to_new_connections_and_harms_no_open_one() {
 
     write(dir.path(), CERTIFICATES[1], KEYS[1]);
     server.signal("-HUP");
-    until_logged(&server, "new connections get the new certificate").await;
+    server.until_logged("new connections get the new certificate").await;
     assert_eq!(shown(&connect(&server, "http/1.1").await), certificate(1));
     let stream = running.into_body().collect().await.unwrap().to_bytes();
     assert!(stream.ends_with(b"data: [DONE]\n\n"), "what ran under the old one is finished");
@@ -170,17 +161,17 @@ async fn files_that_are_no_good_change_nothing_while_it_runs() {
     ] {
         write(dir.path(), certificate_text, key);
         server.signal("-HUP");
-        until_logged(&server, complaint).await;
+        server.until_logged(complaint).await;
         assert_eq!(shown(&connect(&server, "http/1.1").await), certificate(0));
     }
     fs::remove_file(dir.path().join("tls.key")).unwrap();
     server.signal("-HUP");
-    until_logged(&server, "cannot read").await;
+    server.until_logged("cannot read").await;
     assert!(!server.log().contains(KEYS[0].lines().nth(1).unwrap()), "{}", server.log());
 
     write(dir.path(), CERTIFICATES[1], KEYS[1]);
     server.signal("-HUP");
-    until_logged(&server, "new connections get the new certificate").await;
+    server.until_logged("new connections get the new certificate").await;
     assert_eq!(shown(&connect(&server, "http/1.1").await), certificate(1));
 }
 

@@ -179,6 +179,16 @@ impl Server {
         self.log.text()
     }
 
+    /// Waits until it has logged `text`. Lines come by a pipe, and may be later than an answer.
+    pub(crate) async fn until_logged(&self, text: &str) {
+        let there = async {
+            while !self.log().contains(text) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, there).await.is_ok(), "no `{text}` in {}", self.log());
+    }
+
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
