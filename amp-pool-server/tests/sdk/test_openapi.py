@@ -37,11 +37,12 @@ def furnished(fit) -> str:
 
 
 def test_every_answer_is_as_the_document_says(furnished, tmp_path):
+    # One worker: the parser of Python 3.11 loses count where two threads parse at once, and fails.
     command = [
         *[str(Path(sys.executable).parent / "schemathesis"), "run", f"{furnished.url}/openapi.json"],
         *["--url", furnished.url, "--header", f"authorization: Bearer {furnished.admin_token}"],
         *["--checks", ",".join(CHECKS), "--phases", "coverage,fuzzing", "--max-examples", str(EXAMPLES)],
-        *["--include-path-regex", OURS, "--request-timeout", "20", "--workers", "2", "--seed", "1"],
+        *["--include-path-regex", OURS, "--request-timeout", "20", "--workers", "1", "--seed", "1"],
         *["--generation-deterministic", "--suppress-health-check", "all"],
         *["--continue-on-failure", "--warnings", "off", "--no-color"],
     ]
