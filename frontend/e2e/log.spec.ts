@@ -20,7 +20,7 @@ test("a call that went on to another key tells its chain in one line", async ({ 
   await picture(page, "log-chain");
 
   await row.getByRole("link").click();
-  await expect(page.getByRole("dialog").getByText("Judged by a rule for all providers")).toBeVisible();
+  await expect(page.getByRole("dialog").getByText("Judged by a rule for all providers: rate_limit_exceeded")).toBeVisible();
   await picture(page, "log-judged");
 });
 
