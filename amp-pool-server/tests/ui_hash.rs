@@ -54,10 +54,16 @@ fn sources() -> Option<PathBuf> {
     Some(server().join("../frontend")).filter(|folder| folder.is_dir())
 }
 
+fn is_no_source(name: &str) -> bool {
+    matches!(name, "node_modules" | "dist" | "e2e" | "playwright.config.ts")
+        || name.starts_with('.')
+        || name.contains(".test.")
+}
+
 #[test]
 fn the_committed_ui_was_made_from_these_sources() {
     let Some(frontend) = sources() else { return };
-    let paths = files(&frontend, |name| matches!(name, "node_modules" | "dist") || name.starts_with('.'));
+    let paths = files(&frontend, is_no_source);
     let lines = paths.iter().map(|path| format!("{path}\0{}\n", hex(&read(&frontend.join(path)))));
     let hash = hex(lines.collect::<String>().as_bytes());
     assert_eq!(manifest()["sources"], hash.as_str(), "the committed UI is stale: run `make ui`");

@@ -1,8 +1,8 @@
 // The hash of the UI's sources: how the repository knows that the packed UI was made from them.
 //
 // sha256 over one line `path NUL sha256(content) LF` per file of `frontend/`, sorted by path, where the path is relative
-// to `frontend/` with `/`, and both hashes are lower-case hex. Left out are `node_modules`, `dist` and every name that
-// begins with a dot. `amp-pool-server/tests/ui_hash.rs` computes the same without Node.
+// to `frontend/` with `/`, and both hashes are lower-case hex. Left out are `node_modules`, `dist`, every name that begins
+// with a dot, and what only tests read. `amp-pool-server/tests/ui_hash.rs` computes the same without Node.
 
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -30,8 +30,11 @@ export function files(folder, skips = () => false) {
   return walk("").sort();
 }
 
+const notSources = new Set(["node_modules", "dist", "e2e", "playwright.config.ts"]);
+
+const isNoSource = (/** @type {string} */ name) => notSources.has(name) || name.startsWith(".") || name.includes(".test.");
+
 export function sourceHash() {
-  const skips = (/** @type {string} */ name) => name === "node_modules" || name === "dist" || name.startsWith(".");
-  const lines = files(frontend, skips).map((path) => `${path}\0${sha256(readFileSync(join(frontend, path)))}\n`);
+  const lines = files(frontend, isNoSource).map((path) => `${path}\0${sha256(readFileSync(join(frontend, path)))}\n`);
   return sha256(lines.join(""));
 }
