@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
 .PHONY: run test deps lint docs face features test-rust test-languages test-ffi test-miri test-races test-model test-kill test-sdk \
-	bench-python package install-ffi wasm api simulate bench fuzz help
+	bench-python package install-ffi wasm api schema simulate bench fuzz help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -127,6 +127,10 @@ wasm:
 api:
 	AMP_POOL_UPDATE_OPENAPI=1 cargo test --locked --package amp-pool-server --test openapi the_document
 	$(MAKE) --no-print-directory types ui
+
+## make schema     the schema of SQLite anew of its steps: migrations/sqlite.sql
+schema:
+	AMP_POOL_UPDATE_SCHEMA=1 cargo test --locked --package amp-pool-core --lib whole::tests::the_schema
 
 ## make test-sdk   real clients against the real server: SDKs, LangChain, the AI SDK, Claude Code and Codex
 test-sdk:

@@ -36,7 +36,7 @@ use crate::{
     config::{Settings, SettingsError},
 };
 
-pub(crate) use guard::{Guard, Jot};
+pub(crate) use guard::{Guard, Jot, Takes};
 pub(crate) use password::{Passwords, weakness};
 pub(crate) use session::{Cookie, SessionId};
 pub(crate) use throttle::{Throttle, network};

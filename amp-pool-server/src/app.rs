@@ -38,7 +38,7 @@ use serde_json::Value;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::{
-    access::{self, Gate, Guard, Peer, Who},
+    access::{self, Gate, Guard, Peer, Takes, Who},
     admin::{
         self, Live, Problem, alerts, audit, auth, balances, budgets, config, explain, groups, keys, models, prices,
         providers, requests, rules, statistics, tokens, users,
@@ -397,7 +397,6 @@ fn open_router() -> Router<Shared> {
 
 /// Everything that takes a role, each behind its guard.
 fn admin_router(gate: &Arc<Gate>) -> Router<Shared> {
-    let mut schemas = Schemas::default();
     let guarded = |Route { access, method, path, page, is_noted }: Route| {
         let Described { page, told, .. } = page?;
         let guard = Guard {
@@ -406,7 +405,7 @@ fn admin_router(gate: &Arc<Gate>) -> Router<Shared> {
             action: format!("{method} {path}"),
             object_at: path.split('/').position(|segment| segment.starts_with('{')),
             is_noted,
-            has_parameters: !told(&mut schemas).parameters.is_empty(),
+            takes: Takes::of(told),
         };
         let pass = move |request, next| guard.clone().pass(request, next);
         Some((path, page.route_layer(middleware::from_fn(pass))))

@@ -80,7 +80,8 @@ impl<'a> Plain<'a> {
         Some(())
     }
 
-    fn text(&mut self) -> Option<&'a [u8]> {
+    /// Reads a text. Gives what is between its quotes.
+    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
         let length = self.rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f))?;
         let (text, rest) = self.rest.split_at(length);

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use memchr::memmem::{Finder, FinderRev};
 use serde_json::value::RawValue;
 
+use super::plain::Plain;
+
 /// How much may stand behind the member. A longer rest is not looked through: then the answer is read in order.
 const REST_MAX: usize = 4 << 10;
 
@@ -32,6 +34,17 @@ pub(super) fn last(json: &[u8]) -> Option<&[u8]> {
     let end = json.len().saturating_sub(END);
     let at = FORWARD.find_iter(&json[end..]).last().map(|at| end + at).or_else(|| BACKWARD.rfind(json))?;
     json[at + NAME.len()..].trim_ascii_start().strip_prefix(b":")
+}
+
+/// The value of a member of the outermost object that stands among the last lines and is a text without escapes. `name` is
+/// looked for with its quotes.
+pub(super) fn text<'a>(json: &'a [u8], name: &Finder<'_>) -> Option<&'a str> {
+    let end = json.len().saturating_sub(END);
+    let at = end + name.find_iter(&json[end..]).last()?;
+    let value = json[at + name.needle().len()..].trim_ascii_start().strip_prefix(b":")?;
+    let mut plain = Plain::new(value);
+    let text = plain.text()?;
+    closes_one(plain.rest()).then(|| std::str::from_utf8(text).ok()).flatten()
 }
 
 /// Whether `rest` closes one object more than it opens, and ends with that.

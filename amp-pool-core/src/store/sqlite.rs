@@ -51,6 +51,7 @@ mod statistics;
 mod sums;
 mod tokens;
 mod users;
+mod whole;
 mod writer;
 
 pub use super::vault::Rekeyed;
@@ -135,7 +136,7 @@ impl SqliteStore {
         migrate::refuse_what_is_not_ours(&access.reader()?)?;
         let mut connection = access.writer()?;
         let unsearched = check::before_serving(&connection)?;
-        migrate::run(&mut connection, &access.path, migrate::STEPS, now)?;
+        migrate::bring_up(&mut connection, &access.path, now)?;
         let vault = Arc::new(unlock(&mut connection, &master_key_file, now)?);
         let search = Arc::new(Search::start(&access, unsearched)?);
         let readers = Readers::new(access.clone());

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use amp_pool_core::user::{Deed, DeedEnd, Role};
@@ -18,7 +18,10 @@ use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{Gate, Who};
-use crate::admin::Problem;
+use crate::{
+    admin::Problem,
+    openapi::{Operation, Schemas},
+};
 
 /// Members whose values may stand in the audit log: they are never secret.
 const TOLD: [&str; 16] = [
@@ -55,8 +58,26 @@ pub(crate) struct Guard {
     pub(crate) object_at: Option<usize>,
     /// Whether it is written down: it changes something, or shows what few should see.
     pub(crate) is_noted: bool,
-    /// Whether there are parameters of the query, which its handler reads then.
-    pub(crate) has_parameters: bool,
+    pub(crate) takes: Takes,
+}
+
+/// Whether a handler reads parameters of the query. Its types know, but to ask those of all handlers at the start would
+/// take longer than the rest of it: each is asked when somebody first sends it a query.
+#[derive(Clone)]
+pub(crate) struct Takes {
+    told: fn(&mut Schemas) -> Operation,
+    parameters: Arc<OnceLock<bool>>,
+}
+
+impl Takes {
+    /// As `told`, the handler's own description, says.
+    pub(crate) fn of(told: fn(&mut Schemas) -> Operation) -> Self {
+        Self { told, parameters: Arc::default() }
+    }
+
+    fn parameters(&self) -> bool {
+        *self.parameters.get_or_init(|| !(self.told)(&mut Schemas::default()).parameters.is_empty())
+    }
 }
 
 impl Guard {
@@ -68,7 +89,7 @@ impl Guard {
         if who.role < self.least {
             return Problem::forbidden(self.least).into_response();
         }
-        if let Some(name) = parameter(request.uri()).filter(|_| !self.has_parameters) {
+        if let Some(name) = parameter(request.uri()).filter(|_| !self.takes.parameters()) {
             let message = format!("there is no parameter `{name}`");
             return Problem::field(name, message).into_response();
         }

@@ -40,8 +40,16 @@ pub(in crate::format) fn whole(json: &[u8], tally: &mut Tally) {
 
 static SERVICE_TIER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\"service_tier\""));
 
-/// The terms that a whole answer names. One that does not is not looked into.
+/// The terms that a whole answer names: beside its usage, as nearly all do, or elsewhere. One that does not name any is not
+/// looked into.
 fn terms(json: &[u8]) -> ServiceTerms {
+    match tail::text(json, &SERVICE_TIER) {
+        Some(tier) => ServiceTerms::said(Some(tier), None, None),
+        None => terms_in_order(json),
+    }
+}
+
+fn terms_in_order(json: &[u8]) -> ServiceTerms {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Answer<'a> {
@@ -238,10 +246,20 @@ mod tests {
         check(&[&chunk("\"auto\""), &chunk("\"priority\""), &chunk("null"), DONE], Some(Tier::Priority));
         check(&[TEXT, r#"{"choices":[{"delta":{"content":"\"service_tier\":\"flex\""}}]}"#], None);
 
-        let mut whole = Meter::whole(Format::Chat);
-        whole.feed(&Bytes::from_static(br#"{"usage":{"prompt_tokens":9},"service_tier":"flex","choices":[]}"#));
-        whole.finish();
-        assert_eq!((whole.terms().tier, whole.usage().input()), (Some(Tier::Flex), 9));
+        let whole = |json: &str| {
+            let mut whole = Meter::whole(Format::Chat);
+            whole.feed(&Bytes::from(json.to_owned()));
+            whole.finish();
+            (whole.terms().tier, whole.usage().input())
+        };
+        assert_eq!(whole(r#"{"usage":{"prompt_tokens":9},"service_tier":"flex","choices":[]}"#), (Some(Tier::Flex), 9));
+        let long = "x".repeat(5_000);
+        let first = format!(r#"{{"service_tier" : "fl\u0065x","choices":["{long}"],"usage":{{"prompt_tokens":9}}}}"#);
+        assert_eq!(whole(&first), (Some(Tier::Flex), 9));
+        let quoted =
+            r#"{"service_tier":"flex","choices":[{"service_tier":"priority"},"\"service_tier\":\"default\""]}"#;
+        assert_eq!(whole(quoted), (Some(Tier::Flex), 0));
+        assert_eq!(whole(r#"{"choices":[{"service_tier":"priority"}],"service_tier":null}"#), (None, 0));
     }
 
     #[test]

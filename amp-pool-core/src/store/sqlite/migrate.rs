@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, copy::copy_whole, fields::collect};
+use super::{Failure, copy::copy_whole, fields::collect, whole};
 use crate::{
     store::{StoreError, files::beside, fingerprint::hex},
     time::Timestamp,
@@ -94,7 +94,15 @@ pub(super) fn refuse_what_is_older(connection: &Connection) -> Result<(), Failur
     Ok(())
 }
 
-/// Brings the database to the last of `steps`. What a killed run had finished stays finished.
+/// Brings the database to the newest version. What a killed run had finished stays finished.
+pub(super) fn bring_up(connection: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Failure> {
+    match version(connection)? {
+        0 => unhurried(connection, |connection| whole::make(connection, now)),
+        _ => run(connection, path, STEPS, now),
+    }
+}
+
+/// Brings the database to the last of `steps`.
 pub(super) fn run(connection: &mut Connection, path: &Path, steps: &[Step], now: Timestamp) -> Result<(), Failure> {
     let found = version(connection)?;
     let (done, due) = steps.split_at(steps.partition_point(|step| step.number <= found));
@@ -104,10 +112,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path, steps: &[Step], now:
     if found > 0 && !due.is_empty() {
         back_up(connection, path, found)?;
     }
-    match found {
-        0 => unhurried(connection, |connection| due.iter().try_for_each(|step| apply(connection, step, now))),
-        _ => due.iter().try_for_each(|step| apply(connection, step, now)),
-    }
+    due.iter().try_for_each(|step| apply(connection, step, now))
 }
 
 /// Does `work` without a sync after each commit: a database that is just being made holds nothing to lose, and stays whole
@@ -127,7 +132,7 @@ fn version(connection: &Connection) -> Result<u32, Failure> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn newest(steps: &[Step]) -> u32 {
+pub(super) fn newest(steps: &[Step]) -> u32 {
     steps.last().map_or(0, |step| step.number)
 }
 
@@ -153,13 +158,22 @@ fn apply(connection: &mut Connection, step: &Step, now: Timestamp) -> Result<(),
     tracing::info!(number = step.number, name = step.name, "migrating the database");
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch(step.sql)?;
-    tx.execute(
-        "INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (?1, ?2, ?3, ?4)",
-        params![step.number, step.name, step.checksum(), now.as_millis()],
-    )?;
-    tx.pragma_update(None, "application_id", APPLICATION)?;
-    tx.pragma_update(None, "user_version", step.number)?;
+    note(&tx, step, now)?;
+    mark(&tx, step.number)?;
     Ok(tx.commit()?)
+}
+
+/// Writes down that a step was done.
+pub(super) fn note(tx: &Transaction<'_>, step: &Step, now: Timestamp) -> Result<(), Failure> {
+    tx.prepare_cached("INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![step.number, step.name, step.checksum(), now.as_millis()])?;
+    Ok(())
+}
+
+/// Marks the file as ours, of this version.
+pub(super) fn mark(tx: &Transaction<'_>, version: u32) -> Result<(), Failure> {
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    Ok(tx.pragma_update(None, "user_version", version)?)
 }
 
 /// Copies the database to `FILE.bak-vN`, for its owner alone. The copy has that name only when it is whole.

@@ -25,7 +25,7 @@ pub(super) fn database() -> (TempDir, Connection) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.db");
     let mut connection = Connection::open(&path).unwrap();
-    migrate::run(&mut connection, &path, migrate::STEPS, NOW).unwrap();
+    migrate::bring_up(&mut connection, &path, NOW).unwrap();
     (dir, connection)
 }
 
