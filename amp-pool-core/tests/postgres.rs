@@ -12,11 +12,11 @@ use amp_pool_core::{
     keys::KeySpec,
     secret::Secret,
     store::{
-        Booking, ConfigStore as _, Durability, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _,
-        Store, StoreError, TokenSecret,
+        ConfigStore as _, Durability, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, Store,
+        StoreError, TokenSecret,
         postgres::{PostgresOptions, PostgresStore},
     },
-    testkit::conformance,
+    testkit::{calls, conformance},
     time::Timestamp,
 };
 use postgres_server::PostgresServer;
@@ -62,31 +62,11 @@ fn key(credential: &str) -> KeySpec {
 }
 
 fn opened(n: u8) -> Opened {
-    Opened {
-        call: amp_pool_core::id::CallId::new(NOW, &[n; 10]),
-        create_time: NOW,
-        token: None,
-        model: "m".into(),
-        format: amp_pool_core::format::Format::Chat,
-        endpoint: "chat_completions",
-        stream: false,
-    }
+    calls::opened(n.into(), NOW)
 }
 
 fn record(n: u8) -> Record {
-    Record {
-        opened: opened(n),
-        outcome: Outcome::Done,
-        http_status: 200,
-        error_type: None,
-        error_message: None,
-        latency_ms: 1,
-        first_byte_ms: None,
-        attempts: Vec::new(),
-        choices: Vec::new(),
-        losses: Vec::new(),
-        booking: Booking::default(),
-    }
+    calls::settled(opened(n), Vec::new())
 }
 
 async fn open_call(store: &PostgresStore, n: u8) {
