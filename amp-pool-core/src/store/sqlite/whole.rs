@@ -28,23 +28,27 @@ mod tests {
     use std::{env, fs, path::Path};
 
     use super::*;
-    use crate::store::sqlite::fields::collect;
+    use crate::store::sqlite::fields::{Fields, collect};
 
     const NOW: Timestamp = Timestamp::from_millis(5);
 
     /// The statements that make what is there, in their order.
     fn statements(connection: &Connection) -> Vec<String> {
         let made = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
-        let mut all: Vec<String> = collect(connection, made, &[], |row| row.take()).unwrap();
+        let mut all: Vec<String> = collect(connection, made, &[], text).unwrap();
         for table in names(connection).iter().filter(|table| *table != "schema_migrations") {
             all.extend(rows(connection, table).into_iter().map(|row| format!("INSERT INTO {table} VALUES ({row})")));
         }
         all
     }
 
+    fn text(row: &mut Fields<'_>) -> Result<String, Failure> {
+        row.take()
+    }
+
     fn names(connection: &Connection) -> Vec<String> {
         let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
-        collect(connection, tables, &[], |row| row.take()).unwrap()
+        collect(connection, tables, &[], text).unwrap()
     }
 
     /// The rows of a table as they are written in SQL.
@@ -52,7 +56,7 @@ mod tests {
         let columns =
             format!("SELECT group_concat('quote(' || name || ')', ' || '', '' || ') FROM pragma_table_info('{table}')");
         let columns: String = connection.query_row(&columns, [], |row| row.get(0)).unwrap();
-        collect(connection, &format!("SELECT {columns} FROM {table}"), &[], |row| row.take()).unwrap()
+        collect(connection, &format!("SELECT {columns} FROM {table}"), &[], text).unwrap()
     }
 
     fn by_steps() -> (tempfile::TempDir, Connection) {
