@@ -181,6 +181,20 @@ int32_t amp_pool_call_event(AmpPoolCall call,
                             size_t *data_length);
 
 /**
+ * Waits for the next event, as `amp_pool_call_event` does, and gives it together with those that are there already.
+ *
+ * It saves languages that pay for each function call from paying for each event. `text` is the names and the data of `count`
+ * events behind each other: name, data, name, data. `ends` has two numbers an event, where in `text` its name ends, and where its
+ * data does; the name of each begins where the data of the one before it ends, the first at 0. Both are valid until the next
+ * function that takes from this call's body, or frees it.
+ */
+int32_t amp_pool_call_events(AmpPoolCall call,
+                             uint32_t timeout_ms,
+                             const uint8_t **text,
+                             const size_t **ends,
+                             size_t *count);
+
+/**
  * Waits for the end of the answer, and gives all of its body that was not taken yet.
  *
  * What has come stays when the time is up; ask again. It is valid until the next function that takes from this call's body,

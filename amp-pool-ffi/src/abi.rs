@@ -10,7 +10,8 @@ mod tests;
 
 pub use call::{
     AmpPoolEach, amp_pool_call_cancel, amp_pool_call_collect, amp_pool_call_each, amp_pool_call_event,
-    amp_pool_call_free, amp_pool_call_head, amp_pool_call_header, amp_pool_call_headers, amp_pool_call_next,
+    amp_pool_call_events, amp_pool_call_free, amp_pool_call_head, amp_pool_call_header, amp_pool_call_headers,
+    amp_pool_call_next,
 };
 pub use pool::{
     amp_pool_admin_start, amp_pool_call_start, amp_pool_drain, amp_pool_flush, amp_pool_free, amp_pool_is_ready,

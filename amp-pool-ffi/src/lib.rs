@@ -4,12 +4,13 @@
 //! of it (`amp_pool_call_start`) and takes their answers as they come. What follows are the rules that every function keeps.
 //!
 //! ```c
+//! #define TEXT(text) (const uint8_t *)(text), strlen(text)
 //! AmpPool pool;
 //! AmpPoolCall call;
 //! const uint8_t *data;
 //! size_t length;
-//! if (amp_pool_new(config, strlen(config), &pool) != AMP_POOL_OK) fail(amp_pool_last_error(NULL));
-//! amp_pool_call_start(pool, "POST", 4, "/v1/chat/completions", 20, headers, strlen(headers), body, strlen(body), &call);
+//! if (amp_pool_new(TEXT(config), &pool) != AMP_POOL_OK) fail(amp_pool_last_error(NULL));
+//! amp_pool_call_start(pool, TEXT("POST"), TEXT("/v1/chat/completions"), TEXT(headers), TEXT(body), &call);
 //! while (amp_pool_call_next(call, AMP_POOL_FOREVER, &data, &length) == AMP_POOL_OK) fwrite(data, 1, length, stdout);
 //! amp_pool_call_free(call);
 //! amp_pool_free(pool);

@@ -28,9 +28,9 @@ const functions = {
   call_head: declare('call_head', 'uint64_t call, uint32_t timeout_ms, _Out_ uint16_t *status'),
   call_headers: declare('call_headers', 'uint64_t call, _Out_ void **data, _Out_ size_t *length'),
   call_next: declare('call_next', TAKE),
-  call_event: declare(
-    'call_event',
-    'uint64_t call, uint32_t timeout_ms, _Out_ void **name, _Out_ size_t *name_length, _Out_ void **data, _Out_ size_t *length',
+  call_events: declare(
+    'call_events',
+    'uint64_t call, uint32_t timeout_ms, _Out_ void **text, _Out_ void **ends, _Out_ size_t *count',
   ),
   call_cancel: declare('call_cancel', 'uint64_t call'),
   call_free: declare('call_free', 'uint64_t call'),
@@ -79,6 +79,14 @@ const pair = (text) => {
 /** A copy of bytes that the library keeps for a while. */
 const taken = ([data], [length]) =>
   Number(length) === 0 ? Buffer.alloc(0) : Buffer.from(new Uint8Array(koffi.view(data, Number(length))))
+
+/** The events of a batch: two ends each, those of their names and of their data in one text. */
+function eventsIn([text], [ends], [count]) {
+  const places = Array.from(new BigUint64Array(koffi.view(ends, 16 * Number(count))), Number)
+  const bytes = taken([text], [places.at(-1)])
+  const parts = places.map((end, at) => bytes.toString('utf8', places[at - 1] ?? 0, end))
+  return Array.from({ length: parts.length / 2 }, (_, at) => ({ name: parts[2 * at], data: parts[2 * at + 1] }))
+}
 
 /** Owns a handle. */
 class Owner {
@@ -131,11 +139,9 @@ export class Call extends Owner {
 
   /** The events of a stream as they come. */
   async *events() {
-    const [name, nameLength, data, length] = [[null], [null], [null], [null]]
+    const [text, ends, count] = [[null], [null], [null]]
     try {
-      while ((await wait('call_event', this.handle, name, nameLength, data, length)) !== END) {
-        yield { name: taken(name, nameLength).toString(), data: taken(data, length).toString() }
-      }
+      while ((await wait('call_events', this.handle, text, ends, count)) !== END) yield* eventsIn(text, ends, count)
     } finally {
       this.close()
     }

@@ -14,6 +14,7 @@ import ctypes
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
 import json
 import os
+import struct
 from typing import NamedTuple
 
 OK, END, TIMEOUT = 0, 1, 2
@@ -37,7 +38,7 @@ _SIGNATURES = {
     "call_head": [_handle, c_uint32, POINTER(c_uint16)],
     "call_headers": [_handle, _out, _out_length],
     "call_next": [_handle, c_uint32, _out, _out_length],
-    "call_event": [_handle, c_uint32, _out, _out_length, _out, _out_length],
+    "call_events": [_handle, c_uint32, _out, _out, _out_length],
     "call_cancel": [_handle],
     "call_free": [_handle],
     "server_start": [*_text, POINTER(_handle)],
@@ -113,10 +114,12 @@ class Call(_Owner):
 
     def __init__(self, handle: int):
         super().__init__(handle)
-        self._data, self._length, self._name, self._name_length = c_void_p(), c_size_t(), c_void_p(), c_size_t()
-        # Made once: a stream has many events.
+        self._data, self._ends, self._length = c_void_p(), c_void_p(), c_size_t()
+        # Made once: a stream has many pieces.
         self._piece = byref(self._data), byref(self._length)
-        self._event = byref(self._name), byref(self._name_length), *self._piece
+        self._batch = byref(self._data), byref(self._ends), byref(self._length)
+        # Events that came with one that was asked for.
+        self._ready: Iterator[Event] = iter(())
 
     @property
     def status(self) -> int:
@@ -140,13 +143,14 @@ class Call(_Owner):
                 yield self._taken()
 
     def events(self) -> Iterator[Event]:
-        """The events of a stream as they come."""
-        event = _functions["call_event"]
-        while (status := event(self._handle, _SLICE_MS, *self._event)) != END:
+        """The events of a stream as they come. Who leaves the loop can go on later where it was."""
+        while True:
+            yield from self._ready
+            status = _run("call_events", self._handle, _SLICE_MS, *self._batch)
+            if status == END:
+                return
             if status == OK:
-                yield self._taken_event()
-            elif status != TIMEOUT:
-                raise Error(status, _lib.amp_pool_last_error(None).decode(errors="replace"))
+                self._ready = self._taken_events()
 
     def read(self) -> bytes:
         """The whole body, or what is left of it."""
@@ -156,23 +160,24 @@ class Call(_Owner):
         return json.loads(self.read())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for _ in self._each("call_next", *self._piece):
+        while await self._wait("call_next", *self._piece) != END:
             yield self._taken()
 
     async def aevents(self) -> AsyncIterator[Event]:
         """The events of a stream, for asyncio. Who leaves, leaves the call to be cancelled."""
-        async for _ in self._each("call_event", *self._event):
-            yield self._taken_event()
-
-    async def _each(self, function: str, *places):
-        # What is there already is taken here; only a wait goes to another thread.
-        while (status := _run(function, self._handle, 0, *places)) != END:
-            if status == TIMEOUT:
-                status = await asyncio.to_thread(_run, function, self._handle, _SLICE_MS, *places)
-            if status == OK:
-                yield
-            elif status == END:
+        while True:
+            for event in self._ready:
+                yield event
+            if await self._wait("call_events", *self._batch) == END:
                 return
+            self._ready = self._taken_events()
+
+    async def _wait(self, function: str, *places) -> int:
+        # What is there already is taken here; only a wait goes to another thread.
+        status = _run(function, self._handle, 0, *places)
+        while status == TIMEOUT:
+            status = await asyncio.to_thread(_run, function, self._handle, _SLICE_MS, *places)
+        return status
 
     def cancel(self) -> None:
         """Ends the call, from any thread. Who waits in it gets an `Error`."""
@@ -181,9 +186,13 @@ class Call(_Owner):
     def _taken(self) -> bytes:
         return ctypes.string_at(self._data, self._length.value)
 
-    def _taken_event(self) -> Event:
-        name = ctypes.string_at(self._name, self._name_length.value) if self._name_length.value else b""
-        return Event(name.decode(), ctypes.string_at(self._data, self._length.value).decode())
+    def _taken_events(self) -> Iterator[Event]:
+        """The events of a batch: two ends each, those of their names and of their data in one text."""
+        count = 2 * self._length.value
+        ends = struct.unpack(f"{count}N", ctypes.string_at(self._ends, count * ctypes.sizeof(c_size_t)))
+        text = ctypes.string_at(self._data, ends[-1])
+        parts = [text[begin:end].decode(errors="replace") for begin, end in zip((0, *ends), ends)]
+        return iter(list(map(Event, parts[::2], parts[1::2])))
 
 
 class Pool(_Owner):

@@ -6,13 +6,17 @@ use bytes::Bytes;
 
 use super::{AmpPoolCall, CALLS};
 use crate::{
-    call::{Call, Reader, failure},
+    call::{Call, failure},
     engine::patience,
+    events::Events,
     guard::guard,
     mailbox::{End, Found},
     raw::{Out, OutBytes, text},
     status::{AMP_POOL_END, AMP_POOL_NONE, AMP_POOL_OK, AMP_POOL_STOPPED, AMP_POOL_TIMEOUT, Failure, Outcome},
 };
+
+/// From how many bytes on no more events are added to those that are given at once.
+const EVENTS_AT_ONCE: usize = 64 * 1024;
 
 /// What takes the pieces of an answer. Returns 0 to go on, anything else to stop.
 pub type AmpPoolEach = Option<unsafe extern "C" fn(context: *mut c_void, data: *const u8, length: usize) -> i32>;
@@ -121,10 +125,44 @@ pub unsafe extern "C" fn amp_pool_call_event(
             unsafe { (OutBytes::new("name", name, name_length)?, OutBytes::new("data", data, data_length)?) };
         CALLS.get(call)?.lend(|call| {
             let mut reader = call.reader()?;
-            let status = next_event(call, &mut reader, patience(timeout_ms))?;
+            let status = wait_for_event(call, &mut reader.events, patience(timeout_ms))?;
+            if let Some(event) = reader.events.next() {
+                name.put(event.name);
+                data.put(event.data);
+            }
+            Ok(status)
+        })
+    })
+}
+
+/// Waits for the next event, as `amp_pool_call_event` does, and gives it together with those that are there already.
+///
+/// It saves languages that pay for each function call from paying for each event. `text` is the names and the data of `count`
+/// events behind each other: name, data, name, data. `ends` has two numbers an event, where in `text` its name ends, and where its
+/// data does; the name of each begins where the data of the one before it ends, the first at 0. Both are valid until the next
+/// function that takes from this call's body, or frees it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn amp_pool_call_events(
+    call: AmpPoolCall,
+    timeout_ms: u32,
+    text: *mut *const u8,
+    ends: *mut *const usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the program lets all be written.
+        let (text, ends, count) =
+            unsafe { (Out::new("text", text)?, Out::new("ends", ends)?, Out::new("count", count)?) };
+        CALLS.get(call)?.lend(|call| {
+            let mut reader = call.reader()?;
+            let events = &mut reader.events;
+            let status = wait_for_event(call, events, patience(timeout_ms))?;
             if status == AMP_POOL_OK {
-                name.put(&reader.events.current.name);
-                data.put(&reader.events.current.data);
+                take_what_is_there(call, events);
+                let (all, their_ends) = events.rest();
+                text.put(all.as_ptr());
+                ends.put(their_ends.as_ptr());
+                count.put(their_ends.len() / 2);
             }
             Ok(status)
         })
@@ -234,20 +272,28 @@ fn next(call: &Call, timeout: Option<Duration>) -> Result<Next, Failure> {
     }
 }
 
-fn next_event(call: &Call, reader: &mut Reader, timeout: Option<Duration>) -> Outcome {
+/// Sees that there is an event to give, or says why there is none.
+fn wait_for_event(call: &Call, events: &mut Events, timeout: Option<Duration>) -> Outcome {
     let until = Until::after(timeout);
-    loop {
-        if reader.events.advance() {
-            return Ok(AMP_POOL_OK);
-        }
+    while events.is_empty() {
         match next(call, until.left())? {
-            Next::Piece(piece) => reader.events.feed(&piece),
+            Next::Piece(piece) => events.feed(&piece),
             Next::Nothing(AMP_POOL_END) => {
-                reader.events.finish();
-                return Ok(if reader.events.advance() { AMP_POOL_OK } else { AMP_POOL_END });
+                events.finish();
+                return Ok(if events.is_empty() { AMP_POOL_END } else { AMP_POOL_OK });
             }
             Next::Nothing(status) => return Ok(status),
         }
+    }
+    Ok(AMP_POOL_OK)
+}
+
+/// Adds the events of pieces that have come, as long as they are few. How the answer ends is for the next look.
+fn take_what_is_there(call: &Call, events: &mut Events) {
+    while events.size() < EVENTS_AT_ONCE
+        && let Found::Some(piece) = call.next(Some(Duration::ZERO))
+    {
+        events.feed(&piece);
     }
 }
 

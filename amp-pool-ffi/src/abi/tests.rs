@@ -79,7 +79,7 @@ const OF_POOLS: [Function; 5] = [
 ];
 
 /// What takes a handle of a call.
-const OF_CALLS: [Function; 8] = [
+const OF_CALLS: [Function; 9] = [
     // SAFETY: in all of these, the places are there for as long as the functions run.
     ("amp_pool_call_head", |call| unsafe { amp_pool_call_head(call, 1000, null_mut()) }),
     ("amp_pool_call_header", |call| {
@@ -104,6 +104,13 @@ const OF_CALLS: [Function; 8] = [
             let (mut name, mut name_length) = (null(), 0);
             // SAFETY: as above.
             unsafe { amp_pool_call_event(call, 1000, &raw mut name, &raw mut name_length, data, length) }
+        })
+    }),
+    ("amp_pool_call_events", |call| {
+        with_places(|text, count| {
+            let mut ends = null();
+            // SAFETY: as above.
+            unsafe { amp_pool_call_events(call, 1000, text, &raw mut ends, count) }
         })
     }),
     ("amp_pool_call_collect", |call| {
@@ -247,6 +254,7 @@ fn what_is_given_in_no_place_is_refused() {
             amp_pool_call_headers(handles.call, null_mut(), null_mut()),
             amp_pool_call_next(handles.call, 0, null_mut(), null_mut()),
             amp_pool_call_event(handles.call, 0, null_mut(), null_mut(), null_mut(), null_mut()),
+            amp_pool_call_events(handles.call, 0, null_mut(), null_mut(), null_mut()),
             amp_pool_call_collect(handles.call, 0, null_mut(), null_mut()),
             amp_pool_call_each(handles.call, 0, None, null_mut()),
             amp_pool_server_start(null(), 0, null_mut()),
@@ -254,6 +262,6 @@ fn what_is_given_in_no_place_is_refused() {
             amp_pool_server_pool(handles.server, null_mut()),
         ]
     };
-    assert_eq!(statuses, [AMP_POOL_INVALID_ARGUMENT; 11]);
+    assert_eq!(statuses, [AMP_POOL_INVALID_ARGUMENT; 12]);
     handles.free();
 }

@@ -39,6 +39,44 @@ static void stream_of_events(AmpPool pool)
     CHECK_STATUS(AMP_POOL_OK, amp_pool_call_free(call));
 }
 
+/* The same stream, the first event alone and the others as they lie there. */
+static void events_at_once(AmpPool pool)
+{
+    const uint8_t *name = NULL, *data = NULL, *text = NULL;
+    const size_t *ends = NULL;
+    size_t name_length = 0, length = 0, count = 0, at;
+    int words = 0, done = 0, status;
+    AmpPoolCall call = ask(pool, "gpt-4o-mini", "true");
+
+    CHECK_STATUS(AMP_POOL_OK, amp_pool_call_event(call, 10000, &name, &name_length, &data, &length));
+    CHECK_THAT(has(data, length, "\"content\":\"word 0 "));
+    while ((status = amp_pool_call_events(call, 10000, &text, &ends, &count)) == AMP_POOL_OK) {
+        CHECK_THAT(count > 0 && ends[0] == 0);
+        for (at = 0; at < count; at++) {
+            data = text + ends[2 * at];
+            length = ends[2 * at + 1] - ends[2 * at];
+            CHECK_THAT(at == 0 || ends[2 * at] == ends[2 * at - 1]);
+            words += has(data, length, "\"content\":\"word ") && data[length - 1] == '}';
+            done += length == 6 && memcmp(data, "[DONE]", 6) == 0;
+        }
+    }
+    CHECK_STATUS(AMP_POOL_END, status);
+    CHECK_THAT(words == 19 && done == 1);
+    CHECK_STATUS(AMP_POOL_END, amp_pool_call_events(call, 0, &text, &ends, &count));
+    CHECK_STATUS(AMP_POOL_OK, amp_pool_call_free(call));
+
+    /* What came of a stream that broke is given before that is told. */
+    words = 0;
+    call = ask(pool, "gpt-cut", "true");
+    while ((status = amp_pool_call_events(call, 10000, &text, &ends, &count)) == AMP_POOL_OK) {
+        for (at = 0; at < count; at++) {
+            words += has(text + ends[2 * at], ends[2 * at + 1] - ends[2 * at], "\"content\":\"word ");
+        }
+    }
+    CHECK_THAT(words == 3 && (status == AMP_POOL_BROKEN || status == AMP_POOL_END));
+    CHECK_STATUS(AMP_POOL_OK, amp_pool_call_free(call));
+}
+
 struct seen {
     AmpPoolCall call;
     int pieces, stop_after, free_after, busy;
@@ -196,6 +234,7 @@ int main(int count, char **arguments)
     pool = open_pool();
     whole_answer(pool);
     stream_of_events(pool);
+    events_at_once(pool);
     callbacks(pool);
     waiting_and_cancelling(pool);
     broken_answer(pool);

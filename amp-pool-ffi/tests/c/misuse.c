@@ -103,6 +103,7 @@ static int32_t never(void *context, const uint8_t *data, size_t length)
 static void calls_are(int32_t expected, AmpPoolCall call)
 {
     const uint8_t *data = bytes("untouched"), *other = data;
+    const size_t *ends = NULL;
     size_t length = 77, other_length = 77;
     uint16_t status = 77;
     CHECK_STATUS(expected, amp_pool_call_head(call, AMP_POOL_FOREVER, &status));
@@ -110,11 +111,13 @@ static void calls_are(int32_t expected, AmpPoolCall call)
     CHECK_STATUS(expected, amp_pool_call_headers(call, &data, &length));
     CHECK_STATUS(expected, amp_pool_call_next(call, AMP_POOL_FOREVER, &data, &length));
     CHECK_STATUS(expected, amp_pool_call_event(call, AMP_POOL_FOREVER, &data, &length, &other, &other_length));
+    CHECK_STATUS(expected, amp_pool_call_events(call, AMP_POOL_FOREVER, &data, &ends, &length));
     CHECK_STATUS(expected, amp_pool_call_collect(call, AMP_POOL_FOREVER, &data, &length));
     CHECK_STATUS(expected, amp_pool_call_each(call, AMP_POOL_FOREVER, never, NULL));
     CHECK_STATUS(expected, amp_pool_call_cancel(call));
     CHECK_STATUS(expected, amp_pool_call_free(call));
-    CHECK_THAT(status == 77 && length == 77 && other_length == 77 && has(data, 9, "untouched") && has(other, 9, "untouched"));
+    CHECK_THAT(status == 77 && length == 77 && other_length == 77 && ends == NULL);
+    CHECK_THAT(has(data, 9, "untouched") && has(other, 9, "untouched"));
 }
 
 static void pools_are(int32_t expected, AmpPool pool)
@@ -182,6 +185,7 @@ static void places(AmpPool pool)
     static uint64_t room[2];
     unsigned char *odd = (unsigned char *)room + 1;
     const uint8_t *data = NULL;
+    const size_t *ends = NULL;
     size_t length = 0, at;
     AmpPoolCall call = ask(pool, "gpt-4o-mini", "false");
     CHECK_STATUS(AMP_POOL_OK, amp_pool_call_head(call, 10000, NULL));
@@ -199,6 +203,10 @@ static void places(AmpPool pool)
     CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_next(call, 0, &data, NULL));
     CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_next(call, 0, (const uint8_t **)(void *)odd, &length));
     CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_event(call, 0, NULL, &length, &data, &length));
+    CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_events(call, 0, NULL, &ends, &length));
+    CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_events(call, 0, &data, NULL, &length));
+    CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_events(call, 0, &data, &ends, NULL));
+    CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_events(call, 0, &data, (const size_t **)(void *)odd, &length));
     CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_collect(call, 0, NULL, NULL));
     CHECK_STATUS(AMP_POOL_INVALID_ARGUMENT, amp_pool_call_each(call, 0, NULL, NULL));
     CHECK_STATUS(AMP_POOL_OK, amp_pool_call_free(call));
