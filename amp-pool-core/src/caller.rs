@@ -117,6 +117,26 @@ impl TokenSpec {
 }
 
 /// A client token as it is stored.
+///
+/// ```
+/// use amp_pool_core::{
+///     caller::{Caller, ClientToken, TokenDigest, TokenSpec},
+///     id::TokenId,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let (models, expires_at) = (vec!["gpt-*".parse()?], Some(Timestamp::from_millis(60_000)));
+/// let spec = TokenSpec { models, expires_at, ..TokenSpec::named("ada") };
+/// // The token itself is kept by nobody.
+/// let (id, digest, hint) = (TokenId(1), TokenDigest::of("amp-1"), "amp-…".to_owned());
+/// let token = ClientToken { id, create_time: now, update_time: now, digest, hint, spec };
+/// assert!(token.is_valid(now) && !token.is_valid(Timestamp::from_millis(60_001)));
+///
+/// let caller: Caller = token.caller(Vec::new());
+/// assert!(caller.may_use("gpt-4o") && !caller.may_use("claude-sonnet-4-5"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientToken {
     /// Its row. Rotating the secret keeps it.
@@ -149,6 +169,32 @@ impl ClientToken {
 }
 
 /// Client tokens that share limits and a budget, as their operator wrote it.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     budget::{Budget, Window},
+///     caller::{GroupSpec, TokenGroup, TokenSpec},
+///     keys::Caps,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// // What all of its tokens together may do and spend.
+/// let group: TokenGroup = pool.handle().add_group(GroupSpec {
+///     name: "interns".into(),
+///     memo: String::new(),
+///     limits: Caps { rpm: Some(600), ..Caps::default() },
+///     budget: Some(Budget::of("100".parse()?, Window::Week)),
+/// }).await?;
+/// let (token, _) = pool.handle().add_token(TokenSpec { group: Some(group.id), ..TokenSpec::named("ada") }).await?;
+/// assert_eq!(token.spec.group, Some(group.id));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSpec {
     /// What people call it. No two groups are called the same.

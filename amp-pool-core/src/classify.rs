@@ -156,6 +156,14 @@ impl fmt::Display for Verdict {
 }
 
 /// A name that is no verdict.
+///
+/// ```
+/// use amp_pool_core::classify::{UnknownVerdict, Verdict};
+///
+/// let error: UnknownVerdict = "bad luck".parse::<Verdict>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`bad luck`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVerdict(Box<str>);
 

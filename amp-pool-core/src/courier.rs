@@ -31,6 +31,35 @@ const ROUND: u32 = 200;
 const TRIES_UNWRITTEN: u32 = 4;
 
 /// Sends e-mail for the pool: a host's business, since not all want a mail client inside of them.
+///
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     alert::{Mail, Message},
+///     courier::{MailError, Mailer},
+/// };
+/// use futures::{FutureExt as _, future::BoxFuture};
+///
+/// struct Printer;
+///
+/// impl Mailer for Printer {
+///     fn send(&self, mail: Mail, message: Message) -> BoxFuture<'static, Result<(), MailError>> {
+///         async move {
+///             let to = mail.to.first().ok_or_else(|| MailError { why: "nobody to send it to".into(), is_final: true })?;
+///             println!("to {to}: {}", message.text());
+///             Ok(())
+///         }
+///         .boxed()
+///     }
+/// }
+///
+/// let pool = Pool::builder().mailer(Printer).build().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Mailer: Send + Sync + 'static {
     /// Sends `message` by `mail`.
     ///

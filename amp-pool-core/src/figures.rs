@@ -29,6 +29,27 @@ pub use spread::{Spread, UPPER_BOUNDS};
 pub use sums::{AttemptSum, BookSums, CallSum, Sums};
 
 /// What is counted.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     figures::{Figures, Sums},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let handle = pool.handle();
+/// let figures: &Figures = handle.figures();
+/// // Since the pool was built.
+/// let sums: Sums = figures.sums();
+/// assert!(sums.calls.is_empty());
+/// assert_eq!(sums.books.failures, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Figures {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,

@@ -59,6 +59,14 @@ impl fmt::Display for Format {
 }
 
 /// A name that is no format.
+///
+/// ```
+/// use amp_pool_core::format::{Format, UnknownFormat};
+///
+/// let error: UnknownFormat = "gemini".parse::<Format>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`gemini`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownFormat(Box<str>);
 
@@ -79,6 +87,17 @@ impl FromStr for Format {
 }
 
 /// What a path under `/v1` asks for.
+///
+/// ```
+/// use amp_pool_core::format::{Endpoint, Format};
+/// use http::Method;
+///
+/// let endpoint = Endpoint::of(&Method::POST, "/v1/messages");
+/// assert_eq!((endpoint, endpoint.format()), (Endpoint::Messages, Some(Format::Messages)));
+/// assert!(endpoint.is_translatable() && endpoint.needs_model());
+/// // What is not known is passed on as it is.
+/// assert_eq!(Endpoint::of(&Method::POST, "/v1/embeddings"), Endpoint::Opaque);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `POST /v1/chat/completions`

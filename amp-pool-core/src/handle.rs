@@ -101,6 +101,40 @@ pub(crate) struct State {
 }
 
 /// Live control of a pool. Cloning it is cheap.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Handle, Pool,
+///     handle::{ChangeError, KeyView},
+///     id::KeyId,
+///     keys::{KeySpec, KeyState},
+///     secret::Secret,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let handle: Handle = pool.handle();
+/// let view: KeyView = handle.add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// assert_eq!(view.status.state, KeyState::Ready);
+///
+/// // Calls that begin from here on find the key as it is now.
+/// let (id, mut spec) = (view.key.id, view.key.spec.clone());
+/// spec.enabled = false;
+/// assert_eq!(handle.change_key(id, spec).await?.status.state, KeyState::Disabled);
+///
+/// // What can not be put in service is refused by the name of its field, and nothing has changed.
+/// let refused = handle.add_key(KeySpec::new("other", "nobody", Secret::new("sk-b"))).await;
+/// assert!(matches!(refused, Err(ChangeError::Invalid { field: "provider", .. })));
+/// assert_eq!(handle.keys().len(), 1);
+///
+/// handle.remove_key(id).await?;
+/// assert!(matches!(handle.remove_key(KeyId(id.0)).await, Err(ChangeError::NotFound)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle(Arc<State>);
 
@@ -114,6 +148,21 @@ pub struct KeyView {
 }
 
 /// Why a change was not made. Nothing was changed then.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{Pool, caller::TokenSpec, handle::ChangeError, secret::Secret, testkit::Script};
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let secret = || Secret::new("amp-0123456789abcdef0123456789abcdef");
+/// pool.handle().add_token_with(TokenSpec::named("ada"), secret()).await?;
+/// let again = pool.handle().add_token_with(TokenSpec::named("bob"), secret()).await;
+/// assert!(matches!(again, Err(ChangeError::Conflict { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeError {
     /// A field can not have this value.

@@ -74,6 +74,26 @@ pub use standings::{Account, Standing, Standings};
 pub use told::{refused_for, told};
 
 /// A key as its operator wrote it.
+///
+/// ```
+/// use amp_pool_core::{
+///     keys::{Caps, Egress, KeySpec},
+///     secret::Secret,
+/// };
+///
+/// let mut key = KeySpec::new("mine", "openai", Secret::new("sk-example"));
+/// key.priority = 10;
+/// key.limits = Caps { rpm: Some(60), ..Caps::default() };
+/// key.models = vec!["gpt-4o*".parse()?];
+/// key.egress = Egress {
+///     proxy: Some("socks5h://user:secret@127.0.0.1:1080".parse()?),
+///     user_agent: Some(http::HeaderValue::from_static("our-app/1.0")),
+///     ..Egress::default()
+/// };
+/// // What is secret of a proxy is not printed; the credential can not be at all.
+/// assert!(!format!("{:?}", key.egress.proxy).contains("secret"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct KeySpec {
     /// What people call it.
@@ -294,6 +314,14 @@ impl fmt::Display for PriceFactor {
 }
 
 /// A text that is no price factor.
+///
+/// ```
+/// use amp_pool_core::keys::{PriceFactor, PriceFactorError};
+///
+/// let error: PriceFactorError = "-1".parse::<PriceFactor>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("from 0 to 1000"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceFactorError;
 

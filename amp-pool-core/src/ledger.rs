@@ -30,6 +30,32 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
 /// The way into the books.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     ledger::{Durable, Ledger, Slot},
+///     store::{Page, RecordFilter, RecordStore as _, memory::MemoryStore},
+///     testkit::calls,
+///     time::Timestamp,
+/// };
+///
+/// let store = Arc::new(MemoryStore::new());
+/// let ledger = Ledger::start(store.clone(), 1024);
+/// let opened = calls::opened(1, Timestamp::from_millis(0));
+/// // The call is in the books from here on, and there is a place for how it ends.
+/// let slot: Slot = ledger.open(opened.clone())?;
+/// let attempts = vec![calls::attempt(&opened)];
+/// let durable: Durable = slot.settle_durably(Box::new(calls::settled(opened, attempts)));
+/// durable.await.map_err(|_| "it could not be written")?;
+/// assert_eq!(store.list(RecordFilter::default(), Page { before: None, limit: 10 }).await?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Ledger {
     queue: mpsc::Sender<Message>,
@@ -143,6 +169,32 @@ impl Slot {
 }
 
 /// Ready when money is durably held for a call, or can not be.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     budget::{Budget, Claim, Scope, Window},
+///     id::{CallId, TokenId},
+///     ledger::{Busy, Holding, Ledger, NotWritten},
+///     money::NanoUsd,
+///     store::{Hold, HoldAnswer, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let ledger = Ledger::start(Arc::new(MemoryStore::new()), 1024);
+/// let (period, _) = Budget::of(NanoUsd(100), Window::Total).period(Scope::Token(TokenId(1)), now);
+/// let claims = vec![Claim { period, limit: NanoUsd(100) }];
+/// let (call, least, worst) = (CallId::new(now, &[7; 10]), NanoUsd(101), NanoUsd(101));
+/// let holding: Result<Holding, Busy> = ledger.hold(Hold { call, n: 0, create_time: now, claims, least, worst });
+/// let answer: Result<HoldAnswer, NotWritten> = holding.map_err(|_| "the ledger has no place")?.await;
+/// assert!(matches!(answer, Ok(HoldAnswer::Short { left: NanoUsd(100), .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Holding(oneshot::Receiver<HoldAnswer>);
 
 impl Future for Holding {

@@ -170,6 +170,16 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// A price in nano-dollars per million tokens: $3 per million is `PerMillion(3_000_000_000)`.
+///
+/// ```
+/// use amp_pool_core::money::PerMillion;
+///
+/// let price: PerMillion = "0.15".parse()?;
+/// assert_eq!(price, PerMillion(150_000_000), "nano-dollars for a million tokens");
+/// // Divided only once, when everything is added up.
+/// assert_eq!(price.times(2_000_000), 300_000_000_000_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PerMillion(pub i64);
 

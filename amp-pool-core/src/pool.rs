@@ -122,13 +122,14 @@ where
 ///
 /// ```
 /// use std::time::Duration;
-/// use amp_pool_core::{Pool, service::Limits, testkit::Script};
+/// use amp_pool_core::{Pool, pool::PoolBuilder, service::Limits, testkit::Script};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let mut limits = Limits::default();
 /// limits.first_byte = Duration::from_secs(30);
 /// limits.body = 1 << 20;
-/// let pool = Pool::builder().transport(Script::new()).limits(limits).build().await?;
+/// let builder: PoolBuilder = Pool::builder().transport(Script::new()).limits(limits);
+/// let pool = builder.build().await?;
 /// pool.handle().close().await;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -345,6 +346,21 @@ fn default_transport() -> Result<Arc<dyn Transport>, BuildError> {
 }
 
 /// Why a pool could not be made.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{Pool, pool::BuildError, testkit::Script};
+///
+/// match Pool::builder().transport(Script::new()).build().await {
+///     Ok(pool) => pool.handle().close().await,
+///     Err(BuildError::Store(error)) => println!("the books can not be opened: {error}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {

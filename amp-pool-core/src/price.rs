@@ -292,6 +292,19 @@ fn scaled(sum: i128, factors: [PriceFactor; 3]) -> Option<(i128, i128)> {
 const TOKENS: i128 = 1_000_000;
 
 /// Why a call could not be priced.
+///
+/// ```
+/// use amp_pool_core::{
+///     keys::PriceFactor,
+///     price::{Price, PriceError, Rates},
+///     usage::Usage,
+/// };
+///
+/// let price = Price::flat("ours", Rates::plain("100".parse()?, "100".parse()?));
+/// let absurd = Usage { output: u64::MAX, ..Usage::default() };
+/// assert!(matches!(price.cost(&absurd, PriceFactor::default()), Err(PriceError::Overflow { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceError {
     /// The sum does not fit in 64 bits of nano-dollars.

@@ -19,6 +19,36 @@ pub use plan::{Plan, Seat, Want};
 use crate::{format::Policy, id::RouteId, time::Timestamp};
 
 /// A route as its operator wrote it.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     format::Policy,
+///     route::{Route, RouteCandidate, RouteSpec, Strategy},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let candidate = |tier, provider: &str, model: &str| RouteCandidate {
+///     provider: Some(provider.into()),
+///     model: model.into(),
+///     tier,
+///     weight: 1,
+/// };
+/// // Clients ask for `smart`. The second tier is asked when nobody of the first is fit.
+/// let route: Route = pool.handle().add_route(RouteSpec {
+///     model: "smart".into(),
+///     strategy: Strategy::LowestLatency,
+///     candidates: vec![candidate(0, "anthropic", "claude-sonnet-4-5"), candidate(1, "openai", "gpt-4o")],
+///     translation: Policy::default(),
+/// }).await?;
+/// assert_eq!(pool.handle().routes()[0].id, route.id);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteSpec {
     /// The name clients use.

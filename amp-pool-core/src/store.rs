@@ -118,6 +118,29 @@ pub enum Durability {
 /// Keeps what operators write.
 ///
 /// A change is durable when its future is ready; dropping the future may or may not have made it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     caller::{TokenDigest, TokenSpec},
+///     keys::KeySpec,
+///     secret::Secret,
+///     store::{ConfigStore, Configuration, TokenSecret, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let key = store.insert_key(KeySpec::new("mine", "openai", Secret::new("sk-a")), now).await?;
+/// let secret = TokenSecret { digest: TokenDigest::of("amp-1"), hint: "amp-…".into() };
+/// store.insert_token(TokenSpec::named("ada"), secret, now).await?;
+///
+/// // A pool loads everything at once, and again after each change.
+/// let all: Configuration = store.load().await?;
+/// assert_eq!((all.keys[0].id, all.tokens[0].spec.name.as_str()), (key.id, "ada"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait ConfigStore: Send + Sync + 'static {
     /// Everything, as it stands.
     fn load(&self) -> StoreFuture<'_, Configuration>;
@@ -238,6 +261,32 @@ pub struct TokenSecret {
 }
 
 /// Keeps the books.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     store::{Attempt, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore, memory::MemoryStore},
+///     testkit::calls,
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let opened: Opened = calls::opened(1, now);
+/// let attempt: Attempt = calls::attempt(&opened);
+/// let record: Record = calls::settled(opened.clone(), vec![attempt]);
+/// assert_eq!(record.outcome, Outcome::Done);
+/// // What belongs together is written together, or not at all.
+/// store.commit([Entry::Opened(opened), Entry::Settled(Box::new(record))].into()).await?;
+/// assert_eq!(store.list(RecordFilter::default(), Page { before: None, limit: 10 }).await?.len(), 1);
+///
+/// // A call that was open when its process died is closed when the next one begins.
+/// store.commit([Entry::Opened(calls::opened(2, now))].into()).await?;
+/// assert_eq!(store.recover(now).await?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait RecordStore: Send + Sync + 'static {
     /// Writes a batch as **one** transaction: rows, attempts, statistics, holds and what they become, or nothing.
     /// Durable when the future is ready. Settling a call that is settled already changes nothing; settling one that was
@@ -289,6 +338,33 @@ pub trait RecordStore: Send + Sync + 'static {
 }
 
 /// A whole store.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     Pool,
+///     store::{Parts, RecordStore, Store, memory::MemoryStore},
+///     testkit::{Script, conformance},
+/// };
+///
+/// // Whoever writes a store of his own lets it through the same checks as those of this crate.
+/// assert!(conformance::CHECKS.len() > 20);
+/// for (name, _) in &conformance::CHECKS[..3] {
+///     println!("{name}");
+/// }
+///
+/// // A store can be put together of others: configuration here, books there.
+/// let (here, there): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+/// let store = Parts { records: there.clone(), ..Parts::of(here) };
+/// let pool = Pool::builder().store(Arc::new(store)).transport(Script::new()).build().await?;
+/// pool.handle().close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Store:
     ConfigStore
     + PriceStore
@@ -558,6 +634,51 @@ impl Attempt {
 ///
 /// `attempts`, `choices` and `losses` are filled by [`RecordStore::get`] alone; in pages they are empty and the columns of
 /// the row hold. What was booked stays as it was; `adjustments` stand beside it.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     keys::KeySpec,
+///     secret::Secret,
+///     store::{GroupBy, Page, RecordFilter, StoredAttempt, StoredRecord, Totals, TotalsFilter},
+///     testkit::{Reply, Script},
+///     time::{Clock, SystemClock, Timestamp},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let upstream = Script::new().on("sk-a", Reply::limited()).on("sk-b", Reply::chat("Hello!"));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// for (priority, key) in [(2, "sk-a"), (1, "sk-b")] {
+///     let mut spec = KeySpec::new(key, "openai", Secret::new(key));
+///     spec.priority = priority;
+///     pool.handle().add_key(spec).await?;
+/// }
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After one call: one record, with each try.
+/// let records: Vec<StoredRecord> = pool.handle().records(RecordFilter::default(), Page { before: None, limit: 10 }).await?;
+/// let record = pool.handle().record(records[0].call).await?.ok_or("it is there")?;
+/// let verdicts: Vec<&str> = record.attempts.iter().map(|attempt: &StoredAttempt| attempt.verdict.as_str()).collect();
+/// assert_eq!((record.status(), verdicts.len()), ("success", 2));
+///
+/// // The newest first; what has come meanwhile shifts no page.
+/// let all = TotalsFilter::span(Timestamp::from_millis(0), SystemClock.now());
+/// let totals: Vec<Totals> = pool.handle().totals(all, GroupBy::Model).await?;
+/// assert_eq!((totals.len(), totals[0].requests), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// The row in `api_request_log`.
@@ -811,6 +932,22 @@ pub struct Totals {
 }
 
 /// Why a store could not do what it was asked, by meaning.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     id::KeyId,
+///     store::{ConfigStore as _, StoreError, memory::MemoryStore},
+/// };
+///
+/// match MemoryStore::new().delete_key(KeyId(7)).await {
+///     Err(StoreError::NotFound) => {}
+///     other => return Err(format!("there is no such key: {other:?}").into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum StoreError {
     /// It can not be written or read now; the same call may pass later.

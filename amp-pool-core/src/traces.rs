@@ -31,6 +31,22 @@ const COMPANY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where traces go.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{Pool, testkit::Script, traces::TraceOptions};
+///
+/// let options = TraceOptions {
+///     endpoint: "http://127.0.0.1:4318/v1/traces".parse()?,
+///     headers: http::HeaderMap::new(),
+///     service: "our-app".into(),
+/// };
+/// let pool = Pool::builder().transport(Script::new()).traces(options, Script::new()).build().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct TraceOptions {
     /// Where spans are taken: `http://127.0.0.1:4318/v1/traces`.

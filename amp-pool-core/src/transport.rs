@@ -34,6 +34,30 @@ pub type UpstreamBody = UnsyncBoxBody<Bytes, TransportError>;
 pub type Answer = Result<http::Response<UpstreamBody>, TransportError>;
 
 /// Sends requests.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     transport::{Answer, Outgoing, Stage, Transport, TransportError},
+/// };
+/// use futures::{FutureExt as _, future::BoxFuture};
+///
+/// /// A network that is down.
+/// struct Down;
+///
+/// impl Transport for Down {
+///     fn send(&self, outgoing: Outgoing) -> BoxFuture<'static, Answer> {
+///         let host = outgoing.request.uri().host().unwrap_or_default().to_owned();
+///         async move { Err(TransportError::new(Stage::Connect, format!("no way to {host}"))) }.boxed()
+///     }
+/// }
+///
+/// let pool = Pool::builder().transport(Down).build().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends one request and waits for the head of its answer.
     ///

@@ -39,6 +39,14 @@ impl Role {
 }
 
 /// The text names no role.
+///
+/// ```
+/// use amp_pool_core::user::{Role, UnknownRole};
+///
+/// let error: UnknownRole = "root".parse::<Role>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`viewer`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownRole;
 
@@ -91,6 +99,25 @@ impl UserSpec {
 }
 
 /// A user as it is stored.
+///
+/// ```
+/// use amp_pool_core::{
+///     id::UserId,
+///     time::Timestamp,
+///     user::{Role, Session, SessionDigest, User, UserSpec},
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let spec = UserSpec { role: Role::Operator, ..UserSpec::admin("ada") };
+/// let user = User { id: UserId(1), create_time: now, update_time: now, spec, password: None, last_login: None };
+/// assert!(!user.is_active_admin());
+///
+/// // A session is known by its digest; who reads the database can not go on with it.
+/// let digest = SessionDigest::of("the cookie's value");
+/// let expires_at = Timestamp::from_millis(3_600_000);
+/// let session = Session { digest, user: user.id, create_time: now, update_time: now, expires_at };
+/// assert_eq!(session.digest, SessionDigest::of("the cookie's value"));
+/// ```
 #[derive(Clone)]
 pub struct User {
     /// Its row.

@@ -127,6 +127,38 @@ impl Step {
 }
 
 /// All troubles there are.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{
+///         AlertEvent, AlertKind, AlertRule, AlertRuleSpec, AlertState, Board, EventKind, Observation, Phase, Reading, Step,
+///         Subject,
+///     },
+///     id::AlertRuleId,
+///     time::Timestamp,
+/// };
+///
+/// let at = |seconds: i64| Timestamp::from_millis(1000 * seconds);
+/// let mut spec = AlertRuleSpec::new("a key is down", AlertKind::KeyDown);
+/// spec.for_seconds = Some(60);
+/// spec.clear_seconds = Some(0);
+/// let rule = AlertRule { id: AlertRuleId(1), create_time: at(0), update_time: at(0), spec };
+/// let seen = |reading| {
+///     let subject = Subject { id: "key:7".into(), name: "mine".into() };
+///     [Observation { subject, reading, detail: "out of credit".into() }]
+/// };
+///
+/// // Bad for a minute it fires, good again it clears; in between nothing is said.
+/// let mut board = Board::default();
+/// let first: Step = board.step(&rule, &seen(Reading::Bad), at(0));
+/// assert!(first.events.is_empty());
+/// let fired = board.step(&rule, &seen(Reading::Bad), at(60));
+/// assert_eq!(fired.events.iter().map(|event: &AlertEvent| event.event).collect::<Vec<_>>(), [EventKind::Fired]);
+/// let states: Vec<AlertState> = board.states();
+/// assert_eq!(states[0].phase, Phase::Firing);
+/// let cleared = board.step(&rule, &seen(Reading::Good), at(120));
+/// assert_eq!(cleared.events[0].event, EventKind::Cleared);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Board(BTreeMap<(AlertRuleId, String), Trouble>);
 

@@ -4,6 +4,36 @@ use super::Level;
 use crate::{budget::Scope, id::KeyId, keys::KeyState, money::NanoUsd};
 
 /// Everything that rules look at. What was not looked up is `None`, and changes nothing.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{self, AlertKind, AlertRuleSpec, Facts, KeyFact, Observation, Reading, StoreFact, Traffic},
+///     id::KeyId,
+///     keys::KeyState,
+///     time::Timestamp,
+/// };
+///
+/// let key = KeyFact {
+///     id: KeyId(7),
+///     name: "mine".into(),
+///     provider: "openai".into(),
+///     state: KeyState::OutOfCredit,
+///     reason: Some("insufficient_quota".into()),
+///     balance: None,
+///     usd: None,
+///     days_left: None,
+/// };
+/// let store = StoreFact { is_writing: true, trouble: None };
+/// let facts = Facts { keys: Some(vec![key]), store: Some(store), ..Facts::default() };
+/// let rule = AlertRuleSpec::new("a key is down", AlertKind::KeyDown);
+/// let (traffic, now) = (Traffic::default(), Timestamp::from_millis(0));
+/// let seen: Vec<Observation> = alert::observe(&rule, &facts, &traffic, now).ok_or("it could look")?;
+/// assert!(matches!(seen[0].reading, Reading::Bad));
+///
+/// // Who has no facts has seen nothing, which is not the same as that all is well.
+/// assert!(alert::observe(&rule, &Facts::default(), &traffic, now).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Which process this is, where several share a store. Empty where there is only one.

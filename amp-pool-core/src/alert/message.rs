@@ -13,6 +13,26 @@ const LONGEST_DETAIL: usize = 300;
 
 /// What one service is told at once: all that happened to the subjects of a rule at one look, so that a provider with a
 /// thousand keys makes one message.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{self, Answered, ChannelSpec, Letter, Message, Severity},
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let channel = ChannelSpec::new("ops", "webhook").with_secret("url", "https://hooks.example.com/T0");
+/// channel.check()?;
+/// // What goes out is written without anything being sent.
+/// let message = Message::test("ops", now);
+/// assert_eq!(message.tone(), Severity::Info);
+/// let Letter { request } = alert::letter(&channel, &message, now).map_err(|_| "it can be written")?;
+/// assert_eq!(request.uri().host(), Some("hooks.example.com"));
+///
+/// let answered = alert::judge(&channel, http::StatusCode::SERVICE_UNAVAILABLE, &http::HeaderMap::new(), b"");
+/// assert!(matches!(answered, Answered::Again { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertMessage"))]
 pub struct Message {

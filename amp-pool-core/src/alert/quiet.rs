@@ -44,6 +44,14 @@ impl QuietHours {
 pub struct TimeOfDay(u16);
 
 /// A text that is no time of day.
+///
+/// ```
+/// use amp_pool_core::alert::{TimeOfDay, TimeOfDayError};
+///
+/// let error: TimeOfDayError = "25:00".parse::<TimeOfDay>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("HH:MM"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOfDayError;
 

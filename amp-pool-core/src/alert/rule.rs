@@ -22,6 +22,36 @@ const SHORTEST_REPEAT: u32 = 60;
 const MOST_NAMES: usize = 100;
 
 /// When people are to be told, of what, and how.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     alert::{AlertKind, AlertRule, AlertRuleSpec, Channel, ChannelSpec, QuietHours, Severity},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let spec = ChannelSpec::new("ops", "webhook").with_secret("url", "https://hooks.example.com/T0");
+/// let channel: Channel = pool.handle().add_channel(spec).await?;
+///
+/// let mut spec = AlertRuleSpec::new("money runs out", AlertKind::BalanceLow);
+/// spec.threshold = Some("5".parse()?);
+/// spec.severity = Severity::Critical;
+/// spec.channels = vec![channel.id];
+/// spec.quiet_hours = Some(QuietHours { from: "22:00".parse()?, to: "07:00".parse()?, zone: "Europe/Berlin".parse()? });
+/// let rule: AlertRule = pool.handle().add_alert_rule(spec.clone()).await?;
+/// assert_eq!(pool.handle().alert_rules().await?[0].id, rule.id);
+///
+/// // A rule that can not be kept says which field it is.
+/// spec.threshold = None;
+/// spec.name = String::new();
+/// assert_eq!(spec.check().err().map(|problem| problem.field), Some("name"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlertRuleSpec {

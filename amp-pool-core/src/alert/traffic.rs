@@ -30,6 +30,20 @@ impl Count {
 }
 
 /// The traffic of the last hour, by the minute.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{Count, SplitBy, Traffic},
+///     time::Timestamp,
+/// };
+///
+/// let (mut traffic, now) = (Traffic::default(), Timestamp::from_millis(0));
+/// traffic.attempt("openai", "key:1", true, now);
+/// traffic.attempt("openai", "key:1", false, now);
+/// traffic.call("gpt-4o", false, now);
+/// let counts: Vec<(String, Count)> = traffic.counts(SplitBy::Provider, 5, now);
+/// assert_eq!((counts[0].0.as_str(), counts[0].1.all, counts[0].1.failed), ("openai", 2, 1));
+/// ```
 #[derive(Debug, Default)]
 pub struct Traffic {
     newest: Minute,

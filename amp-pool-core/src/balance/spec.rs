@@ -10,6 +10,22 @@ use super::{Decimal, Probe, ProbeError};
 use crate::{money::Amount, secret::Secret};
 
 /// What an operator says about the balance of a key. The default leaves everything to its provider.
+///
+/// ```
+/// use amp_pool_core::{
+///     balance::{BalanceSpec, ProbeChoice},
+///     keys::KeySpec,
+///     secret::Secret,
+/// };
+///
+/// let mut key = KeySpec::new("mine", "custom", Secret::new("sk-example"));
+/// key.balance = BalanceSpec::read(r#"{"probe": "off", "minimum": "5"}"#)?;
+/// assert!(key.balance.probe.is_off());
+/// assert_eq!(key.balance.minimum, Some("5".parse()?));
+/// // Without more ado a provider's own way is taken.
+/// assert!(matches!(BalanceSpec::default().probe, ProbeChoice::Auto));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BalanceSpec {
     /// How the upstream is asked.

@@ -120,6 +120,14 @@ impl fmt::Display for Zone {
 }
 
 /// A text that is no time zone.
+///
+/// ```
+/// use amp_pool_core::budget::{Zone, ZoneError};
+///
+/// let error: ZoneError = "Mars/Base".parse::<Zone>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`Mars/Base`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneError(Box<str>);
 

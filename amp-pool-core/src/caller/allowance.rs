@@ -45,6 +45,30 @@ impl Allowance {
 }
 
 /// The turnstiles of everybody.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     budget::{Budget, Claim, Scope, Window},
+///     caller::{Allowance, Allowances},
+///     id::TokenId,
+///     keys::Caps,
+///     time::Timestamp,
+/// };
+///
+/// let (all, now) = (Allowances::default(), Instant::now());
+/// let (scope, budget) = (Scope::Token(TokenId(1)), Budget::of("25".parse()?, Window::Day));
+/// let first: Arc<Allowance> = all.of(scope, Caps::default(), Some(budget.clone()), now);
+/// // Who asks again with other limits goes on at the same turnstile.
+/// let again = all.of(scope, Caps { rpm: Some(10), ..Caps::default() }, Some(budget), now);
+/// assert!(Arc::ptr_eq(&first.turnstile, &again.turnstile));
+///
+/// let (claim, until): (Claim, _) = first.claim(Timestamp::from_millis(0)).ok_or("it has a budget")?;
+/// assert_eq!((claim.limit, claim.period.scope), ("25".parse()?, scope));
+/// assert_eq!(until, Some(Timestamp::from_millis(86_400_000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Allowances(Mutex<HashMap<Scope, Arc<Turnstile>>>);
 

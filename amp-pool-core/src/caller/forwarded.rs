@@ -53,6 +53,14 @@ impl ForwardedHeader {
 }
 
 /// A text that names neither header.
+///
+/// ```
+/// use amp_pool_core::caller::{ForwardedHeader, ForwardedHeaderError};
+///
+/// let error: ForwardedHeaderError = "x-real-ip".parse::<ForwardedHeader>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`x-real-ip`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardedHeaderError(Box<str>);
 

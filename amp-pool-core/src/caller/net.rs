@@ -46,6 +46,14 @@ impl fmt::Display for IpNet {
 }
 
 /// A text that is no network.
+///
+/// ```
+/// use amp_pool_core::caller::{IpNet, IpNetError};
+///
+/// let error: IpNetError = "10.0.0.0/99".parse::<IpNet>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`10.0.0.0/99`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IpNetError(Box<str>);
 

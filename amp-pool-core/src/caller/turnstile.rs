@@ -13,6 +13,33 @@ use std::{
 use crate::keys::{Caps, Gauge, Resource};
 
 /// Counts the calls of whoever shares a limit.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     caller::{Full, Left, Pass, Turnstile},
+///     keys::{Caps, Resource},
+/// };
+///
+/// let now = Instant::now();
+/// let turnstile = Arc::new(Turnstile::new(now));
+/// let caps = Caps { rpm: Some(1), ..Caps::default() };
+/// let mut pass: Pass = turnstile.enter(100, caps, now).map_err(|_| "the first one fits")?;
+/// assert_eq!(turnstile.inside(), 1);
+///
+/// let Err(Full { resource, limit, wait }) = turnstile.enter(100, caps, now) else { return Err("one a minute".into()) };
+/// assert_eq!((resource, limit), (Resource::Requests, 1));
+/// assert!(wait.is_some());
+/// let left: Vec<Left> = turnstile.left(caps, now).collect();
+/// assert_eq!(left[0].remaining, 0);
+///
+/// // What was estimated on the way in becomes what was used.
+/// pass.used(120, now);
+/// drop(pass);
+/// assert_eq!(turnstile.inside(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Turnstile(Mutex<Counts>);
 

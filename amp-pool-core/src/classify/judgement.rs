@@ -6,6 +6,27 @@ use super::{Rule, Verdict};
 use crate::id::RuleId;
 
 /// What an answer means, and why.
+///
+/// ```
+/// use amp_pool_core::{
+///     classify::{Evidence, Judgement, Signal, Verdict},
+///     provider::Presets,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let body = br#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#;
+/// let headers = http::HeaderMap::new();
+/// let signal = Signal::response(http::StatusCode::TOO_MANY_REQUESTS, &headers, body, now);
+/// let openai = Presets::builtin().get("openai").ok_or("it is there")?;
+/// let Judgement { verdict, by } = openai.judge(&signal);
+/// assert!(matches!(verdict, Verdict::OutOfCredit { .. }) && by.is_some());
+///
+/// // What it was judged by can be kept, and judged again by other rules.
+/// let kept: Evidence = signal.evidence().ok_or("a failure leaves some")?;
+/// assert_eq!(openai.judge(&Signal::kept(&kept, now)).verdict, verdict);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// What it means.

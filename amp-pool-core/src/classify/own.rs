@@ -17,6 +17,30 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_WAIT_SECONDS: u64 = 32 * 86_400;
 
 /// A rule as its operator wrote it.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     classify::{OwnRule, Rule, RuleSpec, Verdict},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// // A relay that says with a status of its own that a key has no money.
+/// let no_money = Rule::meaning(Verdict::OutOfCredit { wait: None });
+/// let rule = Rule { status: vec![418], pattern: vec!["^no points left".parse()?], ..no_money };
+/// let spec = RuleSpec { name: "points".into(), provider: Some("custom".into()), position: 0, enabled: true, rule };
+/// let kept: OwnRule = pool.handle().add_rule(spec.clone()).await?;
+/// assert_eq!(pool.handle().rules()[0].id, kept.id);
+///
+/// let wrong = RuleSpec { name: String::new(), ..spec }.check().err().ok_or("it has no name")?;
+/// assert_eq!(wrong.field, "name");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSpec {
     /// What people call it.
@@ -46,6 +70,17 @@ pub struct OwnRule {
 }
 
 /// Why a rule is not taken.
+///
+/// ```
+/// use amp_pool_core::classify::{Rule, RuleError, RuleSpec, Verdict};
+///
+/// // A rule that matches everything would judge every failure.
+/// let rule = Rule::meaning(Verdict::Rotate);
+/// let spec = RuleSpec { name: "all".into(), provider: None, position: 0, enabled: true, rule };
+/// let error: RuleError = spec.check().err().ok_or("it has no condition")?;
+/// assert!(!error.message.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
     /// The field that is wrong.
@@ -134,6 +169,25 @@ fn check_meaning(rule: &Rule) -> Result<(), RuleError> {
 }
 
 /// The rules of operators for the answers of one provider, in their order. Cloning it is cheap.
+///
+/// ```
+/// use amp_pool_core::{
+///     classify::{DecidedBy, OwnRule, OwnRules, Rule, RuleSpec, Signal, Verdict},
+///     id::RuleId,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let rule = Rule { status: vec![418], ..Rule::meaning(Verdict::Rotate) };
+/// let spec = RuleSpec { name: "teapot".into(), provider: None, position: 0, enabled: true, rule };
+/// let rules = OwnRules::of(&[OwnRule { id: RuleId(1), create_time: now, update_time: now, spec }], "openai");
+///
+/// let headers = http::HeaderMap::new();
+/// let judged = rules.judgement(&Signal::response(http::StatusCode::IM_A_TEAPOT, &headers, b"", now)).ok_or("it matches")?;
+/// assert_eq!(judged.verdict, Verdict::Rotate);
+/// assert!(matches!(judged.by, Some(DecidedBy::Operator { rule_id: RuleId(1), .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct OwnRules(Arc<[OwnRule]>);
 

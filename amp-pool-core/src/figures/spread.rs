@@ -7,6 +7,17 @@ pub const UPPER_BOUNDS: [u64; 15] =
     [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
 
 /// How many took how long.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use amp_pool_core::figures::Spread;
+///
+/// let mut spread = Spread::default();
+/// spread.add(Duration::from_millis(120));
+/// spread.add(Duration::from_secs(2));
+/// assert_eq!((spread.count, spread.sum_us), (2, 2_120_000));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spread {
     /// How many are in each bucket; those in no bucket are above all bounds.

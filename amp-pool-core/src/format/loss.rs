@@ -15,6 +15,24 @@ const HEADER_MAX: usize = 1_000;
 const MOST: usize = 500;
 
 /// Something that could not be carried.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     format::{Format, Loss, LossKind, Sent},
+///     testkit,
+/// };
+///
+/// let translation = testkit::translation(Format::Chat, Format::Messages, "anthropic", "claude-sonnet-4-5");
+/// let asked = br#"{"model":"x","messages":[{"role":"user","content":"hi"}],"seed":7}"#;
+/// let Sent { losses, .. } = translation.request(asked)?;
+/// let told: Vec<(&str, LossKind)> = losses.all().iter().map(|loss: &Loss| (&*loss.field, loss.kind)).collect();
+/// assert_eq!(told, [("seed", LossKind::Dropped)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     /// The member of the client's body, such as `messages[].name`.

@@ -25,6 +25,22 @@ const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_to
 const TERMS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
 
 /// What a request body says about itself.
+///
+/// ```
+/// use amp_pool_core::format::{self, Chain, Peek, Splice};
+/// use bytes::Bytes;
+///
+/// let body = Bytes::from(r#"{"model":"fast","stream":true,"messages":[]}"#);
+/// let seen: Peek<'_> = format::peek(&body)?;
+/// assert_eq!((seen.model.as_deref(), seen.stream), (Some("fast"), true));
+///
+/// // What has to be another is put in; everything else stays as the client wrote it.
+/// let edits: Vec<Splice> = seen.model_splice("gpt-4o-mini").into_iter().chain(seen.ask_for_usage()).collect();
+/// let sent: Chain = format::splice(&body, edits);
+/// assert!(sent.clone().into_bytes().starts_with(br#"{"#));
+/// assert!(String::from_utf8_lossy(&sent.into_bytes()).contains(r#""model":"gpt-4o-mini""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peek<'a> {
     /// The model asked for: 1 to 256 characters, none of them a control character.

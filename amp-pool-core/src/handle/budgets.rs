@@ -19,6 +19,30 @@ pub(crate) const SITE_BUDGET: &str = "site_budget";
 pub(crate) const SITE_LIMITS: &str = "site_limits";
 
 /// A budget, and how much of it is used in its present window.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     budget::{Budget, Scope, Window},
+///     caller::TokenSpec,
+///     handle::BudgetView,
+///     money::NanoUsd,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let budget = Budget::of("25".parse()?, Window::Month);
+/// let (token, _) = pool.handle().add_token(TokenSpec { budget: Some(budget.clone()), ..TokenSpec::named("ada") }).await?;
+///
+/// let views: Vec<BudgetView> = pool.handle().budgets(vec![(Scope::Token(token.id), budget)]).await?;
+/// assert_eq!(views[0].tally.spent, NanoUsd::ZERO);
+/// assert!(views[0].resets_at.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetView {
     /// Whose it is.

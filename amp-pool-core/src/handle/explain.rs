@@ -43,6 +43,41 @@ impl Question {
 }
 
 /// What would happen.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     format::Format,
+///     handle::{Candidate, Explanation, Foreseen, Question},
+///     keys::KeySpec,
+///     route::{RouteCandidate, RouteSpec, Strategy},
+///     secret::Secret,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let handle = pool.handle();
+/// handle.add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// let candidate = RouteCandidate { provider: None, model: "gpt-4o-mini".into(), tier: 0, weight: 1 };
+/// let strategy = Strategy::LeastLoaded;
+/// handle.add_route(RouteSpec { model: "fast".into(), strategy, candidates: vec![candidate], ..RouteSpec::default() }).await?;
+///
+/// // Nothing is sent, and nothing changes.
+/// let found: Explanation = handle.explain(&Question::new("fast", Format::Chat));
+/// let [Candidate { name, upstream_model, .. }] = found.candidates.as_slice() else { return Err("one candidate".into()) };
+/// assert_eq!((name.as_str(), upstream_model.as_str()), ("mine", "gpt-4o-mini"));
+/// let Ok(Foreseen { upstream_format, .. }) = found.choice else { return Err("it would be answered".into()) };
+/// assert_eq!(upstream_format, Format::Chat);
+///
+/// // Why a call would be refused is told as the caller would be.
+/// let refused = handle.explain(&Question::new("no-such-model", Format::Chat)).choice.err().ok_or("nobody serves it")?;
+/// assert_eq!(refused.status, 404);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Explanation {
     /// The route that the model has.

@@ -9,6 +9,25 @@ use crate::{
 };
 
 /// A model of one provider, or a route of ours.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{Pool, handle::ModelView, keys::KeySpec, secret::Secret, testkit::Script};
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let mut spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// spec.models = vec!["gpt-4o-mini".parse()?];
+/// let key = pool.handle().add_key(spec).await?.key.id;
+///
+/// let views: Vec<ModelView> = pool.handle().model_views();
+/// let view = views.iter().find(|view| view.model == "gpt-4o-mini").ok_or("it is served")?;
+/// assert_eq!(view.keys, [key]);
+/// assert!(view.price.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelView {
     /// The name that callers use.

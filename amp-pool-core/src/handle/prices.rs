@@ -40,6 +40,44 @@ impl Prices {
 }
 
 /// What an operator writes of a price.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     handle::{PriceNote, ReRate, ReRated},
+///     price::{PriceRow, Sheet},
+///     testkit::Script,
+///     time::{Clock, SystemClock, Timestamp},
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let handle = pool.handle();
+/// let about = PriceNote {
+///     provider: Some("openai".into()),
+///     model: "our-finetune".into(),
+///     valid_from: None,
+///     who: "ada".into(),
+///     note: "contract of June".into(),
+/// };
+/// // Dollars for a million tokens. What is not said of a price stays unknown.
+/// let sheet = Sheet { input: Some("0.30".parse()?), output: Some("1.20".parse()?), ..Sheet::default() };
+/// let row: PriceRow = handle.set_price(about.clone(), sheet).await?;
+/// assert_eq!(handle.price("openai", "our-finetune").map(|price| price.version), Some(row.version()));
+///
+/// // A row is never changed: another one takes its place, and calls that were booked keep what they cost until somebody
+/// // rates them again.
+/// handle.remove_price(about).await?;
+/// assert_eq!(handle.price_history("our-finetune").await?.len(), 2);
+/// let (from, to) = (Timestamp::from_millis(0), SystemClock.now());
+/// let wanted = ReRate { from, to, model: None, who: "ada".into(), note: "a trial".into(), dry_run: true };
+/// let ReRated { calls, adjusted, .. } = handle.re_rate(wanted).await?;
+/// assert_eq!((calls, adjusted), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceNote {
     /// Only for this provider. `None`: for all.
@@ -55,6 +93,27 @@ pub struct PriceNote {
 }
 
 /// What a list changes, or would change.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     handle::{PriceChange, PriceChanges, PriceNote},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let list = r#"{"our-model": {"mode": "chat", "litellm_provider": "openai",
+///     "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}"#;
+/// let note = PriceNote { provider: None, model: String::new(), valid_from: None, who: "ada".into(), note: String::new() };
+/// let changes: PriceChanges = pool.handle().import_prices(list, note, true).await?;
+/// let added: Vec<&str> = changes.added.iter().map(|change: &PriceChange| change.model.as_str()).collect();
+/// assert_eq!(added, ["our-model"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceChanges {
     /// Models that had no price in any list.

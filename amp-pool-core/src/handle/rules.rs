@@ -16,6 +16,37 @@ const READ_AT_ONCE: u32 = 500;
 const MOST_LOOKED_AT: u64 = 5_000;
 
 /// A change of rules that is tried on failures of the past, without making it.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     classify::{Rule, RuleSpec, Verdict},
+///     handle::{Trial, TrialResult},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let rule = Rule { status: vec![402], ..Rule::meaning(Verdict::OutOfCredit { wait: None }) };
+/// let spec = RuleSpec { name: "no money".into(), provider: None, position: 0, enabled: true, rule };
+/// let trial = Trial {
+///     spec: Some(spec),
+///     replaces: None,
+///     provider: None,
+///     key: None,
+///     from: None,
+///     to: None,
+///     before: None,
+///     limit: 100,
+/// };
+/// // How the failures in the books would be judged with the rule. Nothing changes.
+/// let TrialResult { looked_at, changed, .. } = pool.handle().try_rule(&trial).await?;
+/// assert_eq!((looked_at, changed.len()), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Trial {
     /// The rule as it would be. `None`: `replaces` would be removed.

@@ -32,6 +32,25 @@ const MOST_MODELS: usize = 5_000;
 const LONGEST_MESSAGE: usize = 500;
 
 /// What became of trying a key.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool, classify::Verdict, handle::KeyTrial, keys::KeySpec, secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+///
+/// // The upstream is asked for its models: that costs nothing.
+/// let upstream = Script::new().on("sk-a", Reply::json(200, &serde_json::json!({"data": [{"id": "gpt-4o-mini"}]})));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// let trial: KeyTrial = pool.handle().try_key(key).await.ok_or("the key is there")?;
+/// assert_eq!((trial.verdict, trial.models), (Verdict::Answer, vec!["gpt-4o-mini".to_owned()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTrial {
     /// What the answer means. [`Verdict::Answer`]: the key is good.

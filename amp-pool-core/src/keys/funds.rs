@@ -20,6 +20,23 @@ pub struct Left {
 }
 
 /// How much money an account has left, if that is known.
+///
+/// ```
+/// use amp_pool_core::{
+///     keys::{Funds, Left, Measure},
+///     money::Amount,
+/// };
+///
+/// let (some, more) = (Funds::default(), Funds::default());
+/// assert!(some.get().is_none(), "nobody knows, which is not 0");
+/// let left = |dollars: i64| Left { amount: Amount(dollars), unit: Some("USD".into()), usd: Some(Amount(dollars)) };
+/// some.set(Some(left(5)));
+/// more.set(Some(left(25)));
+///
+/// let all: Vec<Left> = [&some, &more].into_iter().filter_map(Funds::get).collect();
+/// let measure = Measure::for_all(&all);
+/// assert!(measure.of(all.first()) < measure.of(all.last()));
+/// ```
 #[derive(Debug, Default)]
 pub struct Funds(Mutex<Option<Left>>);
 

@@ -126,6 +126,29 @@ const RAMP_STEP: Duration = Duration::from_secs(1);
 const RAMP_STEPS: u32 = 6;
 
 /// The fitness of one key, or of one way to an upstream.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use amp_pool_core::keys::{Condition, Health, KeyState, Lesson};
+///
+/// let (health, now) = (Health::default(), Instant::now());
+/// let wait = Some(Duration::from_secs(30));
+/// health.learn("gpt-4o", Lesson::RestModel { wait, reason: "429: slow down".into() }, now);
+///
+/// // It rests for the one model, and for as long as was asked.
+/// let rest: Condition = health.hindrance("gpt-4o", now).ok_or("it rests")?;
+/// assert_eq!((rest.state, rest.reason.as_str()), (KeyState::Cooling, "429: slow down"));
+/// assert!(health.hindrance("gpt-4o-mini", now).is_none());
+/// assert!(health.hindrance("gpt-4o", now + Duration::from_secs(3600)).is_none());
+///
+/// // A key without money rests as a whole.
+/// health.learn("gpt-4o", Lesson::NoCredit { wait: None, reason: "insufficient_quota".into() }, now);
+/// assert!(health.hindrance("gpt-4o-mini", now).is_some());
+/// health.reset(now);
+/// assert!(health.condition(now).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Health {
     /// Nothing is remembered: the common case is answered without the lock.

@@ -18,6 +18,21 @@ use super::{Condition, Health, Lesson};
 use crate::id::KeyId;
 
 /// The way to an upstream. Every call of its keys comes by, so what each call does here takes no lock.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use amp_pool_core::keys::{Lesson, Line};
+///
+/// // What keys with the same upstream and the same egress share.
+/// let (line, now) = (Line::new(Instant::now()), Instant::now());
+/// assert!(line.condition(now).is_none());
+/// line.rest(Some(Duration::from_secs(5)), "connection refused".into(), now);
+/// assert!(line.condition(now).is_some());
+/// // A key behind it that is answered proves that the way is there again.
+/// line.health.learn("", Lesson::Fit { sent: now + Duration::from_millis(1) }, now + Duration::from_millis(2));
+/// assert!(line.condition(now + Duration::from_millis(2)).is_none());
+/// ```
 #[derive(Debug)]
 pub struct Line {
     /// Its fitness.

@@ -21,6 +21,33 @@ use crate::{
 };
 
 /// A key in service. Health outlives changes of the configuration; everything else is made anew by each.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     format::Format,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, LiveKeyError, Standing},
+///     provider::Presets,
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let key = |provider: &str| {
+///     let spec = KeySpec::new("mine", provider, Secret::new("sk-example"));
+///     Arc::new(Key { id: KeyId(1), create_time: now, update_time: now, fingerprint: String::new(), spec })
+/// };
+/// let standing = || Standing::new(Instant::now());
+/// let live = LiveKey::new(key("openai"), Presets::builtin(), standing())?;
+/// assert!(live.knows("gpt-4o") && live.upstream(Format::Chat).is_some());
+///
+/// let refused = LiveKey::new(key("nobody"), Presets::builtin(), standing()).err().ok_or("there is none")?;
+/// assert!(matches!(refused, LiveKeyError::Provider(_)));
+/// assert_eq!(refused.field(), "provider");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct LiveKey {
     /// The key as it is stored.
     pub key: Arc<Key>,
@@ -280,6 +307,15 @@ fn headers(egress: &Egress, upstream: &Upstream, credential: &Secret) -> Result<
 }
 
 /// The state of a key, for people.
+///
+/// ```
+/// use amp_pool_core::keys::{KeyState, KeyStatus};
+///
+/// let status = KeyStatus::disabled("the upstream refuses its credential");
+/// assert_eq!(status.state, KeyState::Disabled);
+/// assert_eq!(status.reason.as_deref(), Some("the upstream refuses its credential"));
+/// assert!(status.until.is_none(), "somebody has to look at it");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
     /// The state of the key as a whole.

@@ -89,6 +89,23 @@ impl Level {
 }
 
 /// How much more can be sent, for one model or for all.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use amp_pool_core::keys::{Caps, Level, Resource, Room};
+///
+/// let (room, now) = (Room::new(Instant::now()), Instant::now());
+/// let caps = Caps { concurrency: Some(1), ..Caps::default() };
+/// let counted = room.try_enter(100, caps, now).ok_or("the first one fits")?;
+/// assert!(room.try_enter(100, caps, now).is_none());
+/// let level: Level = room.level(0, caps, now);
+/// assert_eq!((level.resource, level.permille), (Resource::Concurrency, 2000), "another would be two of one");
+///
+/// room.leave(counted, None, now);
+/// assert_eq!(room.in_flight(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Room(Mutex<Counts>);
 
@@ -309,6 +326,17 @@ fn average(before: u64, now: u64) -> u64 {
 }
 
 /// The rooms of a key, or of the keys of one account: one for all models, and one for each.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::keys::Rooms;
+///
+/// let rooms = Rooms::new(Instant::now());
+/// // A key has one room as a whole, and one for each model that has been asked for.
+/// assert!(Arc::ptr_eq(&rooms.model("gpt-4o"), &rooms.model("gpt-4o")));
+/// assert!(!Arc::ptr_eq(&rooms.model("gpt-4o"), rooms.whole()));
+/// ```
 #[derive(Debug)]
 pub struct Rooms {
     began: Instant,

@@ -8,6 +8,17 @@ use serde_json::value::RawValue;
 use super::{Sheet, litellm};
 
 /// A price list as it is written.
+///
+/// ```
+/// use amp_pool_core::price::{self, List, ListRow};
+///
+/// // LiteLLM's list, or one in the shape of our own.
+/// let list: List = price::read_list(r#"{"gpt-ours": {"mode": "chat", "litellm_provider": "openai",
+///     "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}"#)?;
+/// let rows: Vec<&ListRow> = list.rows.iter().flatten().collect();
+/// assert_eq!((rows[0].id.as_str(), rows[0].sheet.input), ("gpt-ours", Some("1".parse()?)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct List {
     /// When its numbers were taken down.
@@ -93,6 +104,14 @@ fn start_of(row: &RawValue) -> String {
 }
 
 /// Why a price list cannot be read.
+///
+/// ```
+/// use amp_pool_core::price::{BookError, PriceBook};
+///
+/// let error: BookError = PriceBook::read("{", "a file of ours").err().ok_or("it is no list")?;
+/// assert!(error.to_string().contains("price list"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct BookError {
     row: Option<String>,

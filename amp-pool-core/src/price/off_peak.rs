@@ -27,6 +27,20 @@ impl OffPeak {
 
 /// A part of the day on some days of the week, in UTC. Written `16:30-00:30`; its end is not part of it, and one that is not
 /// after the beginning lies on the next day.
+///
+/// ```
+/// use amp_pool_core::{
+///     price::{Hours, OffPeak, Rates, Tariff},
+///     time::Timestamp,
+/// };
+///
+/// let night: Hours = "16:30-00:30".parse().map_err(|()| "from an hour to an hour")?;
+/// let cheap = Tariff { rates: Rates::plain("0.14".parse()?, "0.55".parse()?), long_context: Vec::new() };
+/// let off_peak = OffPeak { hours: vec![night], tariff: cheap };
+/// assert!(off_peak.holds_at("2026-06-15T23:00:00Z".parse::<Timestamp>()?));
+/// assert!(!off_peak.holds_at("2026-06-15T12:00:00Z".parse::<Timestamp>()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hours {
     from: u16,

@@ -18,6 +18,31 @@ use crate::{
 const WINDOW_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Everything that is known of a key's balance. What nobody knows is `None`.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     keys::KeySpec,
+///     prober::{BalanceView, Figure, FigureSource, ManualBalance},
+///     secret::Secret,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// // Nobody knows, which is not 0.
+/// let Figure { source, amount, .. } = pool.handle().balance(key).await?.figure;
+/// assert_eq!((source, amount), (FigureSource::None, None));
+///
+/// let view: BalanceView = pool.handle().say_balance(key, Some(("25".parse()?, "USD".into()))).await?;
+/// let said: ManualBalance = view.manual.ok_or("somebody said so")?;
+/// assert_eq!((view.figure.source, said.currency.as_str()), (FigureSource::Manual, "USD"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BalanceView {
     /// Whose it is.

@@ -75,6 +75,18 @@ fn sensitive(value: &str) -> Result<HeaderValue, CredentialError> {
 }
 
 /// Why a credential cannot be sent. Never shows it.
+///
+/// ```
+/// use amp_pool_core::{
+///     provider::{CredentialError, Presets},
+///     secret::Secret,
+/// };
+///
+/// let openai = Presets::builtin().get("openai").ok_or("it is there")?;
+/// assert_eq!(openai.check_credential(&Secret::new("")), Err(CredentialError::Empty));
+/// assert_eq!(openai.check_credential(&Secret::new("sk-a b")), Err(CredentialError::Characters));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialError {
     /// There is none.

@@ -5,6 +5,16 @@ use std::fmt;
 use http::{Uri, uri::Authority};
 
 /// Why a text is no base URL. Never shows it: it may hold a password.
+///
+/// ```
+/// use amp_pool_core::provider::{BaseUrlError, Presets};
+///
+/// let openai = Presets::builtin().get("openai").ok_or("it is there")?;
+/// assert_eq!(openai.base(Some("ftp://host")), Err(BaseUrlError::Scheme));
+/// assert_eq!(openai.base(Some("https://me:secret@host")), Err(BaseUrlError::UserInfo));
+/// assert_eq!(openai.base(None)?, "https://api.openai.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BaseUrlError {
     /// Neither the key nor its provider has one.

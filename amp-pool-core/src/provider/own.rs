@@ -40,6 +40,29 @@ const NOT_FIXED: [&str; 16] = [
 ];
 
 /// A provider as its operator wrote it. Its id is what keys name.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     provider::{OwnProvider, Provider},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// // A vendor is data, in the shape of the presets.
+/// let house: Provider = serde_json::from_str(r#"{
+///     "id": "house", "name": "Our gateway", "base_url": "https://llm.example.com", "auth": "bearer", "models": [],
+///     "formats": {"chat": {"root": "/v1"}}
+/// }"#)?;
+/// house.check()?;
+/// let kept: OwnProvider = pool.handle().add_provider(house).await?;
+/// assert_eq!(pool.handle().provider("house").map(|provider| provider.name.clone()), Some(kept.provider.name));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnProvider {
     /// When it was made.
@@ -51,6 +74,16 @@ pub struct OwnProvider {
 }
 
 /// Why a provider is not taken.
+///
+/// ```
+/// use amp_pool_core::provider::{Presets, Provider, ProviderError};
+///
+/// let openai = Presets::builtin().get("openai").ok_or("it is there")?;
+/// let nameless = Provider { id: "no good name".into(), ..Provider::clone(openai) };
+/// let error: ProviderError = nameless.check().err().ok_or("it can not be kept")?;
+/// assert_eq!(error.field, "id");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderError {
     /// The field that is wrong.

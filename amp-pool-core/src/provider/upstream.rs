@@ -5,6 +5,25 @@ use http::HeaderMap;
 use super::{Auth, ModelPattern};
 
 /// Where and how requests in one format go: made once per key, asked once per request.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::Format,
+///     provider::{Auth, Presets, Upstream},
+///     secret::Secret,
+/// };
+///
+/// let anthropic = Presets::builtin().get("anthropic").ok_or("it is there")?;
+/// let upstream: Upstream = anthropic.upstream(Format::Messages, None)?;
+/// assert_eq!(upstream.url("/v1/messages").as_deref(), Some("https://api.anthropic.com/v1/messages"));
+/// let mut headers = http::HeaderMap::new();
+/// upstream.auth().apply(&Secret::new("sk-example"), &mut headers)?;
+/// assert!(headers["x-api-key"].is_sensitive());
+///
+/// // A credential that no header can carry is refused before anything is sent.
+/// assert!(Auth::Bearer.apply(&Secret::new("two\nlines"), &mut headers).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     root: String,

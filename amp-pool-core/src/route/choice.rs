@@ -119,6 +119,39 @@ const KEPT: usize = 8;
 ///
 /// Those that failed in the same call before are not among them: their attempts say why. Of a large group a choice looks
 /// at a sample, and at all only where the sample has nobody who is fit.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     format::Format,
+///     id::KeyId,
+///     keys::{Key, KeySpec, Lesson, LiveKey, Standing},
+///     provider::Presets,
+///     route::{By, Choice, Hindrance, PassedOver, Plan, Seat, Strategy, Want},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// # let wall = Timestamp::from_millis(0);
+/// # let now = Instant::now();
+/// # let live = |id: i64| {
+/// #     let spec = KeySpec::new(format!("key {id}"), "openai", Secret::new("sk-example"));
+/// #     let key = Key { id: KeyId(id), create_time: wall, update_time: wall, fingerprint: id.to_string(), spec };
+/// #     LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(now)).map(Arc::new)
+/// # };
+/// let (first, second) = (live(1)?, live(2)?);
+/// let seat = |key: &Arc<LiveKey>, rank| Seat::new(key.clone(), None, vec![Format::Chat], (0, rank), 1);
+/// let plan = Plan::new(vec![seat(&first, 1), seat(&second, 2)], Strategy::FillFirst);
+/// first.health.learn("gpt-4o", Lesson::RestModel { wait: None, reason: "429".into() }, now);
+///
+/// // Why the better one was not taken.
+/// let mut passed = PassedOver::default();
+/// let choice = plan.choose_noting(Want::new(Format::Chat, "gpt-4o", now), &mut passed);
+/// assert!(matches!(choice, Choice::Seat { at: 1, by: By::Strategy }));
+/// assert!(matches!(passed.first(), [(0, Hindrance::Rests(why))] if why.reason == "429"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PassedOver {
     counts: Vec<(&'static str, u32)>,

@@ -51,6 +51,14 @@ impl Strategy {
 }
 
 /// A name that is no strategy.
+///
+/// ```
+/// use amp_pool_core::route::{Strategy, UnknownStrategy};
+///
+/// let error: UnknownStrategy = "best".parse::<Strategy>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`least_loaded`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownStrategy;
 

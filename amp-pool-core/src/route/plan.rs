@@ -106,6 +106,39 @@ pub(super) struct Group {
 }
 
 /// The keys that may serve one model.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     format::Format,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, Lesson, Standing},
+///     provider::Presets,
+///     route::{Choice, Plan, Seat, Strategy, Want},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let live = |id: i64| {
+///     let spec = KeySpec::new(format!("key {id}"), "openai", Secret::new("sk-example"));
+///     let key = Key { id: KeyId(id), create_time: now, update_time: now, fingerprint: id.to_string(), spec };
+///     LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(Instant::now())).map(Arc::new)
+/// };
+/// let (first, second) = (live(1)?, live(2)?);
+/// // The smaller rank comes first.
+/// let seat = |key: &Arc<LiveKey>, rank| Seat::new(key.clone(), None, vec![Format::Chat], (0, rank), 1);
+/// let plan = Plan::new(vec![seat(&first, 1), seat(&second, 2)], Strategy::FillFirst);
+///
+/// let want = Want::new(Format::Chat, "gpt-4o", Instant::now());
+/// assert!(matches!(plan.choose(want), Choice::Seat { at: 0, .. }));
+/// first.health.learn("gpt-4o", Lesson::Refused { reason: "401".into() }, Instant::now());
+/// assert!(matches!(plan.choose(want), Choice::Seat { at: 1, .. }));
+/// // Who was tried in this call is not tried again in it.
+/// assert!(!matches!(plan.choose(Want { tried: &[1], ..want }), Choice::Seat { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Plan {
     seats: Vec<Seat>,
     formats: Vec<Format>,

@@ -55,6 +55,74 @@ pub(crate) use self::{choosing::reason, failure::nobody};
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Tries keys. The innermost service.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::{Arc, atomic::AtomicBool};
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, Standing},
+///     ledger::Ledger,
+///     price::PriceBook,
+///     provider::Presets,
+///     route::{Catalog, Trail},
+///     secret::Secret,
+///     service::{
+///         Limits,
+///         admit::AdmitLayer,
+///         attempts::Attempts,
+///         auth::{AuthLayer, Callers},
+///         read::ReadLayer,
+///         render::RenderLayer,
+///         routing::RoutingLayer,
+///     },
+///     store::memory::MemoryStore,
+///     testkit::{Reply, Script},
+///     time::{Clock, SystemClock, Timestamp},
+/// };
+/// use arc_swap::{ArcSwap, ArcSwapOption};
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt as _};
+///
+/// struct Anybody;
+/// impl Callers for Anybody {
+///     fn identify(&self, _: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         Ok(Arc::new(Caller::named("ada")))
+///     }
+/// }
+///
+/// let now = Timestamp::from_millis(0);
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// let key = Key { id: KeyId(1), create_time: now, update_time: now, fingerprint: "1".into(), spec };
+/// let live = LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(std::time::Instant::now()))?;
+/// let catalog = Catalog::new(vec![Arc::new(live)], Vec::new(), Arc::new(PriceBook::builtin().clone()));
+///
+/// // The whole stack by hand, as `Pool` puts it together. Each layer takes one type and calls the next with another, so that
+/// // only this order compiles.
+/// let clock = || -> Arc<dyn Clock> { Arc::new(SystemClock) };
+/// let ledger = Ledger::start(Arc::new(MemoryStore::new()), 1024);
+/// let upstream = Arc::new(Script::new().on("sk-a", Reply::chat("Hello!")));
+/// let (limits, seal, trail) = (Limits::default(), Arc::new([7; 32]), Arc::new(Trail::default()));
+/// let stack = ServiceBuilder::new()
+///     .layer(RenderLayer::new(clock()))
+///     .layer(AuthLayer::new(Arc::new(Anybody)))
+///     .layer(ReadLayer::new(limits.clone()))
+///     .layer(RoutingLayer::new(Arc::new(ArcSwap::from_pointee(catalog))))
+///     .layer(AdmitLayer::new(ledger, clock(), Arc::new(AtomicBool::new(false)), Arc::new(ArcSwapOption::empty())))
+///     .service(Attempts::new(upstream, limits, clock(), seal, trail));
+///
+/// let body = Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#));
+/// let Ok(answer) = stack.oneshot(http::Request::post("/v1/chat/completions").body(body)?).await;
+/// assert_eq!(answer.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Attempts(Arc<Means>);
 

@@ -16,6 +16,38 @@ use crate::{
 };
 
 /// A request that has just come in.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     format::{Endpoint, Format},
+///     service::{Arrived, Call, Known, Limits, PoolBody, read::ReadLayer},
+///     time::SystemClock,
+/// };
+/// use bytes::Bytes;
+/// use futures::FutureExt as _;
+/// use http_body_util::Full;
+/// use tower::{Layer as _, ServiceExt as _, service_fn};
+///
+/// let body = Full::new(Bytes::from(r#"{"model":"claude-sonnet-4-5","max_tokens":64,"messages":[]}"#));
+/// let arrived = Arrived::new(http::Request::post("/v1/messages").body(body)?, &SystemClock);
+/// assert_eq!((arrived.endpoint, arrived.format), (Endpoint::Messages, Format::Messages));
+///
+/// // Whoever signs people in by other means begins a layer further in.
+/// let known = Known { caller: Arc::new(Caller::named("ada")), arrived };
+/// let read = ReadLayer::new(Limits::default()).layer(service_fn(|call: Call| {
+///     assert_eq!((&*call.ask.model, call.ask.max_output), ("claude-sonnet-4-5", Some(64)));
+///     std::future::ready(Ok::<_, Error>(http::Response::new(PoolBody::from(call.body)))).boxed()
+/// }));
+/// assert_eq!(read.oneshot(known).await.map_err(|error| error.to_string())?.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Arrived<B> {
     /// Its name from here on.
     pub id: CallId,
@@ -63,6 +95,55 @@ pub struct Known<B> {
 }
 
 /// A request that has been read. Its body can be sent again for the price of a reference count.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     service::{
+///         Call, Limits, PoolBody,
+///         auth::{AuthLayer, Callers},
+///         read::ReadLayer,
+///         render::RenderLayer,
+///     },
+///     time::{SystemClock, Timestamp},
+/// };
+/// use bytes::Bytes;
+/// use futures::FutureExt as _;
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+///
+/// struct Anybody;
+/// impl Callers for Anybody {
+///     fn identify(&self, _: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         Ok(Arc::new(Caller::named("ada")))
+///     }
+/// }
+///
+/// // The upper half of the stack, over a service of one's own.
+/// let stack = ServiceBuilder::new()
+///     .layer(RenderLayer::new(Arc::new(SystemClock)))
+///     .layer(AuthLayer::new(Arc::new(Anybody)))
+///     .layer(ReadLayer::new(Limits::default()))
+///     .service(service_fn(|call: Call| {
+///         let answer = match &*call.ask.model {
+///             "gpt-4o" => Ok(http::Response::new(PoolBody::from(call.body))),
+///             other => Err(Error::unknown_model(other)),
+///         };
+///         std::future::ready(answer).boxed()
+///     }));
+/// for (model, status) in [("gpt-4o", 200), ("gpt-none", 404)] {
+///     let body = Full::new(Bytes::from(format!(r#"{{"model":"{model}","messages":[]}}"#)));
+///     let Ok(answer) = stack.clone().oneshot(http::Request::post("/v1/chat/completions").body(body)?).await;
+///     assert_eq!(answer.status(), status);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Call {
     /// Its name.
     pub id: CallId,
@@ -81,6 +162,18 @@ pub struct Call {
 }
 
 /// What a call wants.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::{Endpoint, Format},
+///     service::Ask,
+/// };
+///
+/// let ask = Ask::plain(Endpoint::ChatCompletions, Format::Chat, "gpt-4o");
+/// assert!(ask.is_paid() && !ask.stream);
+/// // To count tokens costs nothing.
+/// assert!(!Ask::plain(Endpoint::CountTokens, Format::Messages, "claude-sonnet-4-5").is_paid());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// What its path asks for.

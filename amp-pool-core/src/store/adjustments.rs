@@ -12,6 +12,49 @@ use crate::{
 };
 
 /// Corrects costs.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     money::NanoUsd,
+///     store::{
+///         Adjustment, AdjustmentStore, AttemptAdjustment, CallAdjustment, Entry, RecordStore as _, memory::MemoryStore,
+///     },
+///     testkit::calls,
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let opened = calls::opened(1, now);
+/// let (call, attempt) = (opened.call, calls::attempt(&opened));
+/// let (before, key) = (attempt.cost, attempt.key);
+/// let record = calls::settled(opened.clone(), vec![attempt]);
+/// store.commit([Entry::Opened(opened), Entry::Settled(Box::new(record))].into()).await?;
+///
+/// // What the call costs by another price. Its record stays as it was written.
+/// let cost = NanoUsd(5);
+/// let (cost_before, price_version) = (before, "ours@2".to_owned());
+/// let attempts = vec![AttemptAdjustment { n: 0, cost, cost_before, price_version, saved: None, saved_before: None }];
+/// let change = CallAdjustment {
+///     call,
+///     seen: 0,
+///     attempts,
+///     cost: Some(cost),
+///     saved: None,
+///     keys: vec![(key, NanoUsd(5))],
+///     charges: Vec::new(),
+///     who: "ada".into(),
+///     note: "contract".into(),
+/// };
+/// assert_eq!(store.adjust(vec![change], now).await?, 1);
+/// let record = store.get(call).await?.ok_or("it is there")?;
+/// let adjustments: &[Adjustment] = &record.adjustments;
+/// assert_eq!((record.cost, record.cost_now(), adjustments.len()), (before, Some(cost), 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait AdjustmentStore: Send + Sync + 'static {
     /// Writes what `calls` turned out to cost, each call whole or not at all, and says of how many. A call that has been
     /// adjusted since it was [`seen`](CallAdjustment::seen), or is gone, is left as it is.

@@ -11,6 +11,27 @@ use crate::{
 pub const MOST_KEPT: usize = 10_000;
 
 /// Keeps alerts.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     alert::{AlertKind, AlertRuleSpec, AlertState, Phase, Subject},
+///     store::{AlertNotes, AlertStore, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let rule = store.insert_alert_rule(AlertRuleSpec::new("a key is down", AlertKind::KeyDown), now).await?.id;
+/// let subject = Subject { id: "key:7".into(), name: "mine".into() };
+/// let state = AlertState { rule, subject, phase: Phase::Firing, since: now, told_at: Some(now), detail: "401".into() };
+/// // What is wrong and what was told of it are written at once, so that a restart tells nothing twice.
+/// let notes = AlertNotes { kept: vec![state], gone: Vec::new(), events: Vec::new(), deliveries: Vec::new() };
+/// store.note_alerts(notes, now).await?;
+/// assert_eq!(store.alert_states().await?[0].phase, Phase::Firing);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait AlertStore: Send + Sync + 'static {
     /// All rules, by row.
     fn alert_rules(&self) -> StoreFuture<'_, Vec<AlertRule>>;

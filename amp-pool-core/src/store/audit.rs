@@ -25,6 +25,28 @@ use crate::{
 const TOLD: usize = 1_000;
 
 /// What an audit looked at, and what it found.
+///
+/// ```
+/// use amp_pool_core::{
+///     store::{
+///         Audit, Durability,
+///         sqlite::{self, SqliteOptions, SqliteStore},
+///     },
+///     time::{Clock as _, SystemClock},
+/// };
+///
+/// # let home = tempfile::tempdir()?;
+/// # let home = home.path();
+/// let path = home.join("amp_pool.db");
+/// let master_key_file = home.join("master.key");
+/// let options = SqliteOptions { path: path.clone(), master_key_file, durability: Durability::Full, echo: false };
+/// drop(SqliteStore::open(options, SystemClock.now())?);
+///
+/// // Every total, computed again from its attempts. Other programs may write meanwhile.
+/// let Audit { calls, discrepancies, findings, .. } = sqlite::audit(&path)?;
+/// assert_eq!((calls, discrepancies, findings.len()), (0, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
     /// Calls in the log.

@@ -20,6 +20,37 @@ const DAILY: i64 = 400 * DAY_MS;
 const MOST: usize = 2_000;
 
 /// Keeps what was learned of balances.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     balance::{Kind, Reading},
+///     id::KeyId,
+///     money::NanoUsd,
+///     store::{BalanceSource, BalanceStore, NewBalance, StoredBalance, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let blank = Reading::blank("balance", Kind::Balance);
+/// let reading = Reading { amount: Some("12.5".parse()?), currency: Some("USD".into()), ..blank };
+/// let balance = NewBalance {
+///     key: KeyId(1),
+///     fingerprint: "f".into(),
+///     source: BalanceSource::Reported,
+///     booked: NanoUsd::ZERO,
+///     raw: None,
+///     reading,
+/// };
+/// // The same said again is the same row, seen later.
+/// store.put_balance(balance.clone(), now).await?;
+/// store.put_balance(balance, Timestamp::from_millis(60_000)).await?;
+/// let history: Vec<StoredBalance> = store.balances(KeyId(1), now, Timestamp::from_millis(120_000)).await?;
+/// assert_eq!((history.len(), history[0].update_time), (1, Timestamp::from_millis(60_000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait BalanceStore: Send + Sync + 'static {
     /// Keeps a balance. One that a key's upstream reported and that says the same as the one before moves that one's end
     /// instead, and what is no longer worth keeping goes.

@@ -13,6 +13,37 @@ use crate::{
 
 /// Tells what is spent and held. It changes by [`RecordStore::commit`](super::RecordStore::commit) and
 /// [`RecordStore::recover`](super::RecordStore::recover) alone.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     budget::{Budget, Claim, Scope, Tally, Window},
+///     id::{CallId, TokenId},
+///     money::NanoUsd,
+///     store::{BudgetStore, Entry, Hold, HoldAnswer, RecordStore as _, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let budget = Budget::of(NanoUsd(100), Window::Total);
+/// let (period, _) = budget.period(Scope::Token(TokenId(1)), now);
+/// let hold = |n: u8| Hold {
+///     call: CallId::new(now, &[n; 10]),
+///     n: 0,
+///     create_time: now,
+///     claims: vec![Claim { period, limit: budget.limit }],
+///     least: NanoUsd(60),
+///     worst: NanoUsd(60),
+/// };
+/// // Of two that want sixty of a hundred one gets them.
+/// let answers = store.commit([Entry::Held(hold(1)), Entry::Held(hold(2))].into()).await?;
+/// assert!(matches!(answers[..], [HoldAnswer::Held { amount: NanoUsd(60), .. }, HoldAnswer::Short { .. }]));
+/// let tallies: Vec<Tally> = store.tallies(vec![period]).await?;
+/// assert_eq!((tallies[0].held, tallies[0].spent), (NanoUsd(60), NanoUsd::ZERO));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait BudgetStore: Send + Sync + 'static {
     /// What is spent and held in each of `periods`, in their order. Nothing, where nothing ever was.
     fn tallies(&self, periods: Vec<Period>) -> StoreFuture<'_, Vec<Tally>>;

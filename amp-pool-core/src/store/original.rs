@@ -34,6 +34,27 @@ const ACTION: &str = "import";
 const LINES: u32 = 1_000;
 
 /// What the old database does not say.
+///
+/// ```no_run
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     budget::Zone,
+///     store::{
+///         memory::MemoryStore,
+///         original::{self, OriginalImported, OriginalOptions},
+///     },
+///     time::{Clock as _, SystemClock},
+/// };
+///
+/// let options = OriginalOptions { provider: "amp".into(), zone: "Asia/Shanghai".parse::<Zone>()? };
+/// // First a look, which writes nothing.
+/// let found: OriginalImported = original::look("/srv/old/pool.db".as_ref(), &options).await?;
+/// println!("{} keys, {} calls", found.keys, found.sums.calls);
+/// original::import("/srv/old/pool.db".as_ref(), &MemoryStore::new(), &options, SystemClock.now()).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OriginalOptions {
     /// Whose keys they are.

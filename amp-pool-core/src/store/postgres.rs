@@ -78,6 +78,36 @@ use pool::{Lent, Pool};
 pub use rekey::rekey;
 
 /// Where the store is, and who uses it.
+///
+/// ```no_run
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::{path::PathBuf, sync::Arc};
+///
+/// use amp_pool_core::{
+///     Pool,
+///     secret::Secret,
+///     store::{
+///         Durability,
+///         postgres::{PostgresOptions, PostgresStore},
+///     },
+///     time::{Clock as _, SystemClock},
+/// };
+///
+/// let options = PostgresOptions {
+///     url: Secret::new("postgres://pool:secret@db.example.com/pool?sslmode=verify-full"),
+///     master_key_file: PathBuf::from("/etc/amp-pool/master.key"),
+///     node: "first".into(),
+///     connections: 8,
+///     durability: Durability::Full,
+///     echo: false,
+/// };
+/// let store = PostgresStore::open(options, SystemClock.now()).await?;
+/// let seal = store.vault().thought_secret();
+/// let pool = Pool::builder().store(Arc::new(store)).seal(seal).build().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`, as PostgreSQL's own clients take it. `sslmode` is `disable`,

@@ -8,6 +8,35 @@ use crate::{
 };
 
 /// Keeps prices. A row is never changed and never removed: records name it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     price::{Origin, PriceSpec, Sheet},
+///     store::{PriceStore, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let spec = PriceSpec {
+///     provider: None,
+///     model: "our-model".into(),
+///     aliases: Vec::new(),
+///     origin: Origin::Own,
+///     sheet: Some(Sheet { input: Some("1".parse()?), output: Some("2".parse()?), ..Sheet::default() }),
+///     valid_from: now,
+///     source: "contract".into(),
+///     who: "ada".into(),
+///     note: String::new(),
+/// };
+/// // Rows are added and never changed. Who knows some asks for those after them.
+/// let rows = store.add_prices(vec![spec], now).await?;
+/// assert_eq!(store.prices(None).await?.len(), 1);
+/// assert!(store.prices(Some(rows[0].id)).await?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait PriceStore: Send + Sync + 'static {
     /// Every row behind `after`, in the order in which they were written.
     ///

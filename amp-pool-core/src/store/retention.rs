@@ -4,6 +4,24 @@ use super::StoreFuture;
 use crate::time::Timestamp;
 
 /// Forgets old calls. Sums, budgets and balances stay, and are kept handy.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     store::{Extent, Forgotten, RetentionStore, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(86_400_000));
+/// // In small steps, so that nobody waits for long: again as long as there is more.
+/// let Forgotten { calls, more } = store.forget(Timestamp::from_millis(0), 1000, now).await?;
+/// assert_eq!((calls, more), (0, false));
+/// let Extent { oldest, .. } = store.extent().await?;
+/// assert_eq!(oldest, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait RetentionStore: Send + Sync + 'static {
     /// Removes settled calls that were admitted before `before`, the oldest first and at most `most` of them, with their
     /// attempts and losses and with what was held for them. What budgets have spent stays spent, and a call that still

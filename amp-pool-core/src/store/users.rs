@@ -12,6 +12,26 @@ use crate::{
 ///
 /// At every commit after the first admin was made there is an admin who can sign in: what would take the last one away is
 /// refused with [`StoreError::LastAdmin`](super::StoreError::LastAdmin).
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     secret::Secret,
+///     store::{StoreError, UserStore, memory::MemoryStore},
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let hash = || Secret::new("$argon2id$…");
+/// let admin = store.insert_first_admin("ada".into(), hash(), now).await?;
+/// // Of many who set a pool up at once, one wins.
+/// assert!(store.insert_first_admin("eve".into(), hash(), now).await.is_err());
+/// // Somebody has to be left who can let others in.
+/// assert!(matches!(store.delete_user(admin.id).await, Err(StoreError::LastAdmin)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait UserStore: Send + Sync + 'static {
     /// All users, by row.
     fn users(&self) -> StoreFuture<'_, Vec<User>>;
@@ -45,6 +65,26 @@ pub trait UserStore: Send + Sync + 'static {
 }
 
 /// Keeps what people did.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     store::{AuditStore, memory::MemoryStore},
+///     time::Timestamp,
+///     user::{AuditEntry, Deed, DeedEnd},
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let deed = Deed { actor: "ada".into(), action: "delete key".into(), object: Some("key:7".into()), ..Deed::default() };
+/// // Noted before it is done, so that nothing is done that is not noted.
+/// let id = store.note(deed, now).await?;
+/// store.settle_note(id, DeedEnd { status: 204, ..DeedEnd::default() }, now).await?;
+/// let notes: Vec<AuditEntry> = store.notes(None, None, 10).await?;
+/// assert_eq!((notes[0].deed.actor.as_str(), notes[0].status), ("ada", Some(204)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait AuditStore: Send + Sync + 'static {
     /// Writes down what is about to be done.
     fn note(&self, deed: Deed, now: Timestamp) -> StoreFuture<'_, AuditId>;

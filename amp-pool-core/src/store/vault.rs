@@ -35,6 +35,19 @@ pub(super) const SHORTEST: i32 = 45;
 type KeyBytes = Zeroizing<[u8; 32]>;
 
 /// Seals and opens the secrets of one database.
+///
+/// ```
+/// use amp_pool_core::store::vault::{MasterKey, Vault};
+///
+/// let (vault, wrapped) = Vault::create(&MasterKey::from_bytes([7; 32]), 1)?;
+/// let sealed = vault.seal("api_keys.api_key", 3, b"sk-example")?;
+/// assert!(!sealed.windows(4).any(|part| part == b"sk-e"));
+/// assert_eq!(*vault.open("api_keys.api_key", 3, &sealed)?, b"sk-example");
+/// // What was sealed for one place can not be opened at another, nor under another master key.
+/// assert!(vault.open("api_keys.api_key", 4, &sealed).is_err());
+/// assert!(Vault::unlock(&MasterKey::from_bytes([8; 32]), 1, &wrapped).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Vault {
     number: u32,
     /// What everything but sealing is derived from.

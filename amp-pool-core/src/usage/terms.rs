@@ -119,6 +119,14 @@ impl fmt::Display for ServiceTerms {
 }
 
 /// A text that says no terms.
+///
+/// ```
+/// use amp_pool_core::usage::{ServiceTerms, UnknownTerms};
+///
+/// let error: UnknownTerms = "slow".parse::<ServiceTerms>().err().ok_or("it is none")?;
+/// assert!(error.to_string().contains("`batch`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownTerms;
 

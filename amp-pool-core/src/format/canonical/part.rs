@@ -3,6 +3,36 @@
 use super::{Json, Proof, Thought};
 
 /// A piece of a turn.
+///
+/// ```
+/// use amp_pool_core::format::{
+///     Format,
+///     canonical::{
+///         Block, Citation, Document, Image, Issuer, Part, Proof, ProofKind, Source, Text, Thought, ThoughtKind,
+///     },
+/// };
+///
+/// let photo = Image { source: Source::Url("https://example.com/cat.png".into()), detail: None, cache: None };
+/// let page = Document {
+///     source: Source::Text("All about cats".into()),
+///     title: Some("Cats".into()),
+///     context: None,
+///     citations: true,
+///     cache: None,
+/// };
+/// let cited = Citation { title: Some("Cats".into()), url: None, quote: Some("All about cats".into()), span: Some((0, 4)) };
+/// let answer = Text { citations: vec![cited], ..Text::new("A cat.") };
+///
+/// // Reasoning keeps what proves it, which is good for nothing but the account that made it.
+/// let issuer = Issuer { format: Format::Messages, provider: "anthropic".into(), account: "a".into() };
+/// let proof = Proof { kind: ProofKind::Signature, data: "c2ln".into(), issuer: Some(issuer) };
+/// let thought = Thought { paragraphs: vec!["It has whiskers.".into()], kind: ThoughtKind::Raw, proof: Some(proof) };
+/// assert_eq!(thought.text(), "It has whiskers.");
+///
+/// let asked = [Part::Image(photo), Part::Document(page)];
+/// let answered = [Part::Thought(thought), Part::Text(answer)].map(|part| Block { part, is_complete: true });
+/// assert_eq!((asked.len(), answered.len()), (2, 2));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// Plain text.

@@ -8,6 +8,29 @@ use super::{Json, Part, Text, Tool, ToolChoice};
 ///
 /// Only what at least two formats can say has a field of its own. Everything else that stands at the top of a body is
 /// in [`extra`](Self::extra) and is reported as dropped.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{
+///     Call, FunctionTool, Input, Part, Request, Role, Text, Tool, ToolResult, Turn,
+/// };
+///
+/// let text = |text: &str| Part::Text(Text { text: text.into(), ..Text::default() });
+/// let input = Input::Json(r#"{"city":"Oslo"}"#.into());
+/// let call = Call { id: "c1".into(), name: "weather".into(), input, namespace: None, cache: None, proof: None };
+/// let result = ToolResult { call: "c1".into(), content: vec![text("rain")], is_error: false, cache: None };
+/// let request = Request {
+///     model: "claude-sonnet-4-5".into(),
+///     max_output: Some(1024),
+///     tools: vec![Tool::Function(FunctionTool { name: "weather".into(), ..FunctionTool::default() })],
+///     turns: vec![
+///         Turn { role: Role::User, parts: vec![text("Is it raining?")] },
+///         Turn { role: Role::Assistant, parts: vec![Part::Call(call)] },
+///         Turn { role: Role::User, parts: vec![Part::Result(result)] },
+///     ],
+///     ..Request::default()
+/// };
+/// assert_eq!(request.turns.len(), 3);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// The model, as the upstream is to see it.
@@ -104,6 +127,33 @@ pub struct Sampling {
 }
 
 /// How much the model thinks, and how much of it is shown.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{
+///     CacheHints, CacheMark, Effort, Json, Reasoning, Request, Sampling, ServiceTier, Structured, Thinking,
+/// };
+///
+/// // Some formats say how hard to think, others how long: what is missing is made of what is there.
+/// let reasoning = Reasoning { thinking: Some(Thinking::Budget(16_000)), ..Reasoning::default() };
+/// assert!(reasoning.wanted() > Some(Effort::None));
+///
+/// let request = Request {
+///     model: "gpt-5".into(),
+///     reasoning: Reasoning { effort: Effort::of("low"), ..reasoning },
+///     sampling: Sampling { temperature: Some(0.2), ..Sampling::default() },
+///     structured: Some(Structured::Schema {
+///         name: Some("city".into()),
+///         description: None,
+///         schema: Json::parse(r#"{"type":"object"}"#)?,
+///         strict: Some(true),
+///     }),
+///     cache: CacheHints { automatic: Some(CacheMark::Hour), ..CacheHints::default() },
+///     service_tier: Some(ServiceTier::Priority),
+///     ..Request::default()
+/// };
+/// assert_eq!(request.reasoning.wanted(), Some(Effort::Low));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reasoning {
     /// How hard. Wins over a budget.

@@ -4,6 +4,23 @@ use super::{CacheMark, Json, request::Member};
 use crate::format::Format;
 
 /// A tool.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{
+///     CustomTool, FunctionTool, Json, Tool, ToolChoice, ToolKind, ToolRef, WebSearch,
+/// };
+///
+/// let schema = Json::of(&serde_json::json!({"type": "object", "properties": {"city": {"type": "string"}}}));
+/// let weather = FunctionTool { name: "weather".into(), schema: Some(schema), ..FunctionTool::default() };
+/// let tools = [
+///     Tool::Function(weather),
+///     Tool::Custom(CustomTool { name: "shell".into(), ..CustomTool::default() }),
+///     Tool::WebSearch(WebSearch { max_uses: Some(3), ..WebSearch::default() }),
+/// ];
+/// assert_eq!(tools[0].name(), Some("weather"));
+/// let choice = ToolChoice::Tool(ToolRef { kind: ToolKind::Function, name: "weather".into(), namespace: None });
+/// assert_ne!(choice, ToolChoice::Auto);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tool {
     /// Called with JSON, answered by the client.

@@ -6,6 +6,20 @@ use crate::format::canonical::Effort;
 
 /// A row of `dialects.json`. What a row does not say is as [`Dialect::default`] has it: what is safest to guess of a
 /// server that calls itself compatible.
+///
+/// ```
+/// use amp_pool_core::format::{
+///     canonical::Effort,
+///     capability::{Dialect, MaxTokensField, Model},
+/// };
+///
+/// let openai: &Dialect = Dialect::find("openai");
+/// assert!(openai.json_schema_ok && openai.max_tokens_field == MaxTokensField::MaxCompletionTokens);
+/// // Nobody is without a row: a provider that is not known gets the one that is safest to guess.
+/// assert_eq!(Dialect::find("a relay of somebody").nearest(Effort::High), Some(Effort::High));
+/// let model: Option<&Model> = Model::find("gpt-5");
+/// assert!(model.is_some());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dialect {

@@ -16,6 +16,31 @@ use crate::format::{
 ///
 /// Frames may be cut anywhere. An upstream that breaks off, or fails in the middle, gives an error of the client's format
 /// with a status of its own: nothing has been sent yet.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     format::{Format, Gatherer, Sent, WayBack, Whole},
+///     testkit,
+/// };
+///
+/// let translation = testkit::translation(Format::Chat, Format::Messages, "anthropic", "claude-sonnet-4-5");
+/// let Sent { back, .. } = translation.request(br#"{"model":"x","messages":[{"role":"user","content":"hi"}]}"#)?;
+/// let back: WayBack = back;
+/// assert_eq!((back.client(), back.upstream()), (Format::Chat, Format::Messages));
+///
+/// // The frames may be cut anywhere.
+/// let mut gatherer = Gatherer::new(back);
+/// gatherer.feed(br#"{"id":"m1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","#);
+/// gatherer.feed(br#""text":"Hello!"}],"stop_reason":"end_turn","usage":{"input_tokens":9,"output_tokens":3}}"#);
+/// let Whole { status, body, .. } = gatherer.finish().ok_or("it is whole")?;
+/// assert_eq!(status, 200);
+/// assert!(String::from_utf8_lossy(&body).contains(r#""content":"Hello!""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Gatherer {
     back: WayBack,
     reading: Reading,

@@ -84,6 +84,41 @@ pub struct KeptTrouble {
 }
 
 /// A change of somebody's fitness.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     keys::{HealthEvent, KeySpec, KeyState},
+///     secret::Secret,
+///     store::{Page, StoredHealthEvent},
+///     testkit::{Reply, Script},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let upstream = Script::new().on("sk-a", Reply::error(429, "insufficient_quota", "insufficient_quota", "no money left"));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+/// # pool.handle().close().await;
+///
+/// // After a call that the upstream refused for want of money, in the history of the key's account:
+/// let history: Vec<StoredHealthEvent> = pool.handle().health_history(key, Page { before: None, limit: 10 }).await?;
+/// let HealthEvent { state, times, .. } = history[0].event;
+/// assert_eq!((state, times), (KeyState::OutOfCredit, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthEvent {
     /// The model. `None`: all of them.

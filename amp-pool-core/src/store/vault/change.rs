@@ -17,6 +17,27 @@ use crate::store::{
 };
 
 /// What was done.
+///
+/// ```
+/// use amp_pool_core::{
+///     store::{
+///         Durability,
+///         sqlite::{self, Rekeyed, SqliteOptions, SqliteStore},
+///     },
+///     time::{Clock as _, SystemClock},
+/// };
+///
+/// # let home = tempfile::tempdir()?;
+/// # let home = home.path();
+/// let (path, key) = (home.join("amp_pool.db"), home.join("master.key"));
+/// let options = SqliteOptions { path: path.clone(), master_key_file: key.clone(), durability: Durability::Full, echo: false };
+/// drop(SqliteStore::open(options, SystemClock.now())?);
+///
+/// // Nobody may have it open. The old key is kept beside the new one.
+/// let Rekeyed { before, .. } = sqlite::rekey(&path, &key, SystemClock.now())?;
+/// assert!(before.exists() && key.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rekeyed {
     /// How many secrets were sealed anew.

@@ -101,6 +101,13 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Why there is no master key.
+///
+/// ```
+/// use amp_pool_core::store::vault::{MasterKey, VaultError};
+///
+/// let missing = MasterKey::load("/nowhere/master.key".as_ref());
+/// assert!(matches!(missing, Err(VaultError::Missing { .. })));
+/// ```
 #[derive(Debug)]
 pub enum VaultError {
     /// There is no such file.
