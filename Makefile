@@ -56,13 +56,16 @@ test-model:
 test-kill:
 	AMP_POOL_KILL_ROUNDS=50 cargo test --locked --package amp-pool-server --test hardship kill_9 -- --nocapture
 
-## make test-languages  the C ABI from C, Python and Node, beside an upstream by script
+## make test-languages  the C ABI from C, Python, Node and Go, beside an upstream by script
 NODE_EXAMPLE := examples/node/node_modules
 # Those that the tests were built with: alone they would have other features, and be compiled once more.
 FFI := $(abspath $(CARGO_TARGET_DIR))/debug/deps
 # Where the C library is installed as a package would have it: programs find it by pkg-config alone.
 INSTALLED := $(abspath $(CARGO_TARGET_DIR))/installed
-PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(INSTALLED) PKG_CONFIG_LIBDIR=$(INSTALLED)/opt/amp-pool/lib/pkgconfig pkg-config
+FOR_PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(INSTALLED) PKG_CONFIG_LIBDIR=$(INSTALLED)/opt/amp-pool/lib/pkgconfig
+PKG_CONFIG := $(FOR_PKG_CONFIG) pkg-config
+# It has no dependency to download, and shall not try to get another Go either.
+GO := $(FOR_PKG_CONFIG) GOCACHE=$(INSTALLED)/go-cache GOPROXY=off GOTOOLCHAIN=local go
 STRICT_C := cc -std=c11 -Wall -Wextra -Werror -pedantic
 BESIDE_UPSTREAM = LD_LIBRARY_PATH=$(INSTALLED)/opt/amp-pool/lib $(CARGO_TARGET_DIR)/debug/upstream
 test-languages: $(NODE_EXAMPLE)/made-from
@@ -74,6 +77,8 @@ test-languages: $(NODE_EXAMPLE)/made-from
 	env --unset LD_LIBRARY_PATH $(CARGO_TARGET_DIR)/debug/upstream $(INSTALLED)/static
 	$(BESIDE_UPSTREAM) python3 examples/python/demo.py
 	$(BESIDE_UPSTREAM) node examples/node/demo.mjs
+	cd examples/go && test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) build -o $(INSTALLED)/go .
+	$(BESIDE_UPSTREAM) $(INSTALLED)/go
 
 $(NODE_EXAMPLE)/made-from: examples/node/package-lock.json
 	cd examples/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/made-from

@@ -1,9 +1,10 @@
 /*
  * The pool from C: a stream, a cancel from another thread, a server inside the program.
  *
- *   cargo build -p amp-pool-ffi
- *   cc -std=c11 -Iamp-pool-ffi/include examples/c/demo.c -Ltarget/debug -lamp_pool -lpthread -o demo
- *   LD_LIBRARY_PATH=target/debug cargo run -p amp-pool-examples --bin upstream -- ./demo
+ *   make install-ffi PREFIX=$PWD/target/amp-pool
+ *   export PKG_CONFIG_PATH=target/amp-pool/lib/pkgconfig LD_LIBRARY_PATH=target/amp-pool/lib
+ *   cc -std=c11 examples/c/demo.c $(pkg-config --cflags --libs amp_pool) -lpthread -o target/demo-c
+ *   cargo run -p amp-pool-examples --bin upstream -- target/demo-c
  */
 #include <amp_pool.h>
 #include <pthread.h>

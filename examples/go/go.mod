@@ -1,0 +1,3 @@
+module example.com/amp-pool
+
+go 1.19
