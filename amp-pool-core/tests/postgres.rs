@@ -5,16 +5,23 @@
 
 mod postgres_server;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use amp_pool_core::{
     caller::{TokenDigest, TokenSpec},
     keys::KeySpec,
     secret::Secret,
     store::{
-        ConfigStore as _, Durability, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, Store,
-        StoreError, TokenSecret,
-        postgres::{PostgresOptions, PostgresStore},
+        ConfigStore as _, Durability, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _,
+        RetentionStore as _, Store, StoreError, TokenSecret,
+        postgres::{self, PostgresOptions, PostgresStore},
     },
     testkit::{calls, conformance},
     time::Timestamp,
@@ -346,4 +353,67 @@ async fn a_server_that_is_not_there_is_not_available() {
 
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
     assert!(!refused.to_string().contains("hunter2"), "{refused}");
+}
+
+/// The `n`th call, of one of five hours, long ago.
+fn old_call(n: u64) -> Entry {
+    let hours = i64::try_from(n % 5).unwrap();
+    let opened = calls::opened(n, NOW.plus_millis(hours * 3_600_000));
+    let attempts = vec![calls::attempt(&opened)];
+    Entry::Settled(Box::new(calls::settled(opened, attempts)))
+}
+
+const LATER: Timestamp = NOW.plus_millis(10 * 86_400_000);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sums_are_added_up_while_calls_of_their_hours_are_written_and_none_is_missed() {
+    let place = Place::new();
+    let (a, b) = (place.open("a").await.unwrap(), place.open("b").await.unwrap());
+    let over = AtomicBool::new(false);
+    let write = async |store: &PostgresStore, calls: std::ops::Range<u64>| {
+        for n in calls {
+            store.commit([old_call(n)].into()).await.unwrap();
+        }
+    };
+    let writing = async {
+        tokio::join!(write(&a, 0..100), write(&b, 100..200));
+        over.store(true, Ordering::Release);
+    };
+    let adding = async {
+        while !over.load(Ordering::Acquire) {
+            a.sum_up(LATER).await.unwrap();
+        }
+        while a.sum_up(LATER).await.unwrap() {}
+    };
+    tokio::join!(writing, adding);
+
+    let audit = postgres::audit(&Secret::new(&*place.url)).await.unwrap();
+    assert!(audit.agrees() && audit.calls == 200, "{:?}", audit.findings);
+    let all = "SELECT sum(requests) FROM api_request_sums WHERE part = 'all' AND granularity = 'hour'";
+    assert_eq!(place.sql(all), "200");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_writer_stands_still_nobody_waits_for_who_adds_up() {
+    let place = Place::new();
+    let store = place.open("a").await.unwrap();
+    store.commit([old_call(1)].into()).await.unwrap();
+    let stands = "BEGIN; LOCK TABLE api_request_stats IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)";
+    let url = place.url.clone();
+    let writer = std::thread::spawn(move || PostgresServer::shared().sql(&url, stands));
+    let holds =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'api_request_stats'::regclass AND mode = 'RowExclusiveLock'";
+    while place.sql(holds) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(store.sum_up(LATER).await.unwrap(), "it is to be tried again");
+    assert_eq!(place.sql("SELECT until FROM api_request_sums_until"), "0");
+    store.commit([old_call(2)].into()).await.unwrap();
+
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database()";
+    assert_eq!(place.sql(end), "1");
+    assert!(writer.join().is_err(), "it was ended");
+    while store.sum_up(LATER).await.unwrap() {}
+    assert_eq!(place.sql("SELECT until > 0 FROM api_request_sums_until"), "t");
 }

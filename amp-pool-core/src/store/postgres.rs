@@ -76,6 +76,7 @@ use keeper::Told;
 use nodes::Node;
 use pool::{Lent, Pool};
 pub use rekey::rekey;
+use retention::Way;
 
 /// Where the store is, and who uses it.
 ///
@@ -144,6 +145,8 @@ struct Inner {
     node: Node,
     /// Which part of every limit is this node's.
     slice: Mutex<Slice>,
+    /// How far forgetting has come.
+    forgotten: Mutex<Way>,
     /// Nothing more is said of this node.
     closed: AtomicBool,
 }
@@ -169,7 +172,14 @@ impl PostgresStore {
         refuse_if_sealed_anew(&lent, &vault).await?;
         let slice = node.slice(&lent).await?;
         drop(lent);
-        let inner = Arc::new(Inner { pool, vault, node, slice: Mutex::new(slice), closed: AtomicBool::new(false) });
+        let inner = Arc::new(Inner {
+            pool,
+            vault,
+            node,
+            slice: Mutex::new(slice),
+            forgotten: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
         let ((tell, revisions), (tell_health, health)) = (watch::channel(0), watch::channel(0));
         keeper::start(&inner, Told { revisions: tell, health: tell_health });
         Ok(Self { inner, revisions, health })

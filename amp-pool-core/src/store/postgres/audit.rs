@@ -12,7 +12,7 @@ use super::{
     fields::{Fields, collect, firsts},
     migrate, pages,
     pool::{Lent, Pool},
-    statistics, unfinished,
+    statistics, sums, unfinished,
 };
 use crate::{
     budget::{Period, Tally},
@@ -83,7 +83,8 @@ async fn read(pool: &Arc<Pool>) -> Result<Audit, Failure> {
     let horizon = firsts(&tx.query(HORIZON, &[]).await?)?.pop().map(Timestamp::from_millis);
     let mut auditor = Auditor::since(horizon);
     calls(&tx, &mut auditor).await?;
-    sums(&tx, &mut auditor).await?;
+    statistics(&tx, &mut auditor).await?;
+    sums::audit(&tx, &mut auditor).await?;
     holds(&tx, &mut auditor).await?;
     for call in firsts(&tx.query(HOLDS_OF_NOTHING, &[]).await?)? {
         auditor.hold_of_nothing(CallId(call));
@@ -128,7 +129,7 @@ async fn calls(tx: &Lent, auditor: &mut Auditor) -> Result<(), Failure> {
     }
 }
 
-async fn sums(tx: &Lent, auditor: &mut Auditor) -> Result<(), Failure> {
+async fn statistics(tx: &Lent, auditor: &mut Auditor) -> Result<(), Failure> {
     let mut after = i64::MIN;
     loop {
         let rows = collect(&tx.query(statistics::BEHIND, &[&after, &PIECE]).await?, statistics::read_named)?;

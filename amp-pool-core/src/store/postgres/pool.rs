@@ -66,6 +66,13 @@ impl Pool {
         Ok(lent)
     }
 
+    /// The connection of a transaction that a crash of the database may undo, even when it was committed.
+    pub(super) async fn begin_carelessly(self: &Arc<Self>) -> Result<Lent, Failure> {
+        let lent = self.lend().await?;
+        lent.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
+        Ok(lent)
+    }
+
     /// The connection of a transaction that reads one state of everything.
     pub(super) async fn snapshot(self: &Arc<Self>) -> Result<Lent, Failure> {
         let lent = self.lend().await?;

@@ -3,18 +3,21 @@
 //! They are made of the rows of an hour or a day when that is over, beside the calls, and never changed by a call: one that
 //! changes sums of an hour that was added up already sets the end of what is added up back to it.
 
+use std::collections::HashMap;
+
 use tokio_postgres::types::ToSql;
 
 use super::{
     Failure,
     columns::Columns,
-    fields::{Fields, firsts, text},
+    fields::{Fields, collect, firsts, text},
     pool::Lent,
     statistics,
 };
 use crate::{
     store::{
         Totals,
+        audit::Auditor,
         rollup::{Asked, Part, Piece, Span, SumsOfSums, due},
     },
     time::Timestamp,
@@ -22,8 +25,11 @@ use crate::{
 
 /// All nodes add up the same; one of them at a time is enough.
 const ALONE: &str = "SELECT pg_try_advisory_xact_lock(4702958233187)";
-// Whoever has written sums and not committed yet is waited for, and whoever wants to waits: no row is missed.
-const LOCK: &str = "LOCK TABLE api_request_stats IN SHARE MODE";
+// Whoever has written sums and not committed yet is waited for, and whoever wants to waits: for as long as it takes to see
+// whether anything has changed, and to commit. What is lost of it in a crash is made again, so no disk is waited for.
+const LOCK: &str = "
+    SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = off;
+    LOCK TABLE api_request_stats IN SHARE MODE";
 const UNTIL: &str = "SELECT until FROM api_request_sums_until";
 const MOVE: &str = "UPDATE api_request_sums_until SET until = $1";
 pub(super) const SET_BACK: &str = "UPDATE api_request_sums_until SET until = $1 WHERE until > $1";
@@ -60,35 +66,71 @@ pub(super) async fn set_back(tx: &Lent, hour: Timestamp) -> Result<(), Failure> 
 }
 
 /// Adds up the next hour that is due, and the days that end with it. Says whether there may be more to do.
-pub(super) async fn sum_up(tx: &Lent, now: Timestamp) -> Result<bool, Failure> {
+///
+/// Writers go on meanwhile. Only at the end they are kept away, and what was added up has to be what there is: else
+/// nothing is written, and the next step finds the change. So it is where they let nobody in for too long.
+pub(super) async fn sum_up(tx: Lent, now: Timestamp) -> Result<bool, Failure> {
     let due = due(now);
-    if until(tx).await? >= due || firsts::<bool>(&tx.query(ALONE, &[]).await?)? != [true] {
+    if until(&tx).await? >= due || firsts::<bool>(&tx.query(ALONE, &[]).await?)? != [true] {
         return Ok(false);
     }
-    tx.batch(LOCK).await?;
-    let until = until(tx).await?;
-    let next: Vec<Option<i64>> = firsts(&tx.query(NEXT_HOUR, &[&until.as_millis()]).await?)?;
-    let hour = next.into_iter().flatten().next().map(Timestamp::from_millis).filter(|hour| *hour < due);
-    let end = hour.map_or(due, |hour| Span::Hour.after(hour));
-    if let Some(hour) = hour {
-        write(tx, Span::Hour, hour).await?;
+    let next = Next::look(&tx, due).await?;
+    for (span, start) in next.buckets() {
+        write(&tx, span, start).await?;
     }
-    let days: Vec<i64> = firsts(&tx.query(DAYS, &[&until.day().as_millis(), &end.day().as_millis()]).await?)?;
-    for day in days {
-        write(tx, Span::Day, Timestamp::from_millis(day)).await?;
+    match tx.batch(LOCK).await {
+        Err(failure) if failure.is_kept_out() => return Ok(true),
+        locked => locked?,
     }
-    tx.execute(MOVE, &[&end.as_millis()]).await?;
-    Ok(end < due)
+    if Next::look(&tx, due).await? != next {
+        return Ok(true);
+    }
+    tx.execute(MOVE, &[&next.end.as_millis()]).await?;
+    tx.commit().await?;
+    Ok(next.end < due)
+}
+
+/// What is to be added up next, and what it is made of, in numbers that every change of a row changes.
+#[derive(PartialEq)]
+struct Next {
+    until: Timestamp,
+    hour: Option<Timestamp>,
+    days: Vec<Timestamp>,
+    end: Timestamp,
+    rows: Vec<[i64; 6]>,
+}
+
+const ROWS: &str = "
+    SELECT id, requests, cost, unpriced, saved, saved_known FROM api_request_stats
+    WHERE granularity = $1 AND bucket_start = $2 ORDER BY id";
+
+impl Next {
+    async fn look(tx: &Lent, due: Timestamp) -> Result<Self, Failure> {
+        let until = until(tx).await?;
+        let next: Vec<Option<i64>> = firsts(&tx.query(NEXT_HOUR, &[&until.as_millis()]).await?)?;
+        let hour = next.into_iter().flatten().next().map(Timestamp::from_millis).filter(|hour| *hour < due);
+        let end = hour.map_or(due, |hour| Span::Hour.after(hour));
+        let days = tx.query(DAYS, &[&until.day().as_millis(), &end.day().as_millis()]).await?;
+        let days = firsts(&days)?.into_iter().map(Timestamp::from_millis).collect();
+        let mut next = Self { until, hour, days, end, rows: Vec::new() };
+        for (span, start) in next.buckets().collect::<Vec<_>>() {
+            let rows = tx.query(ROWS, &[&span.as_str(), &start.as_millis()]).await?;
+            next.rows.extend(collect(&rows, |row| {
+                Ok([row.take()?, row.take()?, row.take()?, row.take()?, row.take()?, row.take()?])
+            })?);
+        }
+        Ok(next)
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = (Span, Timestamp)> {
+        let hour = self.hour.map(|hour| (Span::Hour, hour));
+        hour.into_iter().chain(self.days.iter().map(|day| (Span::Day, *day)))
+    }
 }
 
 async fn write(tx: &Lent, span: Span, start: Timestamp) -> Result<(), Failure> {
+    let sums = of_bucket(tx, span, start).await?;
     let (span, start) = (span.as_str(), start.as_millis());
-    let mut sums = SumsOfSums::default();
-    for row in &tx.query(statistics::OF_BUCKET, &[&span, &start]).await? {
-        let mut row = Fields::of(row);
-        let (ids, names) = ([row.take()?, row.take()?], [row.take()?, row.take()?]);
-        sums.add(ids, names, &statistics::read_sums(&mut row)?);
-    }
     for part in Part::EACH {
         let names: Vec<&str> = sums.iter().filter(|(of, ..)| *of == part).map(|(_, name, _)| name).collect();
         tx.execute(REMOVE, &[&span, &start, &part.as_str(), &names]).await?;
@@ -101,6 +143,17 @@ async fn write(tx: &Lent, span: Span, start: Timestamp) -> Result<(), Failure> {
     }
     tx.query(WRITE, &columns.values(&[&span, &start])).await?;
     Ok(())
+}
+
+/// What the rows of an hour or a day come to.
+async fn of_bucket(tx: &Lent, span: Span, start: Timestamp) -> Result<SumsOfSums, Failure> {
+    let mut sums = SumsOfSums::default();
+    for row in &tx.query(statistics::OF_BUCKET, &[&span.as_str(), &start.as_millis()]).await? {
+        let mut row = Fields::of(row);
+        let (ids, names) = ([row.take()?, row.take()?], [row.take()?, row.take()?]);
+        sums.add(ids, names, &statistics::read_sums(&mut row)?);
+    }
+    Ok(sums)
 }
 
 const OF_ONE: &str = concat!(
@@ -142,4 +195,50 @@ pub(super) async fn each_row(
         show(start, name, &statistics::read_sums(&mut row)?);
     }
     Ok(())
+}
+
+const BUCKETS: &str = "
+    SELECT DISTINCT granularity, bucket_start FROM api_request_stats
+    WHERE granularity = 'hour' AND bucket_start < $1 OR granularity = 'day' AND bucket_start < $2
+    ORDER BY 1, 2";
+const KEPT: &str = concat!(
+    "SELECT sums.part, sums.name, ",
+    statistics::sum_columns!(),
+    " FROM unnest($3::text[], $4::text[]) AS asked (part, name)
+     JOIN api_request_sums AS sums ON sums.part = asked.part AND sums.name = asked.name
+     WHERE granularity = $1 AND bucket_start = $2"
+);
+const COUNT: &str = "
+    SELECT count(*) FROM api_request_sums
+    WHERE granularity = 'hour' AND bucket_start < $1 OR granularity = 'day' AND bucket_start < $2";
+
+/// Compares all that is added up with the rows that it was made of.
+pub(super) async fn audit(tx: &Lent, auditor: &mut Auditor) -> Result<(), Failure> {
+    let until = until(tx).await?;
+    let ends = [until.as_millis(), until.day().as_millis()];
+    let buckets = tx.query(BUCKETS, &[&ends[0], &ends[1]]).await?;
+    let mut seen = 0_u64;
+    for (span, start) in collect(&buckets, |row| Ok((row.take::<String>()?, row.time()?)))? {
+        let span = if span == Span::Hour.as_str() { Span::Hour } else { Span::Day };
+        let sums = of_bucket(tx, span, start).await?;
+        let mut kept = kept(tx, span, start, &sums).await?;
+        for (part, name, sums) in sums.iter() {
+            let kept = kept.remove(&(part.as_str().to_owned(), name.to_owned()));
+            seen += u64::from(kept.is_some());
+            auditor.sum_of_sums((span, start, part, name), kept.as_ref(), sums);
+        }
+    }
+    let kept: Vec<i64> = firsts(&tx.query(COUNT, &[&ends[0], &ends[1]]).await?)?;
+    auditor.sums_of_nothing(kept.iter().sum::<i64>().unsigned_abs().saturating_sub(seen));
+    Ok(())
+}
+
+type Kept = HashMap<(String, String), Totals>;
+
+/// What is kept of those parts and names of an hour or a day that `sums` has.
+async fn kept(tx: &Lent, span: Span, start: Timestamp, sums: &SumsOfSums) -> Result<Kept, Failure> {
+    let (parts, names): (Vec<_>, Vec<_>) = sums.iter().map(|(part, name, _)| (part.as_str(), text(name))).unzip();
+    let rows = tx.query(KEPT, &[&span.as_str(), &start.as_millis(), &parts, &names]).await?;
+    let rows = collect(&rows, |row| Ok(((row.take()?, row.take()?), statistics::read_sums(row)?)))?;
+    Ok(rows.into_iter().collect())
 }
