@@ -91,10 +91,20 @@ impl Ledger {
     /// Starts the writer on the current runtime. `capacity` is how many entries may wait; a call needs two.
     #[must_use]
     pub fn start(store: Arc<dyn RecordStore>, capacity: usize) -> Self {
+        let (ledger, writer) = Self::apart(store, capacity);
+        tokio::spawn(writer);
+        ledger
+    }
+
+    /// As [`start`](Self::start), with the writer for somebody else to run. It ends when nobody has the ledger or a slot.
+    pub(crate) fn apart(
+        store: Arc<dyn RecordStore>,
+        capacity: usize,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, entries) = mpsc::channel(capacity.max(2));
         let writing = Arc::new(AtomicBool::new(true));
-        tokio::spawn(write(store, entries, writing.clone()));
-        Self { queue, writing }
+        let writer = write(store, entries, writing.clone());
+        (Self { queue, writing }, writer)
     }
 
     /// Takes a call in: queues its open row and reserves the place of its settlement.

@@ -422,3 +422,6 @@ fn blank(opened: Opened) -> Record {
 fn millis_since(then: Instant) -> u64 {
     u64::try_from(ambient::now().saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod races;
