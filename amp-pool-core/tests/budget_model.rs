@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use futures::StreamExt as _;
+
 use amp_pool_core::{
     budget::{Claim, Period, Scope, Tally, Window},
     format::Format,
@@ -333,18 +335,31 @@ fn steps(usual: u64) -> u64 {
 
 #[tokio::test]
 async fn the_store_in_memory_keeps_budgets_as_the_model_does() {
-    for seed in [1, 2, 3] {
-        walk(seed, steps(20_000) / 3, Arc::new(MemoryStore::new()), |store| store).await;
+    let steps = steps(20_000);
+    let walks = steps.div_ceil(WALK).max(3);
+    for seed in 1_001..1_001 + walks {
+        walk(seed, steps / walks, Arc::new(MemoryStore::new()), |store| store).await;
     }
 }
 
+/// Steps of one walk. What it looks at after each commit, and what is checked after each crash, grows with it; of walks
+/// there may be as many as wanted, two at a time.
+const WALK: u64 = 50_000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_in_sqlite_keeps_budgets_as_the_model_does() {
+    let steps = steps(12_000);
+    let walks = steps.div_ceil(WALK);
+    let walks = (0..walks).map(|walk| tokio::spawn(walk_in_sqlite(4 + walk, steps / walks)));
+    futures::stream::iter(walks).buffer_unordered(2).for_each(async |walked| walked.unwrap()).await;
+}
+
+async fn walk_in_sqlite(seed: u64, steps: u64) {
     let dir = tempfile::tempdir().unwrap();
     let (path, master_key_file) = (dir.path().join("amp_pool.db"), dir.path().join("master.key"));
     let options = SqliteOptions { path: path.clone(), master_key_file, durability: Durability::Normal, echo: false };
     let open = || Arc::new(SqliteStore::open(options.clone(), START).unwrap()) as Arc<dyn Store>;
-    walk(4, steps(12_000), open(), |store| {
+    walk(seed, steps, open(), |store| {
         // Without a word to it: what it has not written by now is lost.
         drop(store);
         open()
