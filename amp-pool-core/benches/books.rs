@@ -26,7 +26,7 @@ use amp_pool_core::{
     store::{
         Attempt, Durability, Entry, FailurePage, GroupBy, Opened, Outcome, Page, Record, RecordFilter, Store,
         TotalsFilter,
-        postgres::{PostgresOptions, PostgresStore},
+        postgres::{PostgresOptions, PostgresStore, import::import},
         sqlite::{SqliteOptions, SqliteStore},
     },
     testkit::calls,
@@ -52,6 +52,9 @@ const MODELS: u64 = 12;
 const TOKENS: u64 = 30;
 const ERRORS: [&str; 4] = ["rate_limited", "overloaded", "client_gone", "out_of_credit"];
 
+/// So many calls lie between two of a key for a model that others serve.
+const STRAY: u64 = 100_003;
+
 /// A number that looks like chance and is the same each time.
 fn mixed(n: u64, salt: u64) -> u64 {
     let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xd1b5_4a32_d192_ed03);
@@ -69,8 +72,10 @@ fn int(n: u64) -> i64 {
 fn record(n: u64, at: Timestamp) -> Record {
     let token = (mixed(n, 1) % TOKENS).min(mixed(n, 2) % TOKENS);
     let model = (token + mixed(n, 3) % 3) % MODELS;
+    // One key meets a model of others now and then.
+    let (model, key) =
+        if n.is_multiple_of(STRAY) { (2, 1) } else { (model, model % 4 + 4 * (mixed(n, 4) % (KEYS / 4))) };
     let provider = PROVIDERS[usize::try_from(model % 4).unwrap()];
-    let key = model % 4 + 4 * (mixed(n, 4) % (KEYS / 4));
     let opened = Opened {
         token: Some(TokenId(1 + int(token))),
         model: format!("model-{model}"),
@@ -230,6 +235,19 @@ async fn pages(store: &dyn Store) -> bool {
             RecordFilter { key: Some(KeyId(1)), model: Some("model-1".into()), ..none() },
         ),
         (
+            "a key and a model that meet every few days",
+            RecordFilter { key: Some(KeyId(2)), model: Some("model-2".into()), ..none() },
+        ),
+        (
+            "a token and a model that never met",
+            RecordFilter { token: Some(TokenId(1)), model: Some("model-5".into()), ..none() },
+        ),
+        (
+            "a token, a key and errors",
+            RecordFilter { token: Some(TokenId(20)), key: Some(KeyId(9)), status: Some("error".into()), ..none() },
+        ),
+        ("calls that have not ended", RecordFilter { status: Some("open".into()), ..none() }),
+        (
             "a token, a key and an error",
             RecordFilter {
                 token: Some(TokenId(20)),
@@ -366,6 +384,19 @@ async fn open(dir: &Path) -> Arc<dyn Store> {
     Arc::new(PostgresStore::open(options, END).await.unwrap())
 }
 
+/// Brings the books of `dir` to PostgreSQL.
+async fn bring(dir: &Path, calls: u64) {
+    let (file, key) = (dir.join("books.db"), dir.join("master.key"));
+    let to = Secret::new(PostgresServer::shared().database());
+    let began = Instant::now();
+    let brought = import(&file, &to, &key, END).await.unwrap();
+    let took = began.elapsed();
+    println!("imported {calls} calls in {took:.1?}, {:.0} a second", calls as f64 / took.as_secs_f64());
+    for agreed in brought.agreed.iter().filter(|agreed| !agreed.value.starts_with('0')) {
+        println!("   {}: {}", agreed.what, agreed.value);
+    }
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     // What `cargo test` asks of benches is whether they are built.
@@ -380,6 +411,10 @@ async fn main() {
     fill(&*store, calls).await;
     if let Ok(found) = std::fs::metadata(dir.join("books.db")) {
         println!("{} bytes a call", found.len() / calls);
+    }
+    if std::env::var_os("AMP_POOL_BOOKS_IMPORT").is_some() {
+        store.close().await.unwrap();
+        return bring(&dir, calls).await;
     }
     let met = [statistics(&*store).await, pages(&*store).await, retention(store, calls).await];
     println!("statistics, pages, retention: {met:?}");

@@ -41,6 +41,8 @@ mod batch;
 mod budgets;
 mod choices;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod combination;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod files;
 mod fingerprint;
 mod histogram;
@@ -436,7 +438,7 @@ pub struct Record {
     pub outcome: Outcome,
     /// The status the client saw; 499 when it was gone before there was one.
     pub http_status: u16,
-    /// A short stable name of what went wrong.
+    /// A short stable name of what went wrong. Not kept of a call that is [`Outcome::Done`].
     pub error_type: Option<String>,
     /// What went wrong, scrubbed of secrets.
     pub error_message: Option<String>,

@@ -5,6 +5,7 @@
 
 mod bench;
 mod postgres_server;
+mod random_pages;
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ use amp_pool_core::{
     secret::Secret,
     store::{
         Audit, Durability, Entry, GroupBy, Page, RecordFilter, Store, StoreError, TotalsFilter,
+        memory::MemoryStore,
         postgres::{
             self, PostgresOptions, PostgresStore,
             import::{Imported, import, look},
@@ -112,6 +114,7 @@ async fn fill(store: Arc<dyn Store>) {
     handle.add_alert_rule(rule).await.unwrap();
     let ada = UserSpec::admin("ada");
     store.insert_user(ada, Some(Secret::new("$argon2id$")), now()).await.unwrap();
+    while store.sum_up(now().plus_millis(2 * 86_400_000)).await.unwrap() {}
     handle.close().await;
 }
 
@@ -123,7 +126,7 @@ async fn filled_sqlite() -> TempDir {
 }
 
 /// One lie of each kind, and how the finding begins. `CALL_1` is the row of the first call: PostgreSQL leaves numbers out.
-const LIES: [(&str, &str); 20] = [
+const LIES: [(&str, &str); 23] = [
     ("UPDATE api_request_log SET cost = cost + 1 WHERE id = CALL_1", "call "),
     ("UPDATE api_request_log SET output_tokens = output_tokens + 1 WHERE id = CALL_2", "call "),
     ("UPDATE api_request_log SET attempts = 2 WHERE id = CALL_1", "call "),
@@ -134,6 +137,9 @@ const LIES: [(&str, &str); 20] = [
     ("UPDATE api_request_stats SET cost = cost + 1 WHERE granularity = 'day'", "statistics day"),
     ("UPDATE api_request_stats SET requests = requests - 1 WHERE granularity = 'hour'", "statistics hour"),
     ("DELETE FROM api_request_stats WHERE granularity = 'day'", "statistics day"),
+    ("UPDATE api_request_sums SET cost = cost + 1 WHERE granularity = 'hour' AND part = 'key'", "statistics hour"),
+    ("DELETE FROM api_request_sums WHERE granularity = 'day' AND part = 'model'", "statistics day"),
+    ("UPDATE api_request_sums SET name = 'nobody' WHERE part = 'provider'", "statistics of nothing"),
     ("UPDATE budget_periods SET spent = spent - 1 WHERE scope = 'token'", "budget of token"),
     ("UPDATE budget_periods SET held = held + 1 WHERE scope = 'site'", "budget of site"),
     ("UPDATE budget_holds SET cost = cost + 1 WHERE id = 1", "hold of call"),
@@ -395,4 +401,12 @@ async fn what_can_not_be_copied_is_left_as_it_is() {
     fs::write(copy.file(), &source).unwrap();
     copy.sql("CREATE TABLE unfinished_import AS SELECT 1 AS id, 0 AS create_time, 0 AS update_time, 'other' AS source");
     refuses(&copy, "half a copy of another database").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_any_filter_are_those_of_a_plain_look_at_each_row() {
+    let (dir, url) = (tempfile::tempdir().unwrap(), PostgresServer::shared().database());
+    random_pages::are_those_of_a_plain_look(&MemoryStore::new()).await;
+    random_pages::are_those_of_a_plain_look(&sqlite_store(dir.path()).unwrap()).await;
+    random_pages::are_those_of_a_plain_look(&postgres_store(&url, dir.path(), "a").await.unwrap()).await;
 }

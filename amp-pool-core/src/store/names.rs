@@ -12,6 +12,9 @@ pub(super) const SHIFT: u32 = 8;
 /// The status that is rare.
 pub(super) const ERROR: &str = "error";
 
+/// The status of calls that have not ended.
+pub(super) const OPEN: &str = "open";
+
 /// What rows are looked for by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name<'a> {

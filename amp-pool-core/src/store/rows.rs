@@ -83,7 +83,8 @@ pub(super) fn settled(record: &Record) -> Row<'_> {
         upstream_format: shown.map(|attempt| attempt.upstream_format.as_str()),
         outcome: Some(record.outcome),
         http_status: Some(record.http_status),
-        error_type: record.error_type.as_deref(),
+        // Sums tell how many calls failed: whoever looks for an error looks among those.
+        error_type: record.error_type.as_deref().filter(|_| record.outcome != Outcome::Done),
         error_message: record.error_message.as_deref(),
         usage: record.usage(),
         cost: record.cost(),

@@ -1,6 +1,6 @@
 //! Records read back.
 
-use std::{borrow::Cow, collections::HashMap, hash::Hash, ops::Range};
+use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -8,16 +8,13 @@ use uuid::Uuid;
 use super::{
     Failure, adjustments,
     fields::{Fields, collect, firsts},
-    notes,
-    pool::Lent,
+    pool::{Lent, Pool},
 };
 use crate::{
     id::{AttemptId, CallId, KeyId, TokenId},
     store::{
         FailurePage, FailurePlace, Page, RecordFilter, RecordedChoice, RecordedLoss, StoredAttempt, StoredFailure,
-        StoredRecord,
-        names::{Name, SHIFT},
-        stored,
+        StoredRecord, combination::Combination, stored,
     },
     time::Timestamp,
 };
@@ -36,6 +33,9 @@ macro_rules! select {
         concat!(columns!(), "api_request_log ", $rest)
     };
 }
+
+mod hours;
+mod search;
 
 /// The calls that these nodes have left open, and those of which nobody knows whose they are.
 pub(super) const OPEN: &str = select!(
@@ -82,16 +82,17 @@ const LOSSES: &str =
     "SELECT call_id, side, kind, field, note FROM api_request_losses WHERE call_id = ANY($1) ORDER BY call_id, n";
 
 /// A page, newest first.
-pub(super) async fn list(lent: &Lent, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
-    let rows = span(lent, filter.from, filter.to).await?;
+pub(super) async fn list(pool: &Arc<Pool>, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
+    // What is asked in several questions has to be answered from one state of the books.
+    let is_one_question = Combination::asked(filter).is_none();
+    let lent = if is_one_question { pool.lend().await? } else { pool.snapshot().await? };
+    let rows = span(&lent, filter.from, filter.to).await?;
     let rows = rows.start..rows.end.min(page.before.unwrap_or(i64::MAX));
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    let mut rows = if rows.is_empty() { Vec::new() } else { search::page(&lent, filter, &rows, page.limit).await? };
+    adjustments::fill(&lent, &mut rows).await?;
+    if !is_one_question {
+        lent.commit().await?;
     }
-    let query = query(filter, &rows, page.limit);
-    let values: Vec<_> = query.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-    let mut rows = collect(&lent.query_once(&query.sql, &values).await?, read)?;
-    adjustments::fill(lent, &mut rows).await?;
     Ok(rows)
 }
 
@@ -181,80 +182,6 @@ async fn edge(lent: &Lent, sql: &'static str, at: Timestamp) -> Result<Option<i6
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
 pub(super) fn first_call(at: Timestamp) -> Uuid {
     CallId::new(at, &[0; 10]).0
-}
-
-/// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
-struct Query<'a> {
-    sql: String,
-    values: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
-}
-
-impl<'a> Query<'a> {
-    /// Adds `text`, each `?` of it standing for the next of `values`.
-    fn push(&mut self, text: &str, values: impl IntoIterator<Item = Box<dyn ToSql + Sync + Send + 'a>>) {
-        let mut parts = text.split('?');
-        self.sql.push_str(parts.next().unwrap_or_default());
-        for (part, value) in parts.zip(values) {
-            self.values.push(value);
-            self.sql.push_str(&format!("${}{part}", self.values.len()));
-        }
-    }
-
-    fn narrow(&mut self, condition: &str, value: Option<Box<dyn ToSql + Sync + Send + 'a>>) {
-        if let Some(value) = value {
-            self.push(condition, [value]);
-        }
-    }
-}
-
-fn number<'a>(number: i64) -> Box<dyn ToSql + Sync + Send + 'a> {
-    Box::new(number)
-}
-
-fn text<'a>(text: &'a str) -> Box<dyn ToSql + Sync + Send + 'a> {
-    Box::new(super::fields::text(text))
-}
-
-fn name<'a>(name: Name<'a>) -> [Box<dyn ToSql + Sync + Send + 'a>; 2] {
-    let value: Cow<'a, str> = notes::value(name);
-    [Box::new(name.kind()), Box::new(value)]
-}
-
-/// Only the blocks of `rows` that hold all of `names` are read, from the newest.
-fn by_blocks<'a>(rows: &Range<i64>, filter: &'a RecordFilter) -> Option<Query<'a>> {
-    let mut names = Name::asked(filter);
-    let first = names.next()?;
-    let mut query = Query { sql: columns!().to_owned(), values: Vec::new() };
-    query.push("(SELECT block FROM api_request_log_blocks AS noted WHERE kind = ? AND name = ?", name(first));
-    query.push(" AND block BETWEEN ? AND ?", [number(rows.start >> SHIFT), number((rows.end - 1) >> SHIFT)]);
-    for also in names {
-        let same = " AND EXISTS (SELECT 1 FROM api_request_log_blocks AS also
-                                 WHERE also.kind = ? AND also.name = ? AND also.block = noted.block)";
-        query.push(same, name(also));
-    }
-    // Blocks first, then their rows, both from the newest: the last rows of a page end the search.
-    query.sql.push_str(
-        " ORDER BY block DESC) AS noted CROSS JOIN LATERAL
-          (SELECT * FROM api_request_log WHERE id BETWEEN noted.block * 256 AND noted.block * 256 + 255",
-    );
-    Some(query)
-}
-
-fn query<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
-    let blocks = by_blocks(rows, filter);
-    let end = if blocks.is_some() { " ORDER BY id DESC) AS call LIMIT ?" } else { " ORDER BY id DESC LIMIT ?" };
-    let by_row = || Query { sql: select!("WHERE TRUE").to_owned(), values: Vec::new() };
-    let mut query = blocks.unwrap_or_else(by_row);
-    query.push(" AND id >= ? AND id < ?", [number(rows.start), number(rows.end)]);
-    query.narrow(" AND create_time >= ?", filter.from.map(|from| number(from.as_millis())));
-    query.narrow(" AND create_time < ?", filter.to.map(|to| number(to.as_millis())));
-    query.narrow(" AND key_id = ?", filter.key.map(|key| number(key.0)));
-    query.narrow(" AND token_id = ?", filter.token.map(|token| number(token.0)));
-    query.narrow(" AND model = ?", filter.model.as_deref().map(text));
-    query.narrow(" AND error_type = ?", filter.error_type.as_deref().map(text));
-    query.narrow(" AND status = ?", filter.status.as_deref().map(text));
-    query.push(end, [number(limit.into())]);
-    query
 }
 
 pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {

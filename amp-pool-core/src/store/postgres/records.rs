@@ -139,7 +139,7 @@ impl RecordStore for PostgresStore {
     }
 
     fn list(&self, filter: RecordFilter, page: Page) -> StoreFuture<'_, Vec<StoredRecord>> {
-        self.answer(async move { pages::list(&self.inner.pool.lend().await?, &filter, page).await })
+        self.answer(async move { pages::list(&self.inner.pool, &filter, page).await })
     }
 
     fn failures(&self, page: FailurePage) -> StoreFuture<'_, Vec<StoredFailure>> {

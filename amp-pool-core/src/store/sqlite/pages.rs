@@ -2,17 +2,12 @@
 
 use std::ops::Range;
 
-use rusqlite::{
-    ToSql, Transaction, params,
-    types::{ToSqlOutput, ValueRef},
-};
+use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
 use super::{
     Failure, adjustments,
-    blocks::{Name, SHIFT, value},
     fields::{Fields, collect},
-    repeated::number,
 };
 use crate::{
     id::{AttemptId, CallId, KeyId, TokenId},
@@ -37,6 +32,9 @@ macro_rules! select {
         concat!(columns!(), "api_request_log ", $rest)
     };
 }
+
+mod hours;
+mod search;
 
 /// Every call, in the order of rows.
 pub(super) const EVERY: &str = select!("ORDER BY id");
@@ -80,12 +78,7 @@ const LOSSES: &str = "SELECT side, kind, field, note FROM api_request_losses WHE
 pub(super) fn list(tx: &Transaction<'_>, filter: &RecordFilter, page: Page) -> Result<Vec<StoredRecord>, Failure> {
     let rows = span(tx, filter.from, filter.to)?;
     let rows = rows.start..rows.end.min(page.before.unwrap_or(i64::MAX));
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Query { sql, values } = query(filter, &rows, page.limit);
-    let values: Vec<_> = values.iter().map(|value| value as &dyn ToSql).collect();
-    let mut rows = collect(tx, &sql, &values, read)?;
+    let mut rows = if rows.is_empty() { Vec::new() } else { search::page(tx, filter, &rows, page.limit)? };
     adjustments::fill(tx, &mut rows)?;
     Ok(rows)
 }
@@ -117,8 +110,10 @@ fn span(tx: &Transaction<'_>, from: Option<Timestamp>, to: Option<Timestamp>) ->
     }
     let (first, end) = (from.map(first_call), to.map(first_call));
     let edge = |sql| tx.prepare_cached(sql)?.query_row(params![first, end], |row| row.get::<_, Option<i64>>(0));
-    let (Some(least), Some(most)) = (edge(FIRST)?, edge(LAST)?) else { return Ok(0..0) };
-    Ok(from.map_or(0, |_| least)..to.map_or(i64::MAX, |_| most + 1))
+    // Asked for a time without a call both know it, so one is enough to say so.
+    let start = if from.is_some() { edge(FIRST)? } else { Some(0) };
+    let last = if to.is_some() { edge(LAST)?.map(|last| last + 1) } else { Some(i64::MAX) };
+    Ok(start.zip(last).map_or(0..0, |(start, last)| start..last))
 }
 
 const FIRST: &str = "
@@ -133,73 +128,6 @@ const LAST: &str = "
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
 pub(super) fn first_call(at: Timestamp) -> Vec<u8> {
     CallId::new(at, &[0; 10]).as_bytes().to_vec()
-}
-
-/// A statement and what is bound to it, in order. Its text is made of parts of this program and nothing else.
-struct Query<'a> {
-    sql: String,
-    values: Vec<ToSqlOutput<'a>>,
-}
-
-impl<'a> Query<'a> {
-    /// Every row.
-    fn by_row() -> Self {
-        Self { sql: select!("WHERE true").to_owned(), values: Vec::new() }
-    }
-
-    /// Only the blocks of `rows` that hold all of `names` are read, from the newest. `None` when there are no names.
-    fn by_blocks(rows: &Range<i64>, mut names: impl Iterator<Item = Name<'a>>) -> Option<Self> {
-        let first = names.next()?;
-        let mut query = Self { sql: BY_BLOCKS.to_owned(), values: Vec::new() };
-        query.push("", [first.kind().into(), value(first)]);
-        query.push("", [number(rows.start >> SHIFT), number((rows.end - 1) >> SHIFT)]);
-        for name in names {
-            query.push(ALSO, [name.kind().into(), value(name)]);
-        }
-        Some(query)
-    }
-
-    fn push(&mut self, text: &str, values: impl IntoIterator<Item = ValueRef<'a>>) {
-        self.sql.push_str(text);
-        self.values.extend(values.into_iter().map(ToSqlOutput::Borrowed));
-    }
-
-    fn narrow(&mut self, condition: &str, value: Option<impl Into<ValueRef<'a>>>) {
-        if let Some(value) = value {
-            self.push(condition, [value.into()]);
-        }
-    }
-}
-
-// The order of a cross join is kept: blocks first, then their rows, both from the newest, so that nothing is sorted.
-const BY_BLOCKS: &str = concat!(
-    columns!(),
-    "api_request_log_blocks AS noted CROSS JOIN api_request_log
-        ON id BETWEEN noted.block << 8 AND noted.block << 8 | 255
-     WHERE noted.kind = ? AND noted.name = ? AND noted.block BETWEEN ? AND ?"
-);
-const ALSO: &str = " AND EXISTS (SELECT 1 FROM api_request_log_blocks AS also
-                                  WHERE also.kind = ? AND also.name = ? AND also.block = noted.block)";
-
-fn query<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
-    let blocks = Query::by_blocks(rows, Name::asked(filter));
-    let (range, order) = match blocks {
-        // The plus leaves the bounds of the block to be those that rows are searched by.
-        Some(_) => (" AND +id >= ? AND +id < ?", " ORDER BY noted.block DESC, id DESC"),
-        None => (" AND id >= ? AND id < ?", " ORDER BY id DESC"),
-    };
-    let mut query = blocks.unwrap_or_else(Query::by_row);
-    query.push(range, [number(rows.start), number(rows.end)]);
-    query.narrow(" AND create_time >= ?", filter.from.map(|from| number(from.as_millis())));
-    query.narrow(" AND create_time < ?", filter.to.map(|to| number(to.as_millis())));
-    query.narrow(" AND key_id = ?", filter.key.map(|key| number(key.0)));
-    query.narrow(" AND token_id = ?", filter.token.map(|token| number(token.0)));
-    query.narrow(" AND model = ?", filter.model.as_deref());
-    query.narrow(" AND error_type = ?", filter.error_type.as_deref());
-    query.narrow(" AND status = ?", filter.status.as_deref());
-    query.push(order, []);
-    query.push(" LIMIT ?", [number(limit)]);
-    query
 }
 
 pub(super) fn read(row: &mut Fields<'_>) -> Result<StoredRecord, Failure> {
@@ -285,39 +213,15 @@ pub(super) fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::sqlite::tests::database;
 
-    fn plan(sql: &str, values: impl rusqlite::Params) -> String {
+    pub(super) fn plan(sql: &str, values: impl rusqlite::Params) -> String {
         let (_dir, connection) = database();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let plan = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
         plan.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
-    }
-
-    fn check(filter: &RecordFilter, expected: &str) {
-        let Query { sql, values } = query(filter, &(1..9), 5);
-        let plan = plan(&sql, rusqlite::params_from_iter(values));
-        assert!(plan.contains(expected), "{filter:?}: {plan}");
-        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{filter:?}: {plan}");
-    }
-
-    #[test]
-    fn every_page_is_read_in_its_order_and_no_further_than_it_must() {
-        let filter = RecordFilter::default;
-        let at = Some(Timestamp::from_millis(1));
-        let by_block = "SEARCH noted USING PRIMARY KEY (kind=? AND name=? AND block>? AND block<?); \
-                        SEARCH api_request_log USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
-        check(&filter(), "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
-        check(&RecordFilter { from: at, to: at, ..filter() }, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
-        check(&RecordFilter { key: Some(KeyId(1)), ..filter() }, by_block);
-        check(&RecordFilter { token: Some(TokenId(1)), from: at, ..filter() }, by_block);
-        check(&RecordFilter { model: Some("m".into()), ..filter() }, by_block);
-        let both = RecordFilter { key: Some(KeyId(1)), model: Some("m".into()), ..filter() };
-        check(&both, "SEARCH also EXISTS USING PRIMARY KEY (kind=? AND name=? AND block=?)");
-        check(&RecordFilter { status: Some("error".into()), ..filter() }, by_block);
-        check(&RecordFilter { error_type: Some("e".into()), ..filter() }, by_block);
     }
 
     #[test]
