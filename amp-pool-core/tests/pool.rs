@@ -734,3 +734,30 @@ async fn trap_068_betas_of_one_format_are_not_named_to_another() {
         assert_eq!(sent.headers.get("anthropic-beta").map(|beta| beta.to_str().unwrap()), expected, "{provider}");
     }
 }
+
+/// What a client gets of a stream whose last event is cut in two anywhere.
+async fn said_in_pieces(key: &str, first: &str, last: &str, at: usize) -> String {
+    let (one, other) = last.split_at(at);
+    let pieces = [first, one, other].into_iter().filter(|piece| !piece.is_empty()).map(str::to_owned);
+    let upstream = Script::new().on(key, Reply::stream(pieces));
+    let bench = Bench::new(&upstream, &[(key, "openai", 0)]).await;
+    let (path, body) = body_of(Format::Chat, true);
+    bench.post(path, &body).await.text().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_an_upstream_repeats_in_pieces_goes_to_nobody() {
+    let key = "sk-planted-sk-0123456789";
+    let word = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"task\"},\"finish_reason\":null}]}\n\n";
+    let error =
+        format!("data: {{\"error\":{{\"message\":\"no such key: {key}, task\",\"type\":\"server_error\"}}}}\n\n");
+    let whole = said_in_pieces(key, word, &error, 0).await;
+    assert!(whole.contains("no such key: [redacted], task"), "{whole}");
+    for at in 1..error.len() {
+        assert_eq!(said_in_pieces(key, word, &error, at).await, whole, "cut at {at}");
+    }
+    let good = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ask-plant s\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for at in 0..good.len() {
+        assert_eq!(said_in_pieces(key, word, good, at).await, format!("{word}{good}"), "cut at {at}");
+    }
+}

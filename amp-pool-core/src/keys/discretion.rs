@@ -26,6 +26,14 @@ impl LiveKey {
         without.into()
     }
 
+    /// The same of a piece of more, and beside it the end of the piece where that may be the beginning of a secret.
+    pub(crate) fn unsaid_piece(&self, said: Bytes) -> (Bytes, Bytes) {
+        let mut said = self.unsaid(said);
+        let begun = secrets(&self.key.spec).map(|secret| begun(&said, secret.as_bytes())).max().unwrap_or_default();
+        let rest = said.split_off(said.len() - begun);
+        (said, rest)
+    }
+
     /// The same of a text.
     pub(crate) fn unsaid_text(&self, said: String) -> String {
         secrets(&self.key.spec).fold(said, |said, secret| {
@@ -74,6 +82,13 @@ fn replaced(said: &[u8], secret: &[u8]) -> Vec<u8> {
     clean
 }
 
+/// How much of the end of `said` is the beginning of `secret`.
+fn begun(said: &[u8], secret: &[u8]) -> usize {
+    let longest = secret.len().saturating_sub(1).min(said.len());
+    let is_so = |length: &usize| secret.get(..*length).is_some_and(|start| said.ends_with(start));
+    (1..=longest).rev().find(is_so).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +111,16 @@ mod tests {
         check("/v1?key=word%22by%2Bword&a=b", "/v1?key=[redacted]&a=b");
         check("planted-org has no money, planted-org", "[redacted] has no money, [redacted]");
         check("user:hunter-two is no user", "user:[redacted] is no user");
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_is_seen_at_the_end_of_a_piece() {
+        for (said, expected) in
+            [("who is sk-1", 4), ("sk-12", 5), ("s", 1), ("sk-123", 0), ("task", 2), ("", 0), ("sk-1 ", 0)]
+        {
+            assert_eq!(begun(said.as_bytes(), b"sk-123"), expected, "{said}");
+        }
+        assert_eq!(begun(b"ababa", b"ababab"), 5);
     }
 
     #[test]

@@ -181,6 +181,8 @@ pub(super) struct Metered {
     free: VecDeque<Bytes>,
     /// May go when the record is durable.
     held: VecDeque<Bytes>,
+    /// The end of what came of an event, where it may be the beginning of a secret.
+    begun: Bytes,
     phase: Phase,
     last_byte: Instant,
     timer: Option<Pin<Box<Sleep>>>,
@@ -227,6 +229,7 @@ impl Metered {
             passes: Vec::new(),
             free: VecDeque::new(),
             held: VecDeque::new(),
+            begun: Bytes::new(),
             phase: Phase::Flowing,
             last_byte: ambient::now(),
             timer: None,
@@ -355,7 +358,10 @@ impl Metered {
             again.pausing.feed(&frame);
         }
         match self.parts.shape {
-            Shape::Stream => self.take_events(self.discreet(frame)),
+            Shape::Stream => match self.discreet(frame) {
+                nothing if nothing.is_empty() => {}
+                frame => self.take_events(frame),
+            },
             Shape::Whole { .. } if matches!(self.parts.rewrite, Rewrite::Whole(_)) => self.release(frame),
             Shape::Whole { left: Some(left) } => self.take_of_known_length(frame, left),
             Shape::Whole { left: None } => {
@@ -375,13 +381,17 @@ impl Metered {
         self.settle(After::Trailing);
     }
 
-    /// An upstream that complains may repeat what it was shown.
-    fn discreet(&self, frame: Bytes) -> Bytes {
+    /// An upstream that complains may repeat what it was shown. Of an event that has not come whole nobody knows yet whether it is
+    /// a complaint, so nothing secret goes out with a piece of one; what may be the beginning of a secret waits for the next piece.
+    fn discreet(&mut self, frame: Bytes) -> Bytes {
         let complains = self.parts.meter.as_ref().is_some_and(|meter| meter.failure().is_some());
-        match &self.recorder {
-            Some(recorder) if complains => recorder.unsaid(frame),
-            _ => frame,
-        }
+        let is_whole = self.begun.is_empty() && (frame.ends_with(b"\n\n") || frame.ends_with(b"\n\r\n"));
+        let Some(recorder) = self.recorder.as_ref().filter(|_| complains || !is_whole) else { return frame };
+        let begun = std::mem::take(&mut self.begun);
+        let said = if begun.is_empty() { frame } else { [begun, frame].concat().into() };
+        let (said, begun) = recorder.unsaid_piece(said);
+        self.begun = begun;
+        said
     }
 
     fn take_of_known_length(&mut self, frame: Bytes, left: u64) {
@@ -420,6 +430,10 @@ impl Metered {
 
     /// Writes the record of an answer that came to its end.
     fn settle(&mut self, after: After) {
+        let begun = std::mem::take(&mut self.begun);
+        if !begun.is_empty() {
+            self.hold(begun);
+        }
         self.parts.rewrite.finish(&mut self.held);
         if self.parts.rewrite.is_paused() {
             return self.send_back();

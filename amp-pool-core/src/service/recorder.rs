@@ -295,11 +295,12 @@ impl Recorder {
         });
     }
 
-    /// What the upstream says, without the secrets of the key that is asked.
-    pub(super) fn unsaid(&self, said: Bytes) -> Bytes {
+    /// A piece of what the upstream says, without the secrets of the key that is asked, and beside it the end of the piece where
+    /// that may be the beginning of one.
+    pub(super) fn unsaid_piece(&self, said: Bytes) -> (Bytes, Bytes) {
         match &self.running {
-            Some(running) => running.place.key.unsaid(said),
-            None => said,
+            Some(running) => running.place.key.unsaid_piece(said),
+            None => (said, Bytes::new()),
         }
     }
 
