@@ -142,6 +142,15 @@ impl User {
     }
 }
 
+/// Who somebody is to an issuer of OpenID Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The issuer, as its tokens name it.
+    pub issuer: String,
+    /// What it calls the user, and never another one.
+    pub subject: String,
+}
+
 /// SHA-256 of a session's id. The id itself is nowhere but with its user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionDigest(pub [u8; 32]);

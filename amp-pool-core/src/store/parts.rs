@@ -25,7 +25,7 @@ use crate::{
     route::{Route, RouteSpec},
     secret::Secret,
     time::Timestamp,
-    user::{AuditEntry, Deed, DeedEnd, Session, SessionDigest, User, UserSpec},
+    user::{AuditEntry, Deed, DeedEnd, Identity, Session, SessionDigest, User, UserSpec},
 };
 
 /// A store whose parts may be of different stores.
@@ -200,6 +200,8 @@ hand_on! {
         fn insert_first_admin(&self, username: String, password: Secret, now: Timestamp) -> StoreFuture<'_, User>;
         fn update_user(&self, id: UserId, spec: UserSpec, now: Timestamp) -> StoreFuture<'_, User>;
         fn set_password(&self, id: UserId, password: Secret, now: Timestamp) -> StoreFuture<'_, ()>;
+        fn user_of(&self, identity: Identity) -> StoreFuture<'_, Option<User>>;
+        fn insert_identity(&self, user: UserId, identity: Identity, now: Timestamp) -> StoreFuture<'_, ()>;
         fn delete_user(&self, id: UserId) -> StoreFuture<'_, ()>;
         fn insert_session(&self, session: Session) -> StoreFuture<'_, ()>;
         fn session(&self, digest: SessionDigest, now: Timestamp) -> StoreFuture<'_, Option<(Session, User)>>;

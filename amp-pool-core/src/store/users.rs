@@ -5,7 +5,7 @@ use crate::{
     id::{AuditId, UserId},
     secret::Secret,
     time::Timestamp,
-    user::{AuditEntry, Deed, DeedEnd, Session, SessionDigest, User, UserSpec},
+    user::{AuditEntry, Deed, DeedEnd, Identity, Session, SessionDigest, User, UserSpec},
 };
 
 /// Keeps users and their sessions.
@@ -48,7 +48,14 @@ pub trait UserStore: Send + Sync + 'static {
     /// Gives a user another password, and ends all of the user's sessions.
     fn set_password(&self, id: UserId, password: Secret, now: Timestamp) -> StoreFuture<'_, ()>;
 
-    /// Removes a user with all sessions. What was done stays in the audit log.
+    /// The user whom an identity signs in.
+    fn user_of(&self, identity: Identity) -> StoreFuture<'_, Option<User>>;
+
+    /// Lets an identity sign a user in. [`StoreError::Conflict`](super::StoreError::Conflict) when it is somebody's already, or
+    /// the user has one of the same issuer.
+    fn insert_identity(&self, user: UserId, identity: Identity, now: Timestamp) -> StoreFuture<'_, ()>;
+
+    /// Removes a user with all sessions and identities. What was done stays in the audit log.
     fn delete_user(&self, id: UserId) -> StoreFuture<'_, ()>;
 
     /// Begins a session, which is a login of its user, and forgets those that have expired by now.

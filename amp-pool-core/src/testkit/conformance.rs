@@ -160,6 +160,7 @@ checks! {
         a_session_is_found_until_it_is_ended
         a_session_ends_by_itself
         what_ends_the_sessions_of_a_user
+        an_identity_signs_in_one_user
         a_deed_is_kept_before_it_is_done
         deeds_are_read_from_the_newest
     }

@@ -8,12 +8,13 @@ use crate::{
     secret::Secret,
     store::{AuditStore, StoreFuture, UserStore},
     time::Timestamp,
-    user::{AuditEntry, Deed, DeedEnd, Session, SessionDigest, User, UserSpec},
+    user::{AuditEntry, Deed, DeedEnd, Identity, Session, SessionDigest, User, UserSpec},
 };
 
 #[derive(Default)]
 pub(super) struct People {
     users: BTreeMap<UserId, User>,
+    identities: HashMap<Identity, UserId>,
     sessions: HashMap<SessionDigest, Session>,
     deeds: Vec<AuditEntry>,
 }
@@ -57,11 +58,32 @@ impl UserStore for MemoryStore {
         })
     }
 
+    fn user_of(&self, identity: Identity) -> StoreFuture<'_, Option<User>> {
+        self.run(|state| {
+            let id = state.people.identities.get(&identity);
+            Ok(id.and_then(|id| state.people.users.get(id)).cloned())
+        })
+    }
+
+    fn insert_identity(&self, user: UserId, identity: Identity, _: Timestamp) -> StoreFuture<'_, ()> {
+        self.run(|state| {
+            let People { users, identities, .. } = &mut state.people;
+            found(users.get(&user))?;
+            let is_taken = |(known, of): (&Identity, &UserId)| {
+                *known == identity || (*of == user && known.issuer == identity.issuer)
+            };
+            free(identities.iter().any(is_taken), "this identity")?;
+            identities.insert(identity, user);
+            Ok(())
+        })
+    }
+
     fn delete_user(&self, id: UserId) -> StoreFuture<'_, ()> {
         self.run(|state| {
             let known = state.people.users.get(&id).ok_or(StoreError::NotFound)?.spec.clone();
             state.people.spare_the_last_admin(id, &UserSpec { enabled: false, ..known })?;
             state.people.end_sessions(id);
+            state.people.identities.retain(|_, user| *user != id);
             found(state.people.users.remove(&id))
         })
     }

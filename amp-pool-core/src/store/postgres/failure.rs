@@ -105,6 +105,8 @@ fn taken(constraint: &str) -> StoreError {
         ("client_tokens_digest", "this client token"),
         ("routes_model", "a route for this model"),
         ("users_username", "a user of this name"),
+        ("user_identities_subject", "this identity"),
+        ("user_identities_user", "this identity"),
         ("token_groups_name", "a group of this name"),
     ];
     match names.iter().find(|(name, _)| constraint == *name) {

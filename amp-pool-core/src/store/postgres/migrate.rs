@@ -56,6 +56,7 @@ pub(super) const STEPS: &[Step] = steps! {
     18 "0018_own_providers"
     19 "0019_alerts"
     20 "0020_sums_of_sums"
+    21 "0021_identities"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

@@ -1,4 +1,5 @@
-//! Users as rows of `users`, who is signed in as rows of `sessions`, and what they did as rows of `audit_log`.
+//! Users as rows of `users`, who they are elsewhere as rows of `user_identities`, who is signed in as rows of `sessions`, and
+//! what they did as rows of `audit_log`.
 
 use tokio_postgres::types::ToSql;
 
@@ -12,7 +13,7 @@ use crate::{
     secret::Secret,
     store::{AuditStore, StoreError, StoreFuture, UserStore},
     time::Timestamp,
-    user::{AuditEntry, Deed, DeedEnd, Role, Session, SessionDigest, User, UserSpec},
+    user::{AuditEntry, Deed, DeedEnd, Identity, Role, Session, SessionDigest, User, UserSpec},
 };
 
 macro_rules! columns {
@@ -23,6 +24,11 @@ macro_rules! columns {
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM users ORDER BY id");
 const ONE: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+const OF_IDENTITY: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE id = (SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2)"
+);
 
 const INSERT: &str = concat!(
     "INSERT INTO users (create_time, update_time, username, role, enabled, password) VALUES ($1, $1, $2, $3, $4, $5) ",
@@ -34,6 +40,9 @@ const UPDATE: &str = concat!(
     "UPDATE users SET update_time = $2, username = $3, role = $4, enabled = $5 WHERE id = $1 RETURNING ",
     columns!()
 );
+
+const INSERT_IDENTITY: &str = "
+    INSERT INTO user_identities (create_time, update_time, user_id, issuer, subject) VALUES ($1, $1, $2, $3, $4)";
 
 const INSERT_SESSION: &str = "
     INSERT INTO sessions (digest, create_time, update_time, expires_at, user_id) VALUES ($1, $2, $3, $4, $5)";
@@ -96,6 +105,25 @@ impl UserStore for PostgresStore {
             let update = "UPDATE users SET update_time = $2, password = $3 WHERE id = $1";
             met(tx.execute(update, &[&id.0, &now.as_millis(), &password.expose()]).await?)?;
             end_sessions(&tx, id).await?;
+            tx.commit().await
+        })
+    }
+
+    fn user_of(&self, identity: Identity) -> StoreFuture<'_, Option<User>> {
+        self.answer(async move {
+            let lent = self.inner.pool.lend().await?;
+            let found = lent.query(OF_IDENTITY, &[&text(&identity.issuer), &text(&identity.subject)]).await?;
+            Ok(collect(&found, read)?.pop())
+        })
+    }
+
+    fn insert_identity(&self, user: UserId, identity: Identity, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.answer(async move {
+            let tx = self.inner.pool.begin().await?;
+            let user = get(&tx, user).await?.id;
+            let (issuer, subject) = (text(&identity.issuer), text(&identity.subject));
+            let values: [&(dyn ToSql + Sync); 4] = [&now.as_millis(), &user.0, &issuer, &subject];
+            tx.execute(INSERT_IDENTITY, &values).await?;
             tx.commit().await
         })
     }

@@ -85,6 +85,7 @@ fn refused(message: &str) -> StoreError {
         ("UNIQUE constraint failed: token_groups.name", "a group of this name"),
         ("UNIQUE constraint failed: routes.model", "a route for this model"),
         ("UNIQUE constraint failed: users.username", "a user of this name"),
+        ("UNIQUE constraint failed: user_identities.", "this identity"),
     ];
     match names.iter().find(|(text, _)| message.contains(text)) {
         Some((_, what)) => StoreError::Conflict { what: (*what).to_owned() },

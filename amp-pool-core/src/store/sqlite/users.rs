@@ -1,4 +1,5 @@
-//! Users as rows of `users`, who is signed in as rows of `sessions`, and what they did as rows of `audit_log`.
+//! Users as rows of `users`, who they are elsewhere as rows of `user_identities`, who is signed in as rows of `sessions`, and
+//! what they did as rows of `audit_log`.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -11,7 +12,7 @@ use crate::{
     secret::Secret,
     store::{AuditStore, StoreError, StoreFuture, UserStore},
     time::Timestamp,
-    user::{AuditEntry, Deed, DeedEnd, Role, Session, SessionDigest, User, UserSpec},
+    user::{AuditEntry, Deed, DeedEnd, Identity, Role, Session, SessionDigest, User, UserSpec},
 };
 
 macro_rules! select {
@@ -22,11 +23,16 @@ macro_rules! select {
 
 const ALL: &str = select!("ORDER BY id");
 const ONE: &str = select!("WHERE id = ?1");
+const OF_IDENTITY: &str =
+    select!("WHERE id = (SELECT user_id FROM user_identities WHERE issuer = ?1 AND subject = ?2)");
 
 const INSERT: &str = "
     INSERT INTO users (create_time, update_time, username, role, enabled, password) VALUES (?1, ?1, ?2, ?3, ?4, ?5)";
 
 const UPDATE: &str = "UPDATE users SET update_time = ?2, username = ?3, role = ?4, enabled = ?5 WHERE id = ?1";
+
+const INSERT_IDENTITY: &str = "
+    INSERT INTO user_identities (create_time, update_time, user_id, issuer, subject) VALUES (?1, ?1, ?2, ?3, ?4)";
 
 const INSERT_SESSION: &str = "
     INSERT INTO sessions (digest, create_time, update_time, expires_at, user_id) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -74,6 +80,18 @@ impl UserStore for SqliteStore {
             let update = "UPDATE users SET update_time = ?2, password = ?3 WHERE id = ?1";
             one(tx.execute(update, params![id.0, now.as_millis(), password.expose()])?)?;
             end_sessions(tx, id)
+        })
+    }
+
+    fn user_of(&self, identity: Identity) -> StoreFuture<'_, Option<User>> {
+        self.read(move |tx| Ok(collect(tx, OF_IDENTITY, &[&identity.issuer, &identity.subject], read)?.pop()))
+    }
+
+    fn insert_identity(&self, user: UserId, identity: Identity, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.write(move |tx| {
+            let user = get(tx, user)?.id;
+            tx.execute(INSERT_IDENTITY, params![now.as_millis(), user.0, identity.issuer, identity.subject])?;
+            Ok(())
         })
     }
 

@@ -5,7 +5,7 @@ use crate::{
     id::UserId,
     secret::Secret,
     store::{Store, StoreError},
-    user::{Deed, DeedEnd, Role, Session, SessionDigest, User, UserSpec},
+    user::{Deed, DeedEnd, Identity, Role, Session, SessionDigest, User, UserSpec},
 };
 
 fn spec(username: &str, role: Role) -> UserSpec {
@@ -135,6 +135,31 @@ pub(super) async fn what_ends_the_sessions_of_a_user(store: &dyn Store) {
     store.delete_user(ada.id).await.unwrap();
     assert!(!is_signed_in(store, "d").await, "removed");
     assert!(is_signed_in(store, "grace").await, "somebody else");
+}
+
+pub(super) async fn an_identity_signs_in_one_user(store: &dyn Store) {
+    let identity = |issuer: &str, subject: &str| Identity { issuer: issuer.into(), subject: subject.into() };
+    let (ada, grace) = (add(store, "ada", Role::Viewer).await, add(store, "grace", Role::Viewer).await);
+    store.insert_identity(ada.id, identity("i", "1"), at(1)).await.unwrap();
+    store.insert_identity(ada.id, identity("j", "1"), at(1)).await.unwrap();
+    store.insert_identity(grace.id, identity("i", "2"), at(1)).await.unwrap();
+    let of = async |issuer, subject| store.user_of(identity(issuer, subject)).await.unwrap().map(|user| user.id);
+
+    assert_eq!(
+        (of("i", "1").await, of("j", "1").await, of("i", "2").await),
+        (Some(ada.id), Some(ada.id), Some(grace.id))
+    );
+    assert_eq!((of("j", "2").await, of("I", "1").await, of("", "").await), (None, None, None));
+    for (user, issuer, subject) in [(grace.id, "i", "1"), (ada.id, "i", "1"), (ada.id, "i", "3")] {
+        let refused = store.insert_identity(user, identity(issuer, subject), at(2)).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    }
+    let nobody = store.insert_identity(UserId(99), identity("i", "9"), at(2)).await;
+    assert!(matches!(nobody, Err(StoreError::NotFound)), "{nobody:?}");
+
+    store.delete_user(ada.id).await.unwrap();
+    assert_eq!((of("i", "1").await, of("j", "1").await), (None, None));
+    store.insert_identity(grace.id, identity("j", "1"), at(3)).await.unwrap();
 }
 
 pub(super) async fn a_deed_is_kept_before_it_is_done(store: &dyn Store) {
