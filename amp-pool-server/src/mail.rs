@@ -14,7 +14,7 @@ use lettre::{
     transport::smtp::{
         self,
         authentication::Credentials,
-        client::{Tls, TlsParameters},
+        client::{Certificate, Tls, TlsParameters, TlsParametersBuilder},
     },
 };
 
@@ -23,21 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Sends mail by the server that a channel names, one connection a mail.
 pub(crate) struct Smtp {
     guard: Guard,
+    /// Trusted beside Mozilla's.
+    roots: Vec<Certificate>,
 }
 
 impl Smtp {
     pub(crate) fn new(block_private: bool) -> Self {
-        Self { guard: Guard { block_private } }
+        Self { guard: Guard { block_private }, roots: Vec::new() }
     }
 }
 
 impl Mailer for Smtp {
     fn send(&self, mail: Mail, message: Message) -> BoxFuture<'static, Result<(), MailError>> {
-        let guard = self.guard;
+        let (guard, roots) = (self.guard, self.roots.clone());
         Box::pin(async move {
             let letter = letter(&mail, &message)?;
             let address = resolve(guard, &mail).await?;
-            line(&mail, address)?.send(letter).await.map(drop).map_err(|error| refused(&error))
+            line(&mail, address, roots)?.send(letter).await.map(drop).map_err(|error| refused(&error))
         })
     }
 }
@@ -57,8 +59,14 @@ async fn resolve(guard: Guard, mail: &Mail) -> Result<SocketAddr, MailError> {
     Err(refusal.map_or_else(|| unknown("the server has no address".into()), |why| broken(&why)))
 }
 
-fn line(mail: &Mail, address: SocketAddr) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
-    let tls = || TlsParameters::builder(mail.host.clone()).build_rustls().map_err(|error| broken(&error));
+fn line(
+    mail: &Mail,
+    address: SocketAddr,
+    roots: Vec<Certificate>,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    let trusting = |builder: TlsParametersBuilder, root| builder.add_root_certificate(root);
+    let tls = || roots.into_iter().fold(TlsParameters::builder(mail.host.clone()), trusting).build_rustls();
+    let tls = || tls().map_err(|error| broken(&error));
     let tls = match mail.security {
         Security::StartTls => Tls::Required(tls()?),
         Security::Tls => Tls::Wrapper(tls()?),
@@ -99,3 +107,6 @@ fn refused(error: &smtp::Error) -> MailError {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     MailError { is_final: error.is_permanent() || error.is_client(), why: format!("{error}{cause}") }
 }
+
+#[cfg(test)]
+mod tests;

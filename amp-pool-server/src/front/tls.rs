@@ -134,3 +134,48 @@ fn speaks_http(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const PAIRS: [(&str, &str); 2] = [
+        (include_str!("../../tests/tls/cert-1.pem"), include_str!("../../tests/tls/key-1.pem")),
+        (include_str!("../../tests/tls/cert-2.pem"), include_str!("../../tests/tls/key-2.pem")),
+    ];
+
+    fn write(dir: &Path, (certificate, key): (&str, &str)) -> TlsFiles {
+        let files = TlsFiles { certificates: dir.join("tls.crt"), key: dir.join("tls.key") };
+        fs::write(&files.certificates, certificate).unwrap();
+        fs::write(&files.key, key).unwrap();
+        files
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_that_change_are_seen_in_ten_seconds_without_being_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let tls = Arc::new(Tls::open(write(dir.path(), PAIRS[0])).unwrap());
+        let shown = || tls.current.read().unwrap().digest;
+        let task = tokio::spawn(tls.clone().follow(Arc::default()));
+        // The task begins to wait before its files change.
+        sleep(Duration::from_secs(1)).await;
+        let first = shown();
+
+        write(dir.path(), PAIRS[1]);
+        sleep(Duration::from_secs(8)).await;
+        assert_eq!(shown(), first, "it looks each ten seconds");
+        sleep(Duration::from_secs(2)).await;
+        let second = shown();
+        assert_ne!(second, first);
+
+        write(dir.path(), (PAIRS[0].0, "no key"));
+        sleep(LOOK * 2).await;
+        assert_eq!(shown(), second, "what is no good changes nothing");
+        write(dir.path(), PAIRS[0]);
+        sleep(LOOK * 2).await;
+        assert_eq!(shown(), first);
+        task.abort();
+    }
+}
