@@ -14,6 +14,7 @@ use amp_pool_server::{
 
 mod hardened;
 mod logs;
+mod panics;
 mod signals;
 
 use signals::HangUps;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode, Failure> {
     hardened::begin();
+    panics::tell_without_data();
     // Before any thread exists: the environment must not change under a reader.
     let from_file = load_dotenv()?;
     let mut line = match CommandLine::read(std::env::args_os()) {
