@@ -3,6 +3,7 @@
 //! Which answer a request gets is [`App`]'s business.
 
 mod body;
+mod chatter;
 mod connection;
 mod listen;
 mod outside;

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Launch, Server};
+use common::{Launch, Server, frames, frames::Flood};
 use futures::future::join_all;
 use http::Method;
 use tokio::{
@@ -97,4 +97,17 @@ async fn no_answer_of_the_admin_api_is_kept_by_anybody() {
         let answer = client.get("/api/keys").await;
         assert_eq!((answer.header("cache-control"), answer.header("x-content-type-options")), ("no-store", "nosniff"));
     }
+}
+
+#[tokio::test]
+async fn who_talks_about_a_connection_and_does_not_use_it_is_sent_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Launch::on(dir.path()).start();
+    for (name, frames) in frames::chatter() {
+        let flood = Flood::of(server.address, 100_000, frames).await;
+        // 11: `ENHANCE_YOUR_CALM`. Whoever goes on sending may see the end of the connection before the word for it.
+        assert!(matches!(flood.goodbye, Some(11 | u32::MAX)), "{name}: {flood:?}");
+        assert_eq!(server.stranger().over_http2().get("/health").await.status, 200, "{name}: others are served");
+    }
+    assert!(frames::work(server.address, 300, &frames::ping().repeat(8)).await, "who works may talk");
 }

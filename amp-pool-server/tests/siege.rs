@@ -198,18 +198,18 @@ async fn without_descriptors_it_waits_for_better_times_without_spinning() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn floods_of_http2_end_the_connection_or_cost_as_much_as_they_send() {
+async fn floods_of_http2_end_the_connection() {
     let Besieged { server, _upstream, _dir } = besieged(|launch| launch).await;
     let (quiet, before) = (quiet(&server).await, server.memory_kb(MEMORY));
     let count = 50_000 * u32::try_from(times()).unwrap();
-    for (name, is_sent_away, frames) in frames::floods(CLIENT) {
+    for (name, frames) in frames::floods(CLIENT) {
         let cpu = server.cpu_ms();
         let flood = timeout(Duration::from_secs(20), Flood::of(server.address, count, frames));
         let (flood, calls) =
             calls_during(&server, async { (flood.await, sleep(Duration::from_millis(400)).await).0 }).await;
         let flood = flood.unwrap_or_else(|_| panic!("{name} does not end"));
         eprintln!("{name}: {flood:?}, {} ms of CPU", server.cpu_ms() - cpu);
-        assert_eq!(flood.goodbye.is_some(), is_sent_away, "{name}: {flood:?}");
+        assert!(flood.goodbye.is_some(), "{name}: {flood:?}");
         assert_unharmed(name, &quiet, &calls);
     }
     let grown = server.memory_kb(MEMORY).saturating_sub(before);

@@ -27,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     body::FrontBody,
+    chatter::Chatter,
     outside::{Event, Outside},
     stall::StallLimit,
     streams::Streams,
@@ -136,7 +137,7 @@ async fn speak(
             Ok::<Response<FrontBody>, Infallible>(house.app.answer(request, visitor).await)
         }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Chatter::new(io)), service));
     let (mut outside, mut streams_before) = (Outside::new(closing, head), 0);
     loop {
         tokio::select! {

@@ -9,6 +9,7 @@ use tokio::{
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
@@ -43,14 +44,13 @@ fn post(token: &str) -> Vec<u8> {
 
 type Frames = Box<dyn Fn(u32) -> Vec<u8> + Send>;
 
-/// Each flood: its name, whether it ends in being sent away, and its n-th piece.
-pub(crate) fn floods(token: &str) -> Vec<(&'static str, bool, Frames)> {
+/// Each flood: its name, and its n-th piece.
+pub(crate) fn floods(token: &str) -> Vec<(&'static str, Frames)> {
     let body = post(token);
     let request = body.clone();
-    vec![
+    let floods: Vec<(&'static str, Frames)> = vec![
         (
             "rapid reset",
-            true,
             Box::new(|n| {
                 let get = frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &get());
                 [get, frame(RST_STREAM, 0, stream(n), &8_u32.to_be_bytes())].concat()
@@ -58,7 +58,6 @@ pub(crate) fn floods(token: &str) -> Vec<(&'static str, bool, Frames)> {
         ),
         (
             "rapid reset of calls",
-            true,
             Box::new(move |n| {
                 let call = frame(HEADERS, END_HEADERS, stream(n), &request);
                 [call, frame(RST_STREAM, 0, stream(n), &8_u32.to_be_bytes())].concat()
@@ -66,7 +65,6 @@ pub(crate) fn floods(token: &str) -> Vec<(&'static str, bool, Frames)> {
         ),
         (
             "resets that we are made to send",
-            true,
             Box::new(|n| {
                 let get = frame(HEADERS, END_HEADERS, stream(n), &get());
                 [get, frame(WINDOW_UPDATE, 0, stream(n), &[0; 4])].concat()
@@ -74,7 +72,6 @@ pub(crate) fn floods(token: &str) -> Vec<(&'static str, bool, Frames)> {
         ),
         (
             "endless head",
-            true,
             Box::new(|n| match n {
                 0 => frame(HEADERS, 0, 1, &get()),
                 _ => frame(CONTINUATION, 0, 1, &[&[0x40, 1, b'a', 0x7f, 0x81, 0x7e], &vec![b'b'; 16_256][..]].concat()),
@@ -82,15 +79,80 @@ pub(crate) fn floods(token: &str) -> Vec<(&'static str, bool, Frames)> {
         ),
         (
             "empty pieces of a body",
-            true,
             Box::new(move |n| match n {
                 0 => frame(HEADERS, END_HEADERS, 1, &body),
                 _ => frame(DATA, 0, 1, &[]),
             }),
         ),
-        ("settings", false, Box::new(|_| frame(SETTINGS, 0, 0, &[]))),
-        ("pings", false, Box::new(|n| frame(PING, 0, 0, &u64::from(n).to_be_bytes()))),
+    ];
+    floods.into_iter().chain(chatter()).collect()
+}
+
+/// Talk about a connection that nobody uses.
+pub(crate) fn chatter() -> Vec<(&'static str, Frames)> {
+    vec![
+        ("settings", Box::new(|_| frame(SETTINGS, 0, 0, &[]))),
+        ("pings", Box::new(|n| frame(PING, 0, 0, &u64::from(n).to_be_bytes()))),
+        ("answers to nothing", Box::new(|n| frame(PING, 1, 0, &u64::from(n).to_be_bytes()))),
+        ("windows", Box::new(|_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()))),
+        ("priorities", Box::new(|n| frame(PRIORITY, 0, stream(n % 1_000 + 1), &[0, 0, 0, 0, 7]))),
+        ("frames of no known kind", Box::new(|_| frame(0xfa, 0, 0, b"hello"))),
+        (
+            "resets of what has ended",
+            Box::new(|n| match n {
+                0 => [frame(HEADERS, END_HEADERS | END_STREAM, 1, &get()), reset(1)].concat(),
+                _ => reset(1),
+            }),
+        ),
     ]
+}
+
+/// A client that works and talks: requests, with `talk` after each. Whether all were answered.
+pub(crate) async fn work(address: SocketAddr, requests: u32, talk: &[u8]) -> bool {
+    let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+    writer.write_all(&opening()).await.unwrap();
+    for n in 0..requests {
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &health());
+        if writer.write_all(&[&request, talk].concat()).await.is_err() || !answered(&mut reader, stream(n)).await {
+            return false;
+        }
+    }
+    true
+}
+
+/// `GET /health`.
+fn health() -> Vec<u8> {
+    [&[0x82, 0x86, 0x44, 7][..], b"/health", &[0x41, 1, b'x']].concat()
+}
+
+/// Reads until the answer to `stream` has ended.
+async fn answered(reader: &mut OwnedReadHalf, stream: u32) -> bool {
+    loop {
+        let mut head = [0; 9];
+        if reader.read_exact(&mut head).await.is_err() {
+            return false;
+        }
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        if reader.read_exact(&mut payload).await.is_err() || head[3] == GOAWAY {
+            return false;
+        }
+        if matches!(head[3], DATA | HEADERS) && head[4] & END_STREAM != 0 && head[5..] == stream.to_be_bytes() {
+            return true;
+        }
+    }
+}
+
+/// A ping as a client that measures the way sends it.
+pub(crate) fn ping() -> Vec<u8> {
+    frame(PING, 0, 0, b"how far?")
+}
+
+fn reset(stream: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
+}
+
+fn opening() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])].concat()
 }
 
 /// What became of a flood.
@@ -107,8 +169,7 @@ impl Flood {
     pub(crate) async fn of(address: SocketAddr, count: u32, piece: Frames) -> Self {
         let (reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
         let goodbye = tokio::spawn(goodbye(reader));
-        let opening = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])].concat();
-        writer.write_all(&opening).await.unwrap();
+        writer.write_all(&opening()).await.unwrap();
         let mut sent = 0;
         while sent < count {
             let until = (sent + 64).min(count);
