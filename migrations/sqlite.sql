@@ -516,5 +516,16 @@ CREATE TABLE api_request_sums_until (
     until  INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE user_identities (
+    id          INTEGER PRIMARY KEY,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    user_id     INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    issuer      TEXT    NOT NULL,
+    subject     TEXT    NOT NULL,                  -- what the issuer calls the user, and never another one
+    UNIQUE (issuer, subject),
+    UNIQUE (user_id, issuer)
+) STRICT;
+
 INSERT INTO api_request_sums_until VALUES (1, 0);
 

@@ -38,7 +38,7 @@ use crate::{
 
 pub(crate) use guard::{Guard, Jot, Takes};
 pub(crate) use password::{Passwords, weakness};
-pub(crate) use session::{Cookie, SessionId};
+pub(crate) use session::{Cookie, SessionId, random};
 pub(crate) use throttle::{Throttle, network};
 pub(crate) use who::{Peer, Who};
 
@@ -177,6 +177,16 @@ impl Gate {
         user.ok_or_else(Problem::unauthorized)
     }
 
+    /// Begins a try to come in by other means, which counts as failed until it [came in](Self::came_in).
+    pub(crate) fn knock(&self, peer: IpAddr) -> Result<(), Problem> {
+        self.throttle.begin(&[throttle::address(peer)], Instant::now()).map_err(too_often)
+    }
+
+    /// That try was a good one.
+    pub(crate) fn came_in(&self, peer: IpAddr) {
+        self.throttle.forgive(&[throttle::address(peer)]);
+    }
+
     /// Whether the user who asks knows the password: before what must not be done from a browser that was left open.
     pub(crate) async fn confirm(&self, field: &'static str, who: &Who, password: Secret) -> Result<(), Problem> {
         let Some(id) = who.user else {
@@ -185,7 +195,11 @@ impl Gate {
         let names = [throttle::account(&who.name), throttle::address(who.peer)];
         self.throttle.begin(&names, Instant::now()).map_err(too_often)?;
         let users = self.store.users().await?;
-        let hash = users.into_iter().find(|user| user.id == id).and_then(|user| user.password);
+        let user = users.into_iter().find(|user| user.id == id);
+        if user.as_ref().is_some_and(|user| user.password.is_none()) {
+            return Err(Problem::field(field, "this user signs in without a password; an admin can give one"));
+        }
+        let hash = user.and_then(|user| user.password);
         if !self.verify(password, hash).await? {
             return Err(Problem::field(field, "the password is wrong"));
         }
@@ -226,10 +240,19 @@ impl Gate {
 
     /// Writes down something that was done without being signed in.
     pub(crate) async fn tell(&self, action: &str, user: Option<&User>, peer: IpAddr, status: StatusCode) {
+        self.write_down(Self::deed(action, user, peer), status).await;
+    }
+
+    /// Something that is done without being signed in.
+    pub(crate) fn deed(action: &str, user: Option<&User>, peer: IpAddr) -> Deed {
         // A name that nobody has may be a password in the wrong field.
         let actor = user.map_or_else(|| "somebody".into(), |user| user.spec.username.clone());
         let user = user.map(|user| user.id);
-        let deed = Deed { user, actor, address: peer.to_string(), action: action.into(), ..Deed::default() };
+        Deed { user, actor, address: peer.to_string(), action: action.into(), ..Deed::default() }
+    }
+
+    /// Writes down a deed that is done.
+    pub(crate) async fn write_down(&self, deed: Deed, status: StatusCode) {
         match self.note(deed).await {
             Ok(id) => self.settle(id, DeedEnd { status: status.as_u16(), ..DeedEnd::default() }).await,
             Err(error) => tracing::error!("the audit log does not take a line: {error}"),

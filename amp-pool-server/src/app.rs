@@ -45,8 +45,10 @@ use crate::{
     },
     amp::Amp,
     config::{Origin, Settings},
+    error::ServeError,
     front::{FrontBody, Visitor, Visits},
     metrics::{self, Openness},
+    oidc::Oidc,
     openapi::{self, As, Document, Operation, Page, Schemas, Served, Told},
     ui,
 };
@@ -107,6 +109,7 @@ struct Described {
 struct Shared {
     handle: Handle,
     gate: Arc<Gate>,
+    oidc: Option<Arc<Oidc>>,
     live: Arc<Live>,
     visits: Arc<Visits>,
     origins: Arc<[Origin]>,
@@ -136,6 +139,8 @@ fn routes() -> Vec<Route> {
         get   (Open,      "/api/auth/state",                     auth::state,             "What is to be known before anybody has signed in"),
         post  (Open,      "/api/auth/setup",                     auth::setup,             "Makes the first admin, by the link in the log"),
         post  (Open,      "/api/auth/login",                     auth::login,             "Signs in"),
+        get   (Open,      "/api/auth/oidc/login",                auth::oidc::begin,       "Sends a browser to whom it signs in at"),
+        get   (Open,      "/api/auth/oidc/callback",             auth::oidc::finish,      "Takes it back from there"),
         post  (Viewer,    "/api/auth/logout",                    auth::logout,            "Ends the session"),
         post  (Viewer,    "/api/auth/password",                  auth::password,          "Changes one's own password; all other sessions end"),
         get   (Viewer,    "/api/auth/me",                        auth::me,                "Who asks"),
@@ -297,13 +302,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(pool: Pool, gate: Gate, settings: &Settings) -> Self {
+    pub(crate) fn new(pool: Pool, gate: Gate, settings: &Settings) -> Result<Self, ServeError> {
         let gate = Arc::new(gate);
         let live = Arc::new(Live::new(pool.handle()));
         let visits = Arc::<Visits>::default();
         let shared = Shared {
             handle: pool.handle(),
             gate: gate.clone(),
+            oidc: settings.oidc.clone().map(Oidc::new).transpose()?.map(Arc::new),
             live,
             visits: visits.clone(),
             origins: settings.origins.clone().into(),
@@ -313,7 +319,7 @@ impl App {
         let doors = routes().into_iter().filter(|route| route.access == Access::Open).map(|route| route.path);
         let amp = Amp::new(settings.amp_paths.clone(), pool.handle());
         let metrics = Openness { on_loopback: settings.open_metrics };
-        Self { pool, gate, amp, open, admin, visits, doors: doors.collect(), metrics }
+        Ok(Self { pool, gate, amp, open, admin, visits, doors: doors.collect(), metrics })
     }
 
     /// The pool behind the gateway paths.
@@ -486,7 +492,14 @@ mod tests {
         assert!(list.contains("open     GET     /health\n"), "{list}");
         assert!(list.contains("client   ANY     /v1/{*path}\n"), "{list}");
         assert!(list.contains("operator DELETE  /api/keys/{id}\n"), "{list}");
-        let open = ["/api/auth/state", "/api/auth/setup", "/api/auth/login", "/api/provider/{*path}"];
+        let open = [
+            "/api/auth/state",
+            "/api/auth/setup",
+            "/api/auth/login",
+            "/api/auth/oidc/login",
+            "/api/auth/oidc/callback",
+            "/api/provider/{*path}",
+        ];
         for line in list.lines().filter(|line| line.starts_with("open") || line.starts_with("client")) {
             assert!(!line.contains("/api/") || open.iter().any(|path| line.ends_with(path)), "{line}");
         }

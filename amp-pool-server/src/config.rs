@@ -7,6 +7,7 @@ mod flags;
 mod traces;
 mod front;
 mod named;
+mod oidc;
 mod origin;
 
 use std::{fmt, path::PathBuf, time::Duration};
@@ -15,6 +16,8 @@ use amp_pool_core::{prober::Schedule, secret::Secret, service::Limits, store::Du
 
 pub use flags::{Command, CommandLine, Flags, LogFormat};
 pub use front::{FrontFlags, FrontSettings, TlsFiles};
+pub use oidc::{OidcFlags, OidcSettings};
+pub(crate) use oidc::{is_on_this_machine, may_be_asked};
 pub use origin::{Origin, Source};
 
 /// What the server runs on.
@@ -40,6 +43,8 @@ pub struct Settings {
     pub admin_username: Option<String>,
     /// Makes the first admin, where there is none. `None`: a link in the log does.
     pub admin_password: Option<Secret>,
+    /// Who else says who somebody is. `None`: people sign in by passwords alone.
+    pub oidc: Option<OidcSettings>,
     /// Makes this a client token.
     pub client_token: Option<Secret>,
     /// Keys to add once, each with its provider.
@@ -127,6 +132,7 @@ impl Default for Settings {
             admin_token: None,
             admin_username: None,
             admin_password: None,
+            oidc: None,
             client_token: None,
             keys: Vec::new(),
             block_private_upstreams: false,

@@ -77,5 +77,5 @@ pub(crate) async fn open_app(settings: &Settings, data_dir: Option<&DataDir>) ->
     let gate = Gate::open(opened.store.clone(), settings).await?;
     let pool = open_pool(opened, settings).await?;
     seed::plant(&pool.handle(), settings).await?;
-    Ok(App::new(pool, gate, settings))
+    App::new(pool, gate, settings)
 }

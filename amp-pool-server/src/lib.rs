@@ -33,6 +33,7 @@ mod hex;
 mod import;
 mod mail;
 mod metrics;
+mod oidc;
 mod openapi;
 mod seed;
 mod ui;

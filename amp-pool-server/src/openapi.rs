@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::ProblemOut;
 
-pub(crate) use part::{As, Csv, Document, Events, Operation, Page, Part, Plain, Served, Table, Told};
+pub(crate) use part::{As, Csv, Document, Elsewhere, Events, Operation, Page, Part, Plain, Served, Table, Told};
 pub(crate) use schemas::{Null, Schemas};
 pub(crate) use words::{
     BalanceSource, BudgetScope, CallOutcome, CallStatus, KeyStateName, LineOutcome, RoleName, StrategyName,

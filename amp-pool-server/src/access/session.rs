@@ -81,7 +81,7 @@ fn came_by_tls(headers: &HeaderMap) -> bool {
 }
 
 /// 256 random bits as text.
-pub(super) fn random() -> Result<Secret, getrandom::Error> {
+pub(crate) fn random() -> Result<Secret, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(Secret::new(hex(&bytes)))

@@ -1,5 +1,7 @@
 //! `/api/auth`: coming in and going out.
 
+pub(crate) mod oidc;
+
 use std::sync::Arc;
 
 use amp_pool_core::{secret::Secret, time::Timestamp, user::User};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Problem, input::Input};
 use crate::{
     access::{Cookie, Gate, Peer, SessionId, Who, username, weakness},
+    oidc::Oidc,
     openapi::{As, RoleName},
 };
 
@@ -24,10 +27,13 @@ use crate::{
 pub(crate) struct StateOut {
     /// Whether the first admin has yet to be made, by the link in the server's log.
     setup_needed: bool,
+    /// What the other way to sign in is called, at `/api/auth/oidc/login`. `null`: there is none.
+    oidc: Option<String>,
 }
 
-pub(crate) async fn state(State(gate): State<Arc<Gate>>) -> Json<StateOut> {
-    Json(StateOut { setup_needed: gate.setup_secret().is_some() })
+pub(crate) async fn state(State(gate): State<Arc<Gate>>, State(oidc): State<Option<Arc<Oidc>>>) -> Json<StateOut> {
+    let oidc = oidc.map(|oidc| oidc.settings.name.clone());
+    Json(StateOut { setup_needed: gate.setup_secret().is_some(), oidc })
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     access::{Gate, username},
-    openapi::RoleName,
+    openapi::{Null, RoleName},
 };
 
 /// Every field may be left out: a new user then has the default, a known one keeps what it has.
@@ -31,8 +31,10 @@ use crate::{
 pub(crate) struct UserInput {
     #[serde(deserialize_with = "given")]
     username: Option<String>,
+    /// `null`, for somebody new: signs in by OpenID Connect alone, the first time by the address that is the username.
     #[serde(deserialize_with = "given")]
-    password: Option<Secret>,
+    #[schemars(with = "Null<Secret>")]
+    password: Option<Option<Secret>>,
     #[serde(deserialize_with = "given")]
     #[schemars(with = "RoleName")]
     role: Option<String>,
@@ -50,6 +52,8 @@ pub(crate) struct UserOut {
     #[schemars(with = "RoleName")]
     role: &'static str,
     enabled: bool,
+    /// Without one the user signs in by OpenID Connect.
+    has_password: bool,
     last_login: Option<Timestamp>,
 }
 
@@ -68,10 +72,12 @@ pub(crate) async fn add(
     let name = username("username", &input.username.ok_or_else(|| Problem::missing("username"))?)?;
     let role = read_role(&input.role.ok_or_else(|| Problem::missing("role"))?)?;
     let password = input.password.ok_or_else(|| Problem::missing("password"))?;
-    strong("password", &password, &name)?;
+    let hash = match password {
+        Some(password) => Some(hash_of(&gate, password, &name).await?),
+        None => None,
+    };
     let spec = UserSpec { username: name, role, enabled: input.enabled.unwrap_or(true) };
-    let hash = gate.hash(password).await?;
-    let made = gate.store.insert_user(spec, Some(hash), SystemClock.now()).await?;
+    let made = gate.store.insert_user(spec, hash, SystemClock.now()).await?;
     if made.is_active_admin() {
         gate.note_admin();
     }
@@ -88,11 +94,11 @@ pub(crate) async fn change(
     let name = input.username.map_or(Ok(known.spec.username), |text| username("username", &text))?;
     let role = input.role.map_or(Ok(known.spec.role), |text| read_role(&text))?;
     let hash = match input.password {
-        Some(password) => {
-            strong("password", &password, &name)?;
-            Some(gate.hash(password).await?)
+        Some(Some(password)) => Some(hash_of(&gate, password, &name).await?),
+        Some(None) if known.password.is_some() => {
+            return Err(Problem::field("password", "a password can be changed, and not be taken away"));
         }
-        None => None,
+        _ => None,
     };
     let spec = UserSpec { username: name, role, enabled: input.enabled.unwrap_or(known.spec.enabled) };
     let mut user = gate.store.update_user(known.id, spec, SystemClock.now()).await?;
@@ -101,7 +107,8 @@ pub(crate) async fn change(
     }
     if let Some(hash) = hash {
         user.update_time = SystemClock.now();
-        gate.store.set_password(known.id, hash, user.update_time).await?;
+        gate.store.set_password(known.id, hash.clone(), user.update_time).await?;
+        user.password = Some(hash);
     }
     Ok(Json(user.into()))
 }
@@ -109,6 +116,11 @@ pub(crate) async fn change(
 pub(crate) async fn remove(State(gate): State<Arc<Gate>>, Row(id): Row) -> Result<StatusCode, Problem> {
     gate.store.delete_user(UserId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn hash_of(gate: &Gate, password: Secret, username: &str) -> Result<Secret, Problem> {
+    strong("password", &password, username)?;
+    gate.hash(password).await
 }
 
 fn read_role(text: &str) -> Result<Role, Problem> {
@@ -124,6 +136,7 @@ impl From<User> for UserOut {
             username: user.spec.username,
             role: user.spec.role.as_str(),
             enabled: user.spec.enabled,
+            has_password: user.password.is_some(),
             last_login: user.last_login,
         }
     }

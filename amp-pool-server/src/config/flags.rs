@@ -14,7 +14,7 @@ use clap::{
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 
-use super::{AmpPaths, Database, FrontFlags, Origin, SeedKey, Settings, SettingsError, traces};
+use super::{AmpPaths, Database, FrontFlags, OidcFlags, Origin, SeedKey, Settings, SettingsError, traces};
 use crate::access::check_first_admin;
 
 const ADMIN_TOKEN_MIN: usize = 32;
@@ -176,6 +176,9 @@ pub struct Flags {
     /// Bearer of the admin API for automation, 32 characters or more
     #[arg(long, env = "AMP_POOL_ADMIN_TOKEN", value_parser = secret)]
     pub amp_pool_admin_token: Option<Secret>,
+    /// How people sign in by other means.
+    #[command(flatten)]
+    pub oidc: OidcFlags,
     /// Makes this an unlimited client token named `env`, 16 characters or more
     #[arg(long, env = "AMP_POOL_CLIENT_TOKEN", value_parser = secret)]
     pub amp_pool_client_token: Option<Secret>,
@@ -257,7 +260,7 @@ pub struct Flags {
 
 // Clap shows a value that cannot be parsed; a secret always can be.
 #[allow(clippy::unnecessary_wraps)]
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 
@@ -292,6 +295,7 @@ impl Flags {
                 .transpose()?,
             db_connections: self.amp_pool_db_connections,
             front: self.front.check()?,
+            oidc: self.oidc.check()?,
             durability: durability(&self.amp_pool_durability)?,
             limits: self.limits()?,
             warnings: Vec::new(),

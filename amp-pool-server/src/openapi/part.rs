@@ -138,6 +138,16 @@ impl<T: Answer> Answer for As<T> {
     }
 }
 
+/// Another place for a browser to go to.
+pub(crate) struct Elsewhere;
+
+impl Answer for Elsewhere {
+    fn tell(_: &mut Schemas, operation: &mut Operation) {
+        operation.answers.insert(303, json!({ "description": "Where to go on." }));
+        operation.can_fail([404]);
+    }
+}
+
 /// A table.
 pub(crate) struct Csv;
 

@@ -4,7 +4,7 @@
 
 import { createContext, useContext } from "react";
 import { ApiError, askWith, send } from "../services/http";
-import type { Me } from "../services/types";
+import type { Me, SetupState } from "../services/types";
 import { forgetToken, keepToken, storedToken } from "./token";
 
 export type { Me, Role } from "../services/types";
@@ -38,7 +38,7 @@ export async function enterByToken(token: string, onLost: () => void): Promise<S
 /** Which doors there are: whether the server waits for its first admin, and whether it knows passwords at all. */
 async function doors(): Promise<Session> {
   try {
-    const { setup_needed } = await send<{ setup_needed: boolean }>("/api/auth/state");
+    const { setup_needed } = await send<SetupState>("/api/auth/state");
     return { state: "out", setup: setup_needed, passwords: true };
   } catch {
     return { state: "out", setup: false, passwords: false };

@@ -246,6 +246,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Takes it back from there */
+        get: operations["get_api_auth_oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a browser to whom it signs in at */
+        get: operations["get_api_auth_oidc_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/password": {
         parameters: {
             query?: never;
@@ -4090,6 +4124,8 @@ export interface components {
         };
         /** @description What is to be known before anybody has signed in. */
         SetupState: {
+            /** @description What the other way to sign in is called, at `/api/auth/oidc/login`. `null`: there is none. */
+            oidc: string | null;
             /** @description Whether the first admin has yet to be made, by the link in the server's log. */
             setup_needed: boolean;
         };
@@ -4401,6 +4437,8 @@ export interface components {
             /** Format: date-time */
             create_time: string;
             enabled: boolean;
+            /** @description Without one the user signs in by OpenID Connect. */
+            has_password: boolean;
             /** Format: int64 */
             id: number;
             /** Format: date-time */
@@ -4413,7 +4451,8 @@ export interface components {
         /** @description Every field may be left out: a new user then has the default, a known one keeps what it has. */
         UserInput: {
             enabled?: boolean;
-            password?: string;
+            /** @description `null`, for somebody new: signs in by OpenID Connect alone, the first time by the address that is the username. */
+            password?: string | null;
             role?: components["schemas"]["Role"];
             username?: string;
         };
@@ -5014,6 +5053,56 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_auth_oidc_callback: {
+        parameters: {
+            query?: {
+                code?: string;
+                error?: string;
+                iss?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to go on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_auth_oidc_login: {
+        parameters: {
+            query?: {
+                /** @description The page to show in the end: a path of this server. */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to go on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

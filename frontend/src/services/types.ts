@@ -62,6 +62,7 @@ export type Explanation = Schema["Explanation"];
 export type Import = Schema["Import"];
 export type KeyTrial = Schema["KeyTrial"];
 export type Me = Schema["Me"];
+export type SetupState = Schema["SetupState"];
 export type Model = Schema["Model"];
 export type Price = Schema["Price"];
 export type Refreshed = Schema["Refreshed"];

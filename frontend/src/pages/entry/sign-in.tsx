@@ -8,6 +8,7 @@ import { Field } from "../../components/field";
 import { useTroubleText } from "../../components/trouble";
 import { ApiError, send } from "../../services/http";
 import { useText, useWords } from "../../text";
+import { Elsewhere } from "./elsewhere";
 import { Frame } from "./frame";
 import { words as both } from "./text";
 
@@ -101,6 +102,7 @@ export function SignIn({ passwords, lost, ...doors }: Props) {
         <h1>{words.signIn}</h1>
         <p className="soft">{words.why}</p>
         {lost && <Alert type="info" showIcon title={text.shell.lost} role="status" />}
+        <Elsewhere />
         {byToken ? <TokenForm {...doors} /> : <PasswordForm {...doors} />}
         {passwords && (
           <Button type="link" onClick={() => setByToken(!byToken)}>

@@ -14,7 +14,7 @@ import { isAbsent, Trouble, useTroubleText } from "../../components/trouble";
 import { Ago } from "../../components/when";
 import { send } from "../../services/http";
 import { useRead, useRefresh } from "../../services/query";
-import type { List, User } from "../../services/types";
+import type { List, SetupState, User } from "../../services/types";
 import { useText, useWords } from "../../text";
 import { words as both } from "./text";
 
@@ -33,11 +33,14 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   const [enabled, setEnabled] = useState(user?.enabled ?? true);
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
+  const elsewhere = useRead<SetupState>("/api/auth/state").data?.oidc;
 
   async function submit(event: FormEvent) {
     event.preventDefault();
     setBusy(true);
-    const body = { username: username.trim(), role, enabled, ...(password && { password }) };
+    // Somebody new without a password is one who signs in elsewhere.
+    const secret = password ? { password } : !user && elsewhere ? { password: null } : {};
+    const body = { username: username.trim(), role, enabled, ...secret };
     try {
       await send(user ? `/api/users/${user.id}` : "/api/users", { method: user ? "PUT" : "POST", body });
       void refresh("/api/users");
@@ -61,7 +64,7 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
         <Field label={words.username}>
           <Input autoComplete="off" value={username} onChange={(event) => setUsername(event.target.value)} />
         </Field>
-        <Field label={form.password} hint={user ? form.keepPassword : form.passwordHint}>
+        <Field label={form.password} hint={user ? form.keepPassword : elsewhere ? form.orElsewhere(elsewhere) : form.passwordHint}>
           <Input.Password autoComplete="new-password" value={password} onChange={(event) => setPassword(event.target.value)} />
         </Field>
         <Field label={words.role} hint={words.roleHints[role]}>
