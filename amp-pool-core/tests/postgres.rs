@@ -398,11 +398,10 @@ async fn where_a_writer_stands_still_nobody_waits_for_who_adds_up() {
     let place = Place::new();
     let store = place.open("a").await.unwrap();
     store.commit([old_call(1)].into()).await.unwrap();
-    let stands = "BEGIN; LOCK TABLE api_request_stats IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)";
+    let stands = "BEGIN; LOCK TABLE api_request_sums_until IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)";
     let url = place.url.clone();
     let writer = std::thread::spawn(move || PostgresServer::shared().sql(&url, stands));
-    let holds =
-        "SELECT count(*) FROM pg_locks WHERE relation = 'api_request_stats'::regclass AND mode = 'RowExclusiveLock'";
+    let holds = "SELECT count(*) FROM pg_locks WHERE relation = 'api_request_sums_until'::regclass AND mode = 'RowExclusiveLock'";
     while place.sql(holds) == "0" {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

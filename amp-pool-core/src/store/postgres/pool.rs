@@ -152,6 +152,13 @@ impl Lent {
         Ok(())
     }
 
+    /// Undoes what was done, now and not some time after.
+    pub(super) async fn undo(&self) -> Result<(), Failure> {
+        self.batch("ROLLBACK").await?;
+        self.begun.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Runs statements without values.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Failure> {
         self.ask(sql, async |client| client.batch_execute(sql).await).await

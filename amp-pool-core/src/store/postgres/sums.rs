@@ -25,11 +25,13 @@ use crate::{
 
 /// All nodes add up the same; one of them at a time is enough.
 const ALONE: &str = "SELECT pg_try_advisory_xact_lock(4702958233187)";
-// Whoever has written sums and not committed yet is waited for, and whoever wants to waits: for as long as it takes to see
-// whether anything has changed, and to commit. What is lost of it in a crash is made again, so no disk is waited for.
+// Whoever has changed sums ends with `SET_BACK`: who has come so far and not committed yet is waited for, and who has not
+// waits and then sees what was moved. So no row is missed, for as long as it takes to see whether anything has changed, and
+// to commit. The sums themselves are not locked: that would wait for who cleans them up, with all writers behind it. What
+// is lost in a crash is made again, so no disk is waited for.
 const LOCK: &str = "
     SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = off;
-    LOCK TABLE api_request_stats IN SHARE MODE";
+    LOCK TABLE api_request_sums_until IN SHARE ROW EXCLUSIVE MODE";
 const UNTIL: &str = "SELECT until FROM api_request_sums_until";
 const MOVE: &str = "UPDATE api_request_sums_until SET until = $1";
 pub(super) const SET_BACK: &str = "UPDATE api_request_sums_until SET until = $1 WHERE until > $1";
@@ -78,11 +80,12 @@ pub(super) async fn sum_up(tx: Lent, now: Timestamp) -> Result<bool, Failure> {
     for (span, start) in next.buckets() {
         write(&tx, span, start).await?;
     }
-    match tx.batch(LOCK).await {
-        Err(failure) if failure.is_kept_out() => return Ok(true),
-        locked => locked?,
-    }
-    if Next::look(&tx, due).await? != next {
+    let is_alone = match tx.batch(LOCK).await {
+        Err(failure) if failure.is_kept_out() => false,
+        locked => locked.map(|()| true)?,
+    };
+    if !is_alone || Next::look(&tx, due).await? != next {
+        tx.undo().await?;
         return Ok(true);
     }
     tx.execute(MOVE, &[&next.end.as_millis()]).await?;
