@@ -64,8 +64,8 @@ FFI := $(abspath $(CARGO_TARGET_DIR))/debug/deps
 INSTALLED := $(abspath $(CARGO_TARGET_DIR))/installed
 FOR_PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(INSTALLED) PKG_CONFIG_LIBDIR=$(INSTALLED)/opt/amp-pool/lib/pkgconfig
 PKG_CONFIG := $(FOR_PKG_CONFIG) pkg-config
-# It has no dependency to download, and shall not try to get another Go either.
-GO := $(FOR_PKG_CONFIG) GOCACHE=$(INSTALLED)/go-cache GOPROXY=off GOTOOLCHAIN=local go
+# It has no dependency to download, shall not try to get another Go either, and needs neither a home nor what git says.
+GO := $(FOR_PKG_CONFIG) GOCACHE=$(INSTALLED)/go-cache GOPATH=$(INSTALLED)/go-path GOPROXY=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go
 STRICT_C := cc -std=c11 -Wall -Wextra -Werror -pedantic
 BESIDE_UPSTREAM = LD_LIBRARY_PATH=$(INSTALLED)/opt/amp-pool/lib $(CARGO_TARGET_DIR)/debug/upstream
 test-languages: $(NODE_EXAMPLE)/made-from
