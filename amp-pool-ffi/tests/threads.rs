@@ -9,8 +9,8 @@ use std::{env, error::Error, ptr::null, slice, thread, time::Duration};
 
 use amp_pool::{
     AMP_POOL_BUSY, AMP_POOL_CANCELLED, AMP_POOL_END, AMP_POOL_FOREVER, AMP_POOL_INVALID_HANDLE, AMP_POOL_OK, AmpPool,
-    AmpPoolCall, amp_pool_call_cancel, amp_pool_call_collect, amp_pool_call_event, amp_pool_call_free,
-    amp_pool_call_next, amp_pool_call_start, amp_pool_free, amp_pool_new,
+    AmpPoolCall, amp_pool_call_cancel, amp_pool_call_collect, amp_pool_call_event, amp_pool_call_events,
+    amp_pool_call_free, amp_pool_call_next, amp_pool_call_start, amp_pool_free, amp_pool_new,
 };
 
 const TOKEN: &str = "amp-0123456789abcdef0123456789abcdef";
@@ -56,6 +56,30 @@ fn whole(pool: AmpPool) {
     assert_eq!([amp_pool_call_free(call), amp_pool_call_free(call)], [AMP_POOL_OK, AMP_POOL_INVALID_HANDLE]);
 }
 
+/// A stream, as many events at a time as are there. Gives how many there were.
+fn batches(pool: AmpPool) -> usize {
+    let call = ask(pool, "gpt-4o-mini", true);
+    let (mut text, mut ends, mut count, mut events) = (null(), null(), 0, 0);
+    loop {
+        // SAFETY: the places are there, and what comes out is valid until the next call.
+        let status = unsafe {
+            let status = amp_pool_call_events(call, 60_000, &raw mut text, &raw mut ends, &raw mut count);
+            if status == AMP_POOL_OK {
+                let ends = slice::from_raw_parts(ends, 2 * count);
+                let text = slice::from_raw_parts(text, *ends.last().unwrap_or(&0));
+                assert!(text.starts_with(b"{") || text == b"[DONE]");
+            }
+            status
+        };
+        match status {
+            AMP_POOL_OK => events += count,
+            other => break assert_eq!(other, AMP_POOL_END),
+        }
+    }
+    assert_eq!(amp_pool_call_free(call), AMP_POOL_OK);
+    events
+}
+
 /// A stream, event by event. Gives how many there were.
 fn stream(pool: AmpPool) -> usize {
     let call = ask(pool, "gpt-4o-mini", true);
@@ -83,11 +107,11 @@ fn threads_share_a_pool() -> Result<(), Box<dyn Error>> {
         for at in 0..THREADS {
             scope.spawn(move || {
                 for call in 0..calls {
-                    if (at + call) % 2 == 0 {
-                        whole(pool);
-                    } else {
+                    match (at + call) % 3 {
+                        0 => whole(pool),
                         // 20 words, the stop, and `[DONE]`.
-                        assert_eq!(stream(pool), 22);
+                        1 => assert_eq!(stream(pool), 22),
+                        _ => assert_eq!(batches(pool), 22),
                     }
                 }
             });
