@@ -26,6 +26,8 @@ use crate::{ServeError, config::OidcSettings};
 use issuer::Issuer;
 pub(crate) use rule::admit;
 use ticket::Ticket;
+#[cfg(test)]
+pub(crate) use ticket::read as read_ticket;
 use token::Expected;
 use used::Used;
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{Problem, auth, balances, config, explain, groups, keys, models, providers, routes, rules, tokens, users};
+use super::{
+    Problem, alerts, auth, balances, config, explain, groups, keys, models, providers, routes, rules, tokens, users,
+};
 
 const ROUNDS: usize = 3_000;
 
@@ -68,6 +70,20 @@ fn kinds() -> Vec<(&'static str, Value, Read)> {
             users::read,
         ),
         ("login", json!({"username": "ada", "password": "planted-horse"}), auth::read),
+        (
+            "alert rule",
+            json!({"name": "r", "kind": "balance_low", "enabled": true, "severity": "warning", "threshold": "5.5",
+            "clear_at": "6", "for_seconds": 60, "clear_seconds": 60, "repeat_seconds": 3600, "only": ["gpt-*"],
+            "quiet_hours": {"from": "22:00", "to": "07:00", "zone": "Asia/Shanghai"}, "currency": "USD", "channels": [1]}),
+            alerts::rules::read_new,
+        ),
+        (
+            "alert channel",
+            json!({"name": "c", "kind": "webhook", "enabled": true, "settings": {"template": "{\"text\":\"{{title}}\"}"},
+            "secrets": {"url": "https://h/x?y=z", "secret": "s"}}),
+            alerts::channels::read_new,
+        ),
+        ("ticket", json!(format!("{}.1764000000.L2tleXM_cT1h", "0a".repeat(32))), crate::oidc::read_ticket),
         ("setting", json!({"value": "1"}), config::read),
         ("balance", json!({"amount": "1.5", "currency": "USD"}), balances::read),
         ("refresh", json!({"key_ids": [1, 2]}), models::read),

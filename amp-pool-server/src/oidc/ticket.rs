@@ -114,6 +114,15 @@ fn ours(next: &str) -> &str {
     if plain && here && next.len() <= LONGEST_PATH { next } else { "/" }
 }
 
+/// What a cookie may hold, for those who send whatever they like.
+#[cfg(test)]
+pub(crate) fn read(text: &[u8]) -> Result<(), crate::admin::Problem> {
+    let ticket = std::str::from_utf8(text).ok().and_then(Ticket::read);
+    let ticket = ticket.ok_or_else(|| crate::admin::Problem::invalid("this is no ticket"))?;
+    assert!(ticket.cookie(true).is_ok() && ours(&ticket.next) == ticket.next && ticket.state().len() == 64);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -166,3 +166,8 @@ pub(crate) async fn test(State(handle): State<Handle>, Row(id): Row) -> Result<J
         Answered::Again { why, .. } | Answered::Refused { why } => TestOut { ok: false, detail: Some(why) },
     }))
 }
+
+#[cfg(test)]
+pub(crate) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    checked(crate::admin::input::parse::<ChannelInput>(body)?.into_new()?).map(drop)
+}

@@ -165,3 +165,9 @@ pub(crate) async fn remove(State(handle): State<Handle>, Row(id): Row) -> Result
     handle.remove_alert_rule(AlertRuleId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+pub(crate) fn read_new(body: &[u8]) -> Result<(), Problem> {
+    let spec = crate::admin::input::parse::<RuleInput>(body)?.into_new()?;
+    spec.check().map_err(|error| Problem::field(error.field, error.message))
+}
