@@ -56,7 +56,8 @@ impl Span {
         start.plus_millis(self.millis())
     }
 
-    fn millis(self) -> i64 {
+    /// Its length.
+    pub(super) fn millis(self) -> i64 {
         match self {
             Self::Hour => 3_600_000,
             Self::Day => 86_400_000,

@@ -231,6 +231,7 @@ pub(super) const OF_BUCKET: &str = concat!(
     " FROM api_request_stats WHERE granularity = $1 AND bucket_start = $2"
 );
 
+// Hour by hour or day by day: with the whole time at once the index is read through, of which a key is a twentieth.
 macro_rules! select_by {
     ($group:literal) => {
         concat!(
@@ -238,10 +239,12 @@ macro_rules! select_by {
             $group,
             ", ",
             sum_columns!(),
-            " FROM api_request_stats ",
-            "WHERE granularity = $1 AND bucket_start >= $2 AND bucket_start < $3 AND ($4::int8 IS NULL OR key_id = $4) ",
-            "AND ($5::text IS NULL OR model = $5) AND ($6::text IS NULL OR provider = $6) ",
-            "AND ($7::int8 IS NULL OR token_id = $7)"
+            " FROM generate_series($2::int8, $3::int8 - 1, $8::int8) AS bucket CROSS JOIN LATERAL (
+                 SELECT * FROM api_request_stats
+                 WHERE granularity = $1 AND bucket_start = bucket AND ($4::int8 IS NULL OR key_id = $4)
+                     AND ($5::text IS NULL OR model = $5) AND ($6::text IS NULL OR provider = $6)
+                     AND ($7::int8 IS NULL OR token_id = $7)
+                 OFFSET 0) AS of_bucket"
         )
     };
 }
@@ -293,8 +296,8 @@ async fn add_combinations(
 ) -> Result<(), Failure> {
     let (key, token) = (filter.key.map(|key| key.0), filter.token.map(|token| token.0));
     let (model, provider) = (filter.model.as_deref().map(text), filter.provider.as_deref().map(text));
-    let values: [&(dyn ToSql + Sync); 7] =
-        [&span.as_str(), &from.as_millis(), &to.as_millis(), &key, &model, &provider, &token];
+    let values: [&(dyn ToSql + Sync); 8] =
+        [&span.as_str(), &from.as_millis(), &to.as_millis(), &key, &model, &provider, &token, &span.millis()];
     for row in &tx.query(select(by), &values).await? {
         let (group, part) = read(&mut Fields::of(row))?;
         split.entry(group).or_default().merge(&part);
