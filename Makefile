@@ -96,8 +96,8 @@ test-miri:
 	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" $(MIRI) guard::
 
 ## make test-races 16 threads at the C ABI under ThreadSanitizer; needs a nightly toolchain with rust-src
-# What is compiled from C is not looked into (SQLite, the assembly of ring), and nothing here runs it: the pools are in memory,
-# the upstream is on loopback without TLS. The standard library is compiled anew, so that its locks are known for what they are.
+# What is compiled from C is not looked into (SQLite, the assembly of ring), and the threads here run none of it: their pools are
+# in memory, the upstream is on loopback without TLS. The standard library is compiled anew, so that its locks are known for what they are.
 # Without the server, as it was seen to run: what threads share of the library is the same with it.
 test-races:
 	RUSTFLAGS=-Zsanitizer=thread AMP_POOL_CALLS=$${AMP_POOL_CALLS:-200} \
