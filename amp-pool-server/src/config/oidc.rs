@@ -55,7 +55,7 @@ pub struct OidcFlags {
     /// What the button calls the issuer [default: its host]
     #[arg(long, env = "AMP_POOL_OIDC_NAME")]
     pub amp_pool_oidc_name: Option<String>,
-    /// Where browsers find this server, such as https://pool.example.com; needed for OpenID Connect, whose issuer sends them back to
+    /// Where browsers find this server, as https://HOST; needed for OpenID Connect, whose issuer sends them back to
     /// /api/auth/oidc/callback there
     #[arg(long, env = "AMP_POOL_PUBLIC_URL")]
     pub amp_pool_public_url: Option<String>,
