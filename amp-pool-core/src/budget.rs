@@ -81,6 +81,23 @@ impl fmt::Display for Scope {
 }
 
 /// A scope in one of its windows: what a [`Tally`] is kept for.
+///
+/// ```
+/// use amp_pool_core::{
+///     budget::{Budget, Period, Scope, Span, Window, Zone},
+///     id::TokenId,
+/// };
+///
+/// let budget = Budget::of("5".parse()?, Window::Month);
+/// let (period, ends) = budget.period(Scope::Token(TokenId(7)), "2026-02-10T12:00:00Z".parse()?);
+/// let Period { scope, window, start } = period;
+/// assert_eq!((scope.to_string().as_str(), window.as_str()), ("token 7", "month"));
+/// assert_eq!(ends, Some("2026-03-01T00:00:00Z".parse()?));
+/// // Calls of one window belong to one period, and the next window is another one.
+/// let Span { start: february, .. } = Window::Month.at("2026-02-28T23:59:59Z".parse()?, &Zone::default());
+/// assert_eq!(start, february.as_millis());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Period {
     /// Whose money it is.
@@ -141,6 +158,18 @@ impl Budget {
 }
 
 /// What becomes of a call whose price nobody knows, where there is a budget.
+///
+/// ```
+/// use amp_pool_core::budget::{Budget, Ceiling, Unpriced, Window};
+///
+/// let mut budget = Budget::of("5".parse()?, Window::Day);
+/// assert_eq!(budget.unpriced, Unpriced::Refuse);
+/// // A model of one's own that is in no price list counts as if it cost so much.
+/// budget.unpriced = Unpriced::Ceiling(Ceiling { input: "3".parse()?, output: "15".parse()? });
+/// let written = serde_json::to_value(&budget)?;
+/// assert_eq!(serde_json::from_value::<Budget>(written)?, budget);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

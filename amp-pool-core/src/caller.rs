@@ -69,6 +69,23 @@ impl Caller {
 
 /// The address a request came from. A host puts it among the extensions of its requests; without it, client tokens that are
 /// bound to addresses open nothing.
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use amp_pool_core::caller::{Caller, Peer};
+///
+/// // A host tells where a request came from.
+/// let peer = Peer(IpAddr::from([10, 1, 2, 3]));
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(peer);
+///
+/// let caller = Caller { ip_allow: vec!["10.0.0.0/8".parse()?], ..Caller::named("office") };
+/// let from = request.extensions().get::<Peer>().map(|peer| peer.0);
+/// assert!(caller.may_call_from(from));
+/// assert!(!caller.may_call_from(None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 

@@ -91,6 +91,22 @@ event_id! {
     /// One inbound request. Clients see it as `x-request-id`.
     CallId;
     /// One try of a call on one key.
+    ///
+    /// ```
+    /// use amp_pool_core::{
+    ///     id::{AttemptId, CallId},
+    ///     time::Timestamp,
+    /// };
+    ///
+    /// // A call and its tries are named before anything is written, and sort by time.
+    /// let now: Timestamp = "2026-01-02T03:04:05.678Z".parse()?;
+    /// let (call, first) = (CallId::new(now, &[1; 10]), AttemptId::new(now, &[2; 10]));
+    /// let second = AttemptId::new(now.plus_millis(1), &[0; 10]);
+    /// assert!(first < second);
+    /// assert_eq!((first.time(), call.time()), (now, now));
+    /// assert_eq!(AttemptId(uuid::Uuid::from_bytes(*first.as_bytes())), first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     AttemptId;
 }
 

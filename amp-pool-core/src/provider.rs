@@ -118,6 +118,32 @@ impl Formats {
 }
 
 /// How a provider speaks one format.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::Format,
+///     provider::{Branch, Formats, Presets, Provider, Surface},
+/// };
+///
+/// let openai: &Provider = Presets::builtin().get("openai").ok_or("no preset")?;
+/// let chat: &Surface = openai.formats.get(Format::Chat).ok_or("it speaks Chat")?;
+/// // A relay of one's own that speaks Chat alone, with its newest models behind another root.
+/// let branch = Branch { root: "/beta/v1".into(), models: vec!["next-*".parse()?] };
+/// let chat = Surface { root: "/openai/v1".into(), branches: vec![branch], ..chat.clone() };
+/// let relay = Provider {
+///     id: "relay".into(),
+///     base_url: Some("https://relay.example".into()),
+///     formats: Formats { chat: Some(chat), ..Formats::default() },
+///     ..openai.clone()
+/// };
+/// assert_eq!(relay.formats().collect::<Vec<_>>(), [Format::Chat]);
+/// let upstream = relay.upstream(Format::Chat, None)?;
+/// let path = "/v1/chat/completions";
+/// assert_eq!(upstream.url(path).as_deref(), Some("https://relay.example/openai/v1/chat/completions"));
+/// let next = upstream.branch_url("next-1", path);
+/// assert_eq!(next.as_deref(), Some("https://relay.example/beta/v1/chat/completions"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -143,6 +143,18 @@ impl User {
 }
 
 /// Who somebody is to an issuer of OpenID Connect.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use amp_pool_core::{id::UserId, user::Identity};
+///
+/// // Two issuers may call different people the same, so that only both together name somebody.
+/// let of = |issuer: &str| Identity { issuer: issuer.into(), subject: "1001".into() };
+/// let users = HashMap::from([(of("https://login.example.com"), UserId(1))]);
+/// assert_eq!(users.get(&of("https://login.example.com")), Some(&UserId(1)));
+/// assert_eq!(users.get(&of("https://login.example.org")), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The issuer, as its tokens name it.

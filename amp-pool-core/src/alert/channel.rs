@@ -85,6 +85,23 @@ pub struct Mail {
 }
 
 /// How the line to a mail server is kept private.
+///
+/// ```
+/// use amp_pool_core::alert::{ChannelSpec, Security};
+///
+/// let spec = ChannelSpec::new("ops", "email")
+///     .with("host", "mail.example.com")
+///     .with("from", "pool@example.com")
+///     .with("to", "ada@example.com, bob@example.com");
+/// let mail = spec.mail()?;
+/// assert_eq!((mail.security, mail.port), (Security::StartTls, 587));
+/// assert_eq!(mail.to.len(), 2);
+///
+/// // A password never goes over an open line.
+/// let open = spec.with("security", "none").with("username", "pool").with_secret("password", "secret");
+/// assert_eq!(open.mail().err().map(|error| error.field).as_deref(), Some("settings.security"));
+/// # Ok::<(), amp_pool_core::alert::ChannelError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Security {
     /// It begins in the clear and is sealed before anything is said (port 587).

@@ -72,6 +72,27 @@ pub struct KeyFact {
 }
 
 /// A budget.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{self, AlertKind, AlertRuleSpec, BudgetFact, Facts, Level, ModelFact, Reading, Traffic},
+///     budget::Scope,
+///     time::Timestamp,
+/// };
+///
+/// let (traffic, now) = (Traffic::default(), Timestamp::from_millis(0));
+/// let budget = BudgetFact { scope: Scope::Site, name: "all".into(), limit: "100".parse()?, used: "85".parse()? };
+/// let model = ModelFact { model: "gpt-5".into(), keys: 2, is_served: false };
+/// let facts = Facts { budgets: Some(vec![budget]), models: Some(vec![model]), ..Facts::default() };
+///
+/// let rule = AlertRuleSpec::new("much is spent", AlertKind::BudgetUsed);
+/// let seen = alert::observe(&rule, &facts, &traffic, now).ok_or("it could look")?;
+/// assert!(matches!(seen[0].reading, Reading::Level(level) if level == Level::whole(85)));
+/// let rule = AlertRuleSpec::new("nobody answers", AlertKind::NoKeyForModel);
+/// let seen = alert::observe(&rule, &facts, &traffic, now).ok_or("it could look")?;
+/// assert!(matches!(seen[0].reading, Reading::Bad));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BudgetFact {
     /// Whose it is.

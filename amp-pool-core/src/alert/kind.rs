@@ -5,6 +5,21 @@ use serde::{Deserialize, Serialize};
 use super::Level;
 
 /// What a rule looks at.
+///
+/// ```
+/// use amp_pool_core::alert::{AlertKind, Side, Unit};
+///
+/// // What a form needs to know of a kind: which words stand around its threshold.
+/// let words = |kind: AlertKind| match (kind.side(), kind.unit()) {
+///     (Side::Below, Unit::Days) => "tell when fewer days are left",
+///     (Side::Below, Unit::Money | Unit::Percent) => "tell when less is left",
+///     (Side::Above, _) => "tell when it is more",
+///     _ => "tell when it happens",
+/// };
+/// assert_eq!(words(AlertKind::DaysLeftLow), "tell when fewer days are left");
+/// assert_eq!(words(AlertKind::BudgetUsed), "tell when it is more");
+/// assert_eq!((words(AlertKind::KeyDown), AlertKind::KeyDown.usual_threshold()), ("tell when it happens", None));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

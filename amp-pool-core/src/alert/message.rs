@@ -57,6 +57,23 @@ pub struct Message {
 }
 
 /// One subject of a message.
+///
+/// ```
+/// use amp_pool_core::{
+///     alert::{Item, Message},
+///     time::Timestamp,
+/// };
+///
+/// let mut message = Message::test("ops", Timestamp::from_millis(0));
+/// message.items = vec![Item {
+///     subject: "key:7".into(),
+///     name: "mine".into(),
+///     detail: "2.50 USD are left".into(),
+///     since: "2026-01-02T03:04:05Z".parse()?,
+/// }];
+/// assert_eq!(message.text(), "mine: 2.50 USD are left (since 2026-01-02 03:04 UTC)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AlertItem"))]
 pub struct Item {

@@ -137,6 +137,17 @@ pub struct AlertRule {
 }
 
 /// What is wrong with a rule.
+///
+/// ```
+/// use amp_pool_core::alert::{AlertKind, AlertRuleSpec, RuleProblem};
+///
+/// let mut rule = AlertRuleSpec::new("", AlertKind::KeyDown);
+/// let problem: RuleProblem = rule.check().err().ok_or("it has no name")?;
+/// assert_eq!(problem.field, "name");
+/// rule.name = "a key is down".into();
+/// assert_eq!(rule.check(), Ok(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleProblem {
     /// The field.

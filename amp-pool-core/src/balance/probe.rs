@@ -117,6 +117,46 @@ pub struct Step {
 }
 
 /// A value of an answer that later steps need.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{NextPage, Place, Probe, Run, Take},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// // The first answer names the team, the second one lists its costs page by page.
+/// let probe: Probe = serde_json::from_str(r#"{
+///     "kind": "spend_only", "spent": "/costs/*/usd", "currency": "USD",
+///     "steps": [
+///         {"url": "{base}/me", "take": {"team": {"at": ["/team", "/org"]}}},
+///         {"url": "{base}/teams/{team}/costs", "next": {"at": "/next", "parameter": "page"}}
+///     ]
+/// }"#)?;
+/// let team: &Take = &probe.steps[0].take["team"];
+/// assert_eq!(team.at.len(), 2);
+/// let next: &NextPage = probe.steps[1].next.as_ref().ok_or("there are pages")?;
+/// assert_eq!(next.parameter, "page");
+///
+/// let (key, values) = (Secret::new("sk-1"), BTreeMap::new());
+/// let place = Place { base: "https://relay.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// let mut asked = Vec::new();
+/// for answer in [
+///     r#"{"org": "t9"}"#,
+///     r#"{"costs": [{"usd": "1.5"}, {"usd": "2"}], "next": "p2"}"#,
+///     r#"{"costs": [{"usd": "0.25"}], "next": null}"#,
+/// ] {
+///     asked.push(run.ask()?.ok_or("there is more to ask")?.uri().to_string());
+///     run.hear(StatusCode::OK, &HeaderMap::new(), answer.as_bytes())?;
+/// }
+/// assert_eq!(asked[2], "https://relay.example/teams/t9/costs?page=p2");
+/// assert_eq!(run.read()?.reading.spent, Some("3.75".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeTake"))]
 #[serde(deny_unknown_fields)]
@@ -209,6 +249,19 @@ impl From<FigureWritten> for Figure {
 }
 
 /// The unit of a figure.
+///
+/// ```
+/// use amp_pool_core::balance::{CurrencyAt, HostCurrency, ToldCurrency};
+///
+/// let always: CurrencyAt = serde_json::from_str(r#""USD""#)?;
+/// assert_eq!(always, CurrencyAt::Fixed("USD".into()));
+/// let told: CurrencyAt = serde_json::from_str(r#"{"at": "/data/currency"}"#)?;
+/// assert_eq!(told, CurrencyAt::Told(ToldCurrency { at: "/data/currency".parse()? }));
+/// // A vendor with one site for China and one for everybody else.
+/// let by_host = HostCurrency { by_host: [(".cn".into(), "CNY".into())].into(), otherwise: "USD".into() };
+/// assert_eq!(serde_json::to_string(&CurrencyAt::Host(by_host))?, r#"{"by_host":{".cn":"CNY"},"else":"USD"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -243,6 +296,39 @@ pub struct HostCurrency {
 }
 
 /// Where a window of a plan is described.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{Place, Probe, Run, WindowAt},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let mut probe: Probe = serde_json::from_str(
+///     r#"{"kind": "plan_window", "steps": [{"url": "{base}/limits"}], "windows": [{"name": ["week"]}]}"#,
+/// )?;
+/// // One window for each object of a list, named by the object itself.
+/// probe.windows = vec![WindowAt {
+///     rows: Some("/limits/*".parse()?),
+///     name: vec!["/type".into()],
+///     words: [("FIVE_HOUR".into(), "5h".into())].into(),
+///     used_percent: Some("/used".parse()?),
+///     ..probe.windows.remove(0)
+/// }];
+///
+/// let (key, values) = (Secret::new("sk-1"), BTreeMap::new());
+/// let place = Place { base: "https://plan.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// run.ask()?;
+/// run.hear(StatusCode::OK, &HeaderMap::new(), br#"{"limits": [{"type": "FIVE_HOUR", "used": 12.5}]}"#)?;
+/// let reading = run.read()?.reading;
+/// assert_eq!(reading.windows[0].name, "5h");
+/// assert_eq!(reading.windows[0].left_percent.map(|left| left.to_string()).as_deref(), Some("87.50%"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -276,6 +362,15 @@ pub struct WindowAt {
 }
 
 /// Why a probe cannot be used.
+///
+/// ```
+/// use amp_pool_core::balance::{Probe, ProbeError};
+///
+/// let probe: Probe = serde_json::from_str(r#"{"kind": "balance", "steps": [{"url": "{base}/balance"}]}"#)?;
+/// let error: ProbeError = probe.check().err().ok_or("it finds nothing")?;
+/// assert!(error.to_string().contains("`amount`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeError(String);
 

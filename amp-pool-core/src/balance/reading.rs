@@ -63,6 +63,26 @@ pub struct Reading {
 }
 
 /// A part of an account.
+///
+/// ```
+/// use amp_pool_core::balance::{Kind, Purse, Reading};
+///
+/// let purse = |currency: &str, amount: &str| {
+///     let amount = Some(amount.parse()?);
+///     let currency = Some(currency.to_owned());
+///     let purse = Purse { name: None, amount, total: None, currency, counts: true, full_at: None };
+///     Ok::<_, amp_pool_core::money::ParseMoneyError>(purse)
+/// };
+/// let mut reading = Reading::blank("balance", Kind::Balance);
+/// reading.amount = Some("0".parse()?);
+/// reading.currency = Some("CNY".into());
+/// reading.purses = vec![purse("CNY", "0")?];
+/// assert!(reading.is_down_to("0".parse()?));
+/// // While there are dollars to draw on, the key goes on.
+/// reading.purses.push(purse("USD", "3")?);
+/// assert!(!reading.is_down_to("0".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Purse {
@@ -97,6 +117,18 @@ pub struct Window {
 }
 
 /// A share in hundredths of a percent, from 0 to 100 %. Written as a number of percent.
+///
+/// ```
+/// use amp_pool_core::balance::Percent;
+///
+/// let left = Percent::left_of_used("12.5".parse()?).ok_or("a share")?;
+/// assert_eq!((left.hundredths(), left.to_string().as_str()), (8750, "87.50%"));
+/// assert_eq!(Percent::of("30".parse()?, "120".parse()?), Percent::left("25".parse()?));
+/// // An upstream that counts a little too far means the end; one that is far off means something else.
+/// assert_eq!(Percent::left("100.4".parse()?).map(Percent::hundredths), Some(10_000));
+/// assert_eq!(Percent::left("5000".parse()?), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u16);
 

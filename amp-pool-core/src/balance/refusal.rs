@@ -52,6 +52,30 @@ impl RefusalKind {
 }
 
 /// Why an upstream told no balance.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{Place, Probe, Refusal, RefusalKind, Run},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let probe: Probe = serde_json::from_str(
+///     r#"{"kind": "balance", "steps": [{"url": "{base}/balance"}], "amount": "/left", "currency": "USD"}"#,
+/// )?;
+/// let (key, values) = (Secret::new("sk-1"), BTreeMap::new());
+/// let place = Place { base: "https://relay.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// run.ask()?;
+/// let refusal: Refusal = run.hear(StatusCode::NOT_FOUND, &HeaderMap::new(), b"no such page").unwrap_err();
+/// assert_eq!(refusal.kind, RefusalKind::NotOffered);
+/// // Another probe of the same key may do better, which it can not with a credential that is refused.
+/// assert!(refusal.kind.leaves_hope() && !RefusalKind::BadKey.leaves_hope());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What it means.

@@ -18,6 +18,31 @@ use crate::classify::Rule;
 const MOST_PAGES: usize = 12;
 
 /// A reading, and what it was read from.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{Place, Probe, Run, Told},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let probe: Probe = serde_json::from_str(
+///     r#"{"kind": "balance", "steps": [{"url": "{base}/balance"}], "amount": "/left", "currency": "USD"}"#,
+/// )?;
+/// let (key, values) = (Secret::new("sk-of-somebody"), BTreeMap::new());
+/// let place = Place { base: "https://relay.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// run.ask()?;
+/// run.hear(StatusCode::OK, &HeaderMap::new(), br#"{"left": 7, "key": "sk-of-somebody"}"#)?;
+/// let Told { reading, raw } = run.read()?;
+/// assert_eq!(reading.amount, Some("7".parse()?));
+/// // People may look at what the upstream said, which does not show them the key.
+/// assert!(raw.contains("left") && !raw.contains("sk-of-somebody"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// What was read.

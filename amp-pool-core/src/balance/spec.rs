@@ -88,6 +88,14 @@ impl<'de> Deserialize<'de> for ProbeChoice {
 }
 
 /// What was kept of a spec cannot be understood. Does not quote it: it holds secrets.
+///
+/// ```
+/// use amp_pool_core::balance::{BalanceSpec, SpecError};
+///
+/// let read = BalanceSpec::read(r#"{"values": {"admin_key": "sk-admin", "team"#);
+/// assert_eq!(read.err(), Some(SpecError));
+/// assert!(!SpecError.to_string().contains("sk-admin"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpecError;
 

@@ -15,6 +15,43 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MOST_LINES: usize = 100;
 
 /// How a text is read.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{LineAt, Place, Probe, Run, TextAt},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let mut probe: Probe = serde_json::from_str(
+///     r#"{"kind": "balance", "steps": [{"url": "{base}/balance"}], "currency": "USD", "text": {"lines": []}}"#,
+/// )?;
+/// let line = |pattern: &str, name: &str, counts| {
+///     let line = LineAt { pattern: pattern.parse()?, name: Some(name.into()), counts, counts_with: None };
+///     Ok::<_, amp_pool_core::classify::PatternError>(line)
+/// };
+/// probe.text = Some(TextAt {
+///     at: None,
+///     lines: vec![
+///         line(r"^credits: \$(?<amount>[\d.,]+)", "credits", true)?,
+///         line(r"^bonus: \$(?<amount>[\d.,]+)", "bonus", false)?,
+///     ],
+/// });
+///
+/// let (key, values) = (Secret::new("sk-1"), BTreeMap::new());
+/// let place = Place { base: "https://relay.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// run.ask()?;
+/// run.hear(StatusCode::OK, &HeaderMap::new(), b"Hello Ada!\nCredits: $1,234.50\nBonus: $5")?;
+/// let reading = run.read()?.reading;
+/// // The bonus is shown beside the whole and is no part of it.
+/// assert_eq!(reading.amount, Some("1234.5".parse()?));
+/// assert_eq!(reading.purses.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

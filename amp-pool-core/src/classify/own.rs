@@ -231,6 +231,28 @@ impl OwnRules {
 }
 
 /// Rules by provider, each list made once.
+///
+/// ```
+/// use amp_pool_core::{
+///     classify::{OwnRule, OwnRulesByProvider, Rule, RuleSpec, Verdict},
+///     id::RuleId,
+///     time::Timestamp,
+/// };
+///
+/// let now = Timestamp::from_millis(0);
+/// let spec = RuleSpec {
+///     name: "groq is moody".into(),
+///     provider: Some("groq".into()),
+///     enabled: true,
+///     position: 0,
+///     rule: Rule { status: vec![418], ..Rule::meaning(Verdict::Rotate) },
+/// };
+/// let rule = OwnRule { id: RuleId(1), create_time: now, update_time: now, spec };
+/// // A thousand keys of one provider share one list.
+/// let mut rules = OwnRulesByProvider::new(vec![rule]);
+/// assert!(!rules.of("groq").is_empty());
+/// assert!(rules.of("openai").is_empty());
+/// ```
 #[derive(Debug, Default)]
 pub struct OwnRulesByProvider {
     rules: Vec<OwnRule>,

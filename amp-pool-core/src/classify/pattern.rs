@@ -12,6 +12,22 @@ const LONGEST: usize = 500;
 const SIZE: usize = 1 << 17;
 
 /// A regular expression, without regard to case. Searching takes time linear in the length of the text.
+///
+/// ```
+/// use amp_pool_core::{
+///     classify::{Pattern, Rule, Signal, Verdict, classify},
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let pattern: Pattern = r"suspended for \d+ days".parse()?;
+/// let rule = Rule { pattern: vec![pattern], ..Rule::meaning(Verdict::Blocked { wait: None }) };
+/// let (headers, body) = (HeaderMap::new(), br#"{"error": {"message": "Suspended for 3 days"}}"#);
+/// let signal = Signal::response(StatusCode::FORBIDDEN, &headers, body, Timestamp::from_millis(0));
+/// assert_eq!(classify(&[rule], &signal).as_str(), "blocked");
+/// assert!("(".parse::<Pattern>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Pattern(Regex);
 

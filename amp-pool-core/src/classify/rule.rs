@@ -71,6 +71,28 @@ pub enum Shape {
 }
 
 /// A point in the calendar at which a limit is lifted.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use amp_pool_core::classify::{Rule, Shape, Signal, Until, Verdict, classify};
+/// use http::{HeaderMap, StatusCode};
+///
+/// // Who has spent a month's credits waits for the next month, and a page for browsers is no word about a key.
+/// let spent = Rule {
+///     body: Some(Shape::Json),
+///     until: Some(Until::NextMonth),
+///     ..Rule::meaning(Verdict::OutOfCredit { wait: None })
+/// };
+/// let page = Rule { body: Some(Shape::Html), ..Rule::meaning(Verdict::UpstreamFault) };
+/// let rules = [spent, page];
+///
+/// let (headers, now) = (HeaderMap::new(), "2026-01-31T00:00:00Z".parse()?);
+/// let judge = |body: &[u8]| classify(&rules, &Signal::response(StatusCode::FORBIDDEN, &headers, body, now));
+/// assert_eq!(judge(br#"{"error": "used up"}"#).wait(), Some(Duration::from_secs(24 * 60 * 60)));
+/// assert_eq!(judge(b"<html>Forbidden</html>"), Verdict::UpstreamFault);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RuleUntil"))]
 #[serde(rename_all = "snake_case")]

@@ -33,6 +33,19 @@ pub struct PriceBook {
 }
 
 /// A price that an operator set.
+///
+/// ```
+/// use amp_pool_core::price::{Override, PriceBook, Sheet};
+///
+/// let sheet: Sheet = serde_json::from_str(r#"{"input": "1", "output": "2"}"#)?;
+/// let price = sheet.price("contract of 2026")?;
+/// let ours = Override { provider: Some("openai".into()), model: "gpt-5".into(), price };
+/// let book = PriceBook::builtin().clone().with_overrides([ours]);
+/// let version = |provider| book.find(provider, "gpt-5").map(|price| &*price.version);
+/// assert_eq!(version("openai"), Some("contract of 2026"));
+/// assert_ne!(version("azure"), Some("contract of 2026"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     /// Only for this provider. `None`: for all.
@@ -167,6 +180,19 @@ impl PriceBook {
 }
 
 /// A price in force, and of what.
+///
+/// ```
+/// use amp_pool_core::{
+///     price::{Listed, Origin, PriceBook},
+///     time::Timestamp,
+/// };
+///
+/// let list: Vec<Listed<'_>> = PriceBook::builtin().in_force(Timestamp::from_millis(0));
+/// let gpt = list.iter().find(|row| row.provider == Some("openai") && row.model == "gpt-5").ok_or("it is listed")?;
+/// assert_eq!(gpt.origin, Origin::List);
+/// assert!(gpt.price.rates.input < gpt.price.rates.output);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Listed<'a> {
     /// Which prices it belongs to.

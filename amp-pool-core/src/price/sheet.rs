@@ -73,6 +73,40 @@ pub struct Sheet {
 }
 
 /// Rates of a tier. Those that are left out are the standard ones.
+///
+/// ```
+/// use amp_pool_core::{
+///     money::PerMillion,
+///     price::{Multipliers, OneOrMany, Sheet, SheetOffPeak, SheetStep, SheetTariff, Window},
+///     usage::Tier,
+/// };
+///
+/// let per_million = |usd: &str| usd.parse::<PerMillion>().map(Some);
+/// let sheet = Sheet {
+///     input: per_million("3")?,
+///     output: per_million("15")?,
+///     batch: Some(SheetTariff { input: per_million("1.5")?, output: per_million("7.5")?, ..SheetTariff::default() }),
+///     // A prompt above 200,000 tokens costs twice as much as a whole.
+///     long_context: Some(vec![SheetStep {
+///         above_input_tokens: 200_000,
+///         input: per_million("6")?,
+///         ..SheetStep::default()
+///     }]),
+///     off_peak: Some(SheetOffPeak {
+///         input: per_million("1")?,
+///         windows_utc: vec![Window { hours: OneOrMany::One("16:30-00:30".into()), iso_weekdays: None }],
+///         ..SheetOffPeak::default()
+///     }),
+///     multipliers: Some(Multipliers { us: Some("1.1".parse()?), fast: None }),
+///     ..Sheet::default()
+/// };
+/// let price = sheet.price("mine")?;
+/// assert_eq!(Some(price.rates_for(200_000).input), per_million("3")?);
+/// assert_eq!(Some(price.rates_for(200_001).input), per_million("6")?);
+/// assert!(price.tiers.iter().any(|(tier, _)| *tier == Tier::Batch));
+/// assert_eq!(price.us, "1.1".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -359,6 +393,17 @@ fn times_as(rate: PerMillion, long: PerMillion, short: PerMillion) -> PerMillion
 }
 
 /// Why what is written is no price.
+///
+/// ```
+/// use amp_pool_core::price::{Sheet, SheetError};
+///
+/// let sheet: Sheet = serde_json::from_str(
+///     r#"{"input": 3, "output": 15, "off_peak": {"windows_utc": [{"hours": "late"}]}}"#,
+/// )?;
+/// let error: SheetError = sheet.price("mine").unwrap_err();
+/// assert_eq!(error.field(), "off_peak");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SheetError {
     field: &'static str,

@@ -15,6 +15,22 @@ use std::{
 use crate::id::KeyId;
 
 /// A conversation, by a hash of what identifies it.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use amp_pool_core::{
+///     id::KeyId,
+///     route::{Conversation, Trail},
+/// };
+///
+/// let (trail, now) = (Trail::default(), Instant::now());
+/// let talk = Conversation(0x5eed);
+/// assert_eq!(trail.find(talk, now), None, "it goes to its first choice");
+/// // The first choice was busy, and another key now holds the cache.
+/// trail.leave(talk, KeyId(7), now);
+/// assert_eq!(trail.find(talk, now), Some(KeyId(7)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conversation(pub u64);
 
