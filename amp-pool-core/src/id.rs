@@ -31,16 +31,76 @@ row_id! {
     /// The row of a client token in `client_tokens`.
     TokenId;
     /// The row of a group of client tokens in `token_groups`.
+    ///
+    /// ```
+    /// use amp_pool_core::{budget::Scope, caller::TokenSpec, id::GroupId};
+    ///
+    /// let group = GroupId(3);
+    /// let token = TokenSpec { group: Some(group), ..TokenSpec::named("ada") };
+    /// // In JSON and in tables it is a number; here no token is taken for a group.
+    /// assert_eq!(serde_json::to_string(&token.group)?, "3");
+    /// assert_eq!(Scope::Group(group).to_string(), "group 3");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     GroupId;
     /// The row of a route in `routes`.
     RouteId;
     /// The row of a user in `users`.
     UserId;
     /// The row of a line in `audit_log`.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use amp_pool_core::{
+    ///     id::AuditId,
+    ///     store::{AuditStore as _, memory::MemoryStore},
+    ///     time::Timestamp,
+    ///     user::Deed,
+    /// };
+    ///
+    /// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+    /// let mut last: Option<AuditId> = None;
+    /// for actor in ["ada", "bob", "eve"] {
+    ///     last = Some(store.note(Deed { actor: actor.into(), ..Deed::default() }, now).await?);
+    /// }
+    /// // A page of older lines begins before the last one seen.
+    /// let older = store.notes(None, last, 10).await?;
+    /// assert_eq!(older.iter().map(|entry| entry.deed.actor.as_str()).collect::<Vec<_>>(), ["bob", "ada"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     AuditId;
     /// The row of a rule in `verdict_rules`.
     RuleId;
     /// The row of a price in `model_prices`.
+    ///
+    /// ```
+    /// use amp_pool_core::{
+    ///     id::PriceId,
+    ///     price::{Origin, PriceBook, PriceRow, PriceSpec},
+    ///     time::Timestamp,
+    /// };
+    ///
+    /// let valid_from = Timestamp::from_millis(0);
+    /// let spec = PriceSpec {
+    ///     origin: Origin::Own,
+    ///     provider: None,
+    ///     model: "house-model".into(),
+    ///     aliases: Vec::new(),
+    ///     valid_from,
+    ///     sheet: Some(serde_json::from_str(r#"{"input": "1", "output": "2"}"#)?),
+    ///     source: "admin".into(),
+    ///     who: "ada".into(),
+    ///     note: String::new(),
+    /// };
+    /// let row = PriceRow { id: PriceId(42), create_time: valid_from, spec };
+    /// // Attempts keep the row that they were rated by.
+    /// let mut book = PriceBook::builtin().clone();
+    /// book.add(&row)?;
+    /// assert_eq!(book.find("openai", "house-model").map(|price| price.version.as_str()), Some("row:42"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     PriceId;
     /// The row of a rule in `alert_rules`.
     AlertRuleId;

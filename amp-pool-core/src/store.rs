@@ -457,6 +457,19 @@ pub struct Record {
 }
 
 /// Something that translation could not carry, as the books keep it.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::{Format, Losses},
+///     store::{RecordedLoss, Side},
+/// };
+///
+/// let mut losses = Losses::new(Format::Chat);
+/// losses.dropped("seed", "the upstream has none")?;
+/// let kept = RecordedLoss::of(Side::Request, &losses.all()[0]);
+/// assert_eq!((kept.side.as_str(), kept.field.as_str()), ("request", "seed"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedLoss {
     /// Where it was lost.
@@ -815,6 +828,39 @@ pub struct FailurePlace {
 }
 
 /// Which page of failures.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     classify::Signal,
+///     store::{Attempt, Entry, FailurePage, FailurePlace, RecordStore as _, StoredFailure, memory::MemoryStore},
+///     testkit::calls,
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// for n in 1..=3 {
+///     let opened = calls::opened(n, now);
+///     let body = format!(r#"{{"error": {{"message": "slow down, {n}"}}}}"#);
+///     let headers = http::HeaderMap::new();
+///     let signal = Signal::response(http::StatusCode::TOO_MANY_REQUESTS, &headers, body.as_bytes(), now);
+///     let (verdict, evidence) = ("rate_limited", signal.evidence().map(Box::new));
+///     let attempt = Attempt { served: false, verdict, evidence, http_status: Some(429), ..calls::attempt(&opened) };
+///     let record = calls::settled(opened.clone(), vec![attempt]);
+///     store.commit([Entry::Opened(opened), Entry::Settled(Box::new(record))].into()).await?;
+/// }
+/// // The newest two, and then those that are older.
+/// let page = FailurePage { from: None, to: None, before: None, limit: 2 };
+/// let newest: Vec<StoredFailure> = store.failures(page).await?;
+/// assert_eq!(newest[0].evidence.text, "slow down, 3");
+/// let before: Option<FailurePlace> = newest.last().map(|failure| failure.place);
+/// let older = store.failures(FailurePage { before, ..page }).await?;
+/// assert_eq!((older.len(), older[0].evidence.text.as_str()), (1, "slow down, 1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailurePage {
     /// Not before, roughly.

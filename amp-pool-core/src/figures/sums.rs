@@ -24,6 +24,43 @@ pub struct Sums {
 }
 
 /// Calls of one model.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     figures::{AttemptSum, BookSums, CallSum, Sums},
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let pool = Pool::builder().transport(Script::new().on("sk-a", Reply::chat("Hello!"))).build().await?;
+/// pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After one call:
+/// let Sums { calls, attempts, books, .. } = pool.handle().figures().sums();
+/// let of_model: &CallSum = calls.get("gpt-4o-mini").ok_or("it was asked for")?;
+/// assert_eq!((of_model.outcomes.iter().sum::<u64>(), of_model.latency.count), (1, 1));
+/// let of_provider: &AttemptSum = attempts.get("openai").ok_or("it was asked")?;
+/// assert_eq!(of_provider.verdicts.get("answer"), Some(&1));
+/// let BookSums { commits, failures, .. } = books;
+/// assert!(commits > 0 && failures == 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallSum {
     /// How many ended how, in the order of [`Outcome::ALL`].

@@ -21,6 +21,17 @@ use super::{
 /// assert!(beginning.goes_on);
 /// # Ok::<_, amp_pool_core::format::PeekError>(())
 /// ```
+///
+/// Clients that name their conversation are taken at their word:
+///
+/// ```
+/// use amp_pool_core::format::{Beginning, peek};
+///
+/// let body = br#"{"input":"hi","prompt_cache_key":"thread 7","previous_response_id":"resp_1"}"#;
+/// let Beginning { name, previous, .. } = peek(body)?.beginning;
+/// assert_eq!((name.as_deref(), previous.as_deref()), (Some("thread 7"), Some("resp_1")));
+/// # Ok::<_, amp_pool_core::format::PeekError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beginning<'a> {
     /// `prompt_cache_key`, or a `metadata.user_id` that names a session.

@@ -150,6 +150,45 @@ pub struct Candidate {
 }
 
 /// What speaks against a key.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     format::Format,
+///     handle::{Excluded, Hindered, Question},
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let pool = Pool::builder().transport(Script::new().on("sk-a", Reply::limited())).build().await?;
+/// pool.handle().add_key(KeySpec::new("busy", "openai", Secret::new("sk-a"))).await?;
+/// let mut off = KeySpec::new("off", "openai", Secret::new("sk-b"));
+/// off.enabled = false;
+/// pool.handle().add_key(off).await?;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After a call that met with a limit:
+/// let found = pool.handle().explain(&Question::new("gpt-4o-mini", Format::Chat));
+/// let Hindered { state, until, .. } = found.candidates[0].hindrance.clone().ok_or("it rests")?;
+/// assert!(state == "cooling" && until.is_some());
+/// let Excluded { name, why, .. } = &found.excluded[0];
+/// assert_eq!((name.as_str(), *why), ("off", "disabled"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hindered {
     /// The name in JSON: `cooling`, `out_of_credit`, `disabled`, `probing`, `line`, `full`, `format`.

@@ -12,6 +12,43 @@ const READ_AT_ONCE: u32 = 1_000;
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// Answers of one key that were no success, and of one kind.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     handle::FailureCause,
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+///     time::Timestamp,
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let upstream = Script::new().on("sk-a", Reply::error(401, "invalid_request_error", "invalid_api_key", "wrong key"));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After a call:
+/// let causes: Vec<FailureCause> = pool.handle().failure_causes(key, Timestamp::from_millis(0)).await?;
+/// let FailureCause { verdict, http_status, count, .. } = &causes[0];
+/// assert_eq!((verdict.as_str(), *http_status, *count), ("bad_credential", Some(401), 1));
+/// // The last call that met with it can be looked at.
+/// assert!(pool.handle().record(causes[0].call).await?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCause {
     /// What they meant to the pool.

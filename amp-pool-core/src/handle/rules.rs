@@ -81,6 +81,54 @@ pub struct TrialResult {
 }
 
 /// A failure that would have been judged differently.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     classify::{Rule, RuleSpec, Verdict},
+///     handle::{Rejudged, Trial},
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let upstream = Script::new().on("sk-a", Reply::error(403, "forbidden", "moody", "not today"));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After a call: what a rule would have made of its failure.
+/// let rule = Rule { code: vec!["moody".into()], ..Rule::meaning(Verdict::OutOfCredit { wait: None }) };
+/// let spec = RuleSpec { name: "moody".into(), provider: None, position: 0, enabled: true, rule };
+/// let trial = Trial {
+///     spec: Some(spec),
+///     replaces: None,
+///     provider: None,
+///     key: None,
+///     from: None,
+///     to: None,
+///     before: None,
+///     limit: 100,
+/// };
+/// let found = pool.handle().try_rule(&trial).await?;
+/// let Rejudged { old, new, by_trial, failure, .. } = &found.changed[0];
+/// assert_ne!(old, new.as_str());
+/// assert_eq!((new.as_str(), *by_trial, failure.evidence.status), ("out_of_credit", true, 403));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rejudged {
     /// The failure as it stands in the books.

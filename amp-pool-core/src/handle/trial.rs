@@ -74,6 +74,29 @@ pub struct KeyTrial {
 }
 
 /// The models that an upstream listed for a key.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     handle::ListedModels,
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+///
+/// let upstream = Script::new().on("sk-a", Reply::json(200, &serde_json::json!({"data": [{"id": "gpt-4o-mini"}]})));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// assert!(pool.handle().listed_models().is_empty(), "nobody has asked yet");
+/// pool.handle().try_key(key).await;
+/// let listed: Vec<(_, ListedModels)> = pool.handle().listed_models();
+/// assert_eq!((listed[0].0, listed[0].1.models.as_slice()), (key, &["gpt-4o-mini".to_owned()][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModels {
     /// The names.

@@ -26,6 +26,28 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What became of trying a way.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     handle::WayTrial,
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+///
+/// // Somebody who tells callers where they come from. Nothing of the key goes there but the way.
+/// let echo = Script::new().otherwise(|_| Reply::json(200, &serde_json::json!({"ip": "203.0.113.7"})));
+/// let pool = Pool::builder().transport(echo).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?.key.id;
+/// let trial: WayTrial = pool.handle().try_way(key, "https://echo.example/".parse()?).await.ok_or("the key is there")?;
+/// assert_eq!((trial.ip, trial.message), (Some("203.0.113.7".parse()?), None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WayTrial {
     /// Where the world sees requests come from.

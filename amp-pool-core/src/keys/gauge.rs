@@ -32,6 +32,20 @@ pub(crate) struct Gauge {
 }
 
 /// What an upstream said of a limit.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use amp_pool_core::keys::{Caps, Resource, Room, Told};
+///
+/// let now = Instant::now();
+/// let room = Room::new(now);
+/// // The upstream says that nine of ten requests are gone.
+/// let told = Told { limit: 10, remaining: 1, reset: now + Duration::from_secs(60) };
+/// room.hear(Resource::Requests, told);
+/// let level = room.level(0, Caps::default(), now);
+/// assert_eq!((level.resource, level.permille), (Resource::Requests, 1000), "with another one it would be full");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     /// How much it allows in a window. 0: it did not say.

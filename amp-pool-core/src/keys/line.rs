@@ -52,6 +52,23 @@ pub struct Line {
 }
 
 /// How keys fail.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use amp_pool_core::{
+///     id::KeyId,
+///     keys::{Complaint, Line},
+/// };
+///
+/// let now = Instant::now();
+/// let line = Line::new(now);
+/// assert!(!line.is_to_blame(KeyId(1), Complaint::Credential, now), "one key may be wrong");
+/// assert!(!line.is_to_blame(KeyId(2), Complaint::Money, now), "and another without money");
+/// assert!(!line.is_to_blame(KeyId(3), Complaint::Credential, now));
+/// // An upstream that refuses three credentials within seconds has a trouble of its own.
+/// assert!(line.is_to_blame(KeyId(4), Complaint::Credential, now));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Complaint {
     /// The credential was refused.

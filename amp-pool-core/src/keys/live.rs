@@ -257,6 +257,28 @@ impl LiveKey {
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// How a key speaks one format. Made once, because every request needs it.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     format::Format,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, Manner, Standing},
+///     provider::Presets,
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// let (now, wall) = (Instant::now(), Timestamp::from_millis(0));
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-example"));
+/// let key = Key { id: KeyId(1), create_time: wall, update_time: wall, fingerprint: String::new(), spec };
+/// let live = LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(now))?;
+/// let manner: &Manner = live.manner(Format::Responses).ok_or("it speaks Responses")?;
+/// assert_eq!(manner.url.to_string(), "https://api.openai.com/v1/responses");
+/// assert!(manner.headers["authorization"].is_sensitive());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Manner {
     /// The format.
     pub format: Format,
@@ -361,6 +383,34 @@ impl KeyStatus {
 }
 
 /// The state of a key for one model, for people.
+///
+/// ```
+/// use std::{
+///     sync::Arc,
+///     time::{Duration, Instant},
+/// };
+///
+/// use amp_pool_core::{
+///     id::KeyId,
+///     keys::{Key, KeySpec, KeyState, Lesson, LiveKey, ModelStatus, Standing},
+///     provider::Presets,
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// let (now, wall) = (Instant::now(), Timestamp::from_millis(0));
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-example"));
+/// let key = Key { id: KeyId(1), create_time: wall, update_time: wall, fingerprint: String::new(), spec };
+/// let live = LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(now))?;
+/// let wait = Some(Duration::from_secs(60));
+/// live.health.learn("gpt-4o", Lesson::RestModel { wait, reason: "no such model".into() }, now);
+/// // The key serves everything else meanwhile.
+/// assert!(live.hindrance("gpt-4o-mini", now).is_none());
+/// let status = live.status(now, wall);
+/// let ModelStatus { model, state, reason, .. } = &status.models[0];
+/// assert_eq!((model.as_str(), *state, reason.as_str()), ("gpt-4o", KeyState::Cooling, "no such model"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelStatus {
     /// The model, as the upstream knows it.

@@ -13,6 +13,26 @@ use std::{
 use crate::{budget::Period, money::NanoUsd};
 
 /// What is spent of one budget.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use amp_pool_core::{
+///     budget::{Budget, Scope, Window},
+///     id::KeyId,
+///     keys::Purse,
+///     time::Timestamp,
+/// };
+///
+/// let (purse, now) = (Purse::default(), Instant::now());
+/// let budget = Budget::of("5".parse()?, Window::Total);
+/// let (period, _) = budget.period(Scope::Key(KeyId(1)), Timestamp::from_millis(0));
+/// purse.know(period, "4".parse()?, None);
+/// assert!(purse.is_empty(budget.limit, now).is_none());
+/// purse.spend(period, "1.5".parse()?, None);
+/// assert_eq!(purse.is_empty(budget.limit, now), Some(None), "used up, and for ever");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Purse(Mutex<Option<Spent>>);
 

@@ -47,6 +47,22 @@ impl Slice {
 }
 
 /// The slice of a node while others come and go.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use amp_pool_core::keys::{Slice, Slices};
+///
+/// let (mut slices, start) = (Slices::default(), Instant::now());
+/// let at = |seconds| start + Duration::from_secs(seconds);
+/// assert_eq!(slices.note(Slice::WHOLE, at(0)), Slice::WHOLE);
+/// // Another node comes: half of everything is its own at once.
+/// let half = Slice { place: 0, of: 2 };
+/// assert_eq!(slices.note(half, at(10)), half);
+/// // It goes, and what it let through counts for a minute.
+/// assert_eq!(slices.note(Slice::WHOLE, at(20)), half);
+/// assert_eq!(slices.note(Slice::WHOLE, at(100)), Slice::WHOLE);
+/// ```
 #[derive(Debug, Default)]
 pub struct Slices {
     /// What was seen in the last minute, and since when.

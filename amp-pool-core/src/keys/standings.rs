@@ -42,6 +42,30 @@ impl Standing {
 }
 
 /// What is known of an upstream account: the keys of one account share its limits and its money.
+///
+/// ```
+/// use std::{sync::Arc, time::Instant};
+///
+/// use amp_pool_core::{
+///     id::KeyId,
+///     keys::{Account, Key, KeySpec, Standings},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// let at = Timestamp::from_millis(0);
+/// let key = |id: i64, account: &str| {
+///     let mut spec = KeySpec::new(format!("key {id}"), "openai", Secret::new(format!("sk-{id}")));
+///     spec.account = Some(account.into());
+///     Key { id: KeyId(id), create_time: at, update_time: at, fingerprint: id.to_string(), spec }
+/// };
+/// // Two keys of one account share its limits and its money; a refusal of one keeps calls away from both.
+/// let (standings, now) = (Standings::default(), Instant::now());
+/// let [first, second, other]: [Account; 3] =
+///     [key(1, "org"), key(2, "org"), key(3, "else")].map(|key| standings.of(&key, now).account);
+/// assert!(Arc::ptr_eq(&first.rooms, &second.rooms) && Arc::ptr_eq(&first.health, &second.health));
+/// assert!(!Arc::ptr_eq(&first.funds, &other.funds));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Account {
     /// Its fitness: limits reached, money gone.

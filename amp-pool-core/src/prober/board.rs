@@ -20,6 +20,29 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(5 * 60);
 
 /// Why the last question had no answer.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     balance::RefusalKind,
+///     keys::KeySpec,
+///     prober::Trouble,
+///     secret::Secret,
+///     testkit::{Reply, Script},
+/// };
+///
+/// let upstream = Script::new().on("sk-a", Reply::error(401, "authentication_error", "invalid", "no such key"));
+/// let pool = Pool::builder().transport(upstream).build().await?;
+/// let key = pool.handle().add_key(KeySpec::new("mine", "deepseek", Secret::new("sk-a"))).await?.key.id;
+/// let view = pool.handle().refresh_balance(key).await?;
+/// let Trouble { refusal, .. } = view.trouble.ok_or("it was refused")?;
+/// assert_eq!(refusal.kind, RefusalKind::BadKey);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What it means.

@@ -112,6 +112,32 @@ pub struct Figure {
 }
 
 /// What was paid in, minus what our own books have. In USD.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     keys::KeySpec,
+///     prober::{Burn, Computed},
+///     secret::Secret,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let mut spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// spec.total_balance = Some("25".parse()?);
+/// let key = pool.handle().add_key(spec).await?.key.id;
+/// let view = pool.handle().balance(key).await?;
+/// let Computed { left, booked, .. } = view.computed.ok_or("it is known what was paid in")?;
+/// assert_eq!((left, booked), ("25".parse()?, "0".parse()?));
+/// // Who spends nothing does not run out.
+/// let Burn { days_left, .. } = view.burn;
+/// assert_eq!(days_left, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Computed {
     /// What is left.

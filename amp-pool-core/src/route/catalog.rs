@@ -29,6 +29,36 @@ pub struct Catalog {
 }
 
 /// A model that callers can name.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     format::Format,
+///     handle::Question,
+///     id::RouteId,
+///     keys::KeySpec,
+///     route::{KnownModel, RouteCandidate, RouteSpec},
+///     secret::Secret,
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// let candidates = vec![RouteCandidate { provider: None, model: "gpt-4o-mini".into(), tier: 0, weight: 1 }];
+/// let route: RouteId =
+///     pool.handle().add_route(RouteSpec { model: "fast".into(), candidates, ..RouteSpec::default() }).await?.id;
+///
+/// // What a client finds under `/v1/models`.
+/// let models = pool.handle().models();
+/// assert!(models.contains(&KnownModel { id: "fast".into(), owned_by: "route".into() }));
+/// assert!(models.contains(&KnownModel { id: "gpt-4o-mini".into(), owned_by: "openai".into() }));
+/// assert_eq!(pool.handle().explain(&Question::new("fast", Format::Chat)).route, Some(route));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownModel {
     /// The name.

@@ -16,6 +16,62 @@ use crate::{
 };
 
 /// A call's conversation.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     service::{
+///         Call, Limits, PoolBody, Talk,
+///         auth::{AuthLayer, Callers},
+///         read::ReadLayer,
+///         render::RenderLayer,
+///     },
+///     time::{SystemClock, Timestamp},
+/// };
+/// use bytes::Bytes;
+/// use futures::FutureExt as _;
+/// use http_body_util::{BodyExt as _, Full};
+/// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+///
+/// struct Anybody;
+/// impl Callers for Anybody {
+///     fn identify(&self, _: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         Ok(Arc::new(Caller::named("ada")))
+///     }
+/// }
+///
+/// // A service that answers with the conversation that it takes a call for.
+/// let stack = ServiceBuilder::new()
+///     .layer(RenderLayer::new(Arc::new(SystemClock)))
+///     .layer(AuthLayer::new(Arc::new(Anybody)))
+///     .layer(ReadLayer::new(Limits::default()))
+///     .service(service_fn(|call: Call| {
+///         let told = call.ask.talk.map(|Talk { conversation, may_begin }| format!("{} {may_begin}", conversation.0));
+///         let body = PoolBody::from(Bytes::from(told.unwrap_or_default()));
+///         std::future::ready(Ok::<_, Error>(http::Response::new(body))).boxed()
+///     }));
+/// let mut told = Vec::new();
+/// for messages in [
+///     r#"[{"role":"user","content":"hi"}]"#,
+///     r#"[{"role":"user","content":"hi"},{"role":"assistant","content":"yes?"},{"role":"user","content":"go on"}]"#,
+/// ] {
+///     let body = Full::from(format!(r#"{{"model":"gpt-4o","messages":{messages}}}"#));
+///     let Ok(answer) = stack.clone().oneshot(http::Request::post("/v1/chat/completions").body(body)?).await;
+///     let body = answer.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+///     told.push(String::from_utf8_lossy(&body).into_owned());
+/// }
+/// // The second call goes on with what the first one began.
+/// let (first, second) = (told[0].split_once(' '), told[1].split_once(' '));
+/// assert_eq!(first.map(|it| it.0), second.map(|it| it.0));
+/// assert_eq!((first.map(|it| it.1), second.map(|it| it.1)), (Some("true"), Some("false")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Talk {
     /// Which.

@@ -201,6 +201,26 @@ pub struct Ask {
 }
 
 /// A limit of output that is put into a request.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::{Endpoint, Format, Losses, Reach},
+///     service::{Ask, Cap},
+/// };
+///
+/// // A layer of one's own lets nobody have more than a hundred tokens written.
+/// let body = br#"{"model":"gpt-4o","messages":[],"max_tokens":5000}"#;
+/// let mut ask = Ask::plain(Endpoint::ChatCompletions, Format::Chat, "gpt-4o");
+/// let reach = Reach::of(Format::Chat, body);
+/// if reach.max_output.is_none_or(|most| most > 100) {
+///     let mut told = Losses::new(Format::Chat);
+///     told.adjusted("max_tokens", "100 is the most here")?;
+///     ask.cap = Some(Box::new(Cap { tokens: 100, reach, told }));
+/// }
+/// let cap = ask.cap.ok_or("5,000 is more")?;
+/// assert_eq!(cap.told.adjusted_header().as_deref(), Some("max_tokens (100 is the most here)"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cap {
     /// The most tokens to be written.
@@ -238,6 +258,68 @@ impl Ask {
 }
 
 /// A call, and the keys that may serve it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, Standing},
+///     price::PriceBook,
+///     provider::Presets,
+///     route::Catalog,
+///     secret::Secret,
+///     service::{
+///         Limits, PoolBody, Routed,
+///         auth::{AuthLayer, Callers},
+///         read::ReadLayer,
+///         render::RenderLayer,
+///         routing::{Routing, RoutingLayer},
+///     },
+///     time::{SystemClock, Timestamp},
+/// };
+/// use arc_swap::ArcSwap;
+/// use bytes::Bytes;
+/// use futures::FutureExt as _;
+/// use http_body_util::{BodyExt as _, Full};
+/// use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
+///
+/// struct Anybody;
+/// impl Callers for Anybody {
+///     fn identify(&self, _: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         Ok(Arc::new(Caller::named("ada")))
+///     }
+/// }
+///
+/// let now = Timestamp::from_millis(0);
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// let key = Key { id: KeyId(1), create_time: now, update_time: now, fingerprint: "1".into(), spec };
+/// let live = LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(std::time::Instant::now()))?;
+/// let catalog = Catalog::new(vec![Arc::new(live)], Vec::new(), Arc::new(PriceBook::builtin().clone()));
+/// let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+///
+/// // A service that tells who would serve a call, and serves none.
+/// let routing: Routing<_> = RoutingLayer::new(catalog).layer(service_fn(|routed: Routed| {
+///     let keys = routed.plan.seats().iter().map(|seat| seat.key.key.spec.name.as_str());
+///     let told = format!("{}: {}", routed.call.ask.model, keys.collect::<Vec<_>>().join(", "));
+///     std::future::ready(Ok::<_, Error>(http::Response::new(PoolBody::from(Bytes::from(told))))).boxed()
+/// }));
+/// let stack = ServiceBuilder::new()
+///     .layer(RenderLayer::new(Arc::new(SystemClock)))
+///     .layer(AuthLayer::new(Arc::new(Anybody)))
+///     .layer(ReadLayer::new(Limits::default()))
+///     .service(routing);
+/// let body = Full::from(r#"{"model":"gpt-4o-mini","messages":[]}"#);
+/// let Ok(answer) = stack.oneshot(http::Request::post("/v1/chat/completions").body(body)?).await;
+/// let told = answer.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+/// assert_eq!(&told[..], b"gpt-4o-mini: mine");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Routed {
     /// The call.
     pub call: Call,
@@ -248,6 +330,75 @@ pub struct Routed {
 }
 
 /// A call that is in the books.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::{Arc, atomic::AtomicBool};
+///
+/// use amp_pool_core::{
+///     Error,
+///     caller::Caller,
+///     id::KeyId,
+///     keys::{Key, KeySpec, LiveKey, Standing},
+///     ledger::Ledger,
+///     price::PriceBook,
+///     provider::Presets,
+///     route::Catalog,
+///     secret::Secret,
+///     service::{
+///         Admitted, Limits, PoolBody,
+///         admit::{Admit, AdmitLayer},
+///         auth::{Auth, AuthLayer, Callers},
+///         read::{Read, ReadLayer},
+///         render::{Render, RenderFuture, RenderLayer},
+///         routing::{Routing, RoutingLayer},
+///     },
+///     store::memory::MemoryStore,
+///     time::{Clock, SystemClock, Timestamp},
+/// };
+/// use arc_swap::{ArcSwap, ArcSwapOption};
+/// use futures::FutureExt as _;
+/// use http_body_util::Full;
+/// use tower::{Service as _, ServiceBuilder, service_fn};
+///
+/// struct Anybody;
+/// impl Callers for Anybody {
+///     fn identify(&self, _: &http::HeaderMap, _: Timestamp) -> Result<Arc<Caller>, Error> {
+///         Ok(Arc::new(Caller::named("ada")))
+///     }
+/// }
+///
+/// let now = Timestamp::from_millis(0);
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// let key = Key { id: KeyId(1), create_time: now, update_time: now, fingerprint: "1".into(), spec };
+/// let live = LiveKey::new(Arc::new(key), Presets::builtin(), Standing::new(std::time::Instant::now()))?;
+/// let catalog = Catalog::new(vec![Arc::new(live)], Vec::new(), Arc::new(PriceBook::builtin().clone()));
+/// let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+///
+/// // The stack over an upstream of one's own, which here says what it was told.
+/// let clock = || -> Arc<dyn Clock> { Arc::new(SystemClock) };
+/// let ledger = Ledger::start(Arc::new(MemoryStore::new()), 1024);
+/// let mut stack: Render<Auth<Read<Routing<Admit<_>>>>> = ServiceBuilder::new()
+///     .layer(RenderLayer::new(clock()))
+///     .layer(AuthLayer::new(Arc::new(Anybody)))
+///     .layer(ReadLayer::new(Limits::default()))
+///     .layer(RoutingLayer::new(catalog))
+///     .layer(AdmitLayer::new(ledger, clock(), Arc::new(AtomicBool::new(false)), Arc::new(ArcSwapOption::empty())))
+///     .service(service_fn(|admitted: Admitted| {
+///         let body = PoolBody::from(admitted.routed.call.body);
+///         std::future::ready(Ok::<_, Error>(http::Response::new(body))).boxed()
+///     }));
+///
+/// let body = Full::from(r#"{"model":"gpt-4o-mini","messages":[]}"#);
+/// let answer: RenderFuture = stack.call(http::Request::post("/v1/chat/completions").body(body)?);
+/// let Ok(answer) = answer.await;
+/// // Whatever the outcome, it is an answer that names its call.
+/// assert_eq!(answer.status(), 200);
+/// assert!(answer.headers().contains_key("x-request-id"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Admitted {
     /// The call.
     pub routed: Routed,

@@ -122,6 +122,55 @@ impl AlertNotes {
 }
 
 /// A message to send.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     alert::{AlertEvent, AlertKind, ChannelSpec, EventKind, Message, Severity, Subject},
+///     id::{AlertRuleId, ChannelId, DeliveryId},
+///     store::{
+///         AlertNotes, AlertStore as _, DeliveryEnd, DeliveryState, NewDelivery, Page, StoredAlertEvent,
+///         StoredDelivery, memory::MemoryStore,
+///     },
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let spec = ChannelSpec::new("ops", "webhook").with_secret("url", "https://hooks.example.com/T0");
+/// let channel: ChannelId = store.insert_alert_channel(spec, now).await?.id;
+/// let event = AlertEvent {
+///     rule: AlertRuleId(1),
+///     rule_name: "a key is down".into(),
+///     kind: AlertKind::KeyDown,
+///     severity: Severity::Critical,
+///     subject: Subject { id: "key:7".into(), name: "mine".into() },
+///     event: EventKind::Fired,
+///     detail: "401".into(),
+///     since: now,
+///     quiet: false,
+/// };
+///
+/// // What happened and who is to be told of it are written at once.
+/// let tell = |(_, message)| NewDelivery { channel, channel_name: "ops".into(), message, next_at: now };
+/// let deliveries = Message::of(std::slice::from_ref(&event), now).into_iter().map(tell).collect();
+/// let notes = AlertNotes { events: vec![event], deliveries, ..AlertNotes::default() };
+/// let rows: Vec<DeliveryId> = store.note_alerts(notes, now).await?;
+/// let page = Page { before: None, limit: 10 };
+/// let happened: Vec<StoredAlertEvent> = store.alert_events(None, page).await?;
+/// assert_eq!(happened[0].event.detail, "401");
+///
+/// // Of all processes that share the store one takes it in hand, and says what came of it.
+/// let due: Vec<StoredDelivery> = store.due_deliveries(now, 10).await?;
+/// assert_eq!((due[0].id, due[0].state), (rows[0], DeliveryState::Pending));
+/// assert!(store.claim_delivery(rows[0], due[0].tries, now.plus_millis(60_000), now).await?);
+/// let end = DeliveryEnd { state: DeliveryState::Sent, next_at: None, detail: None };
+/// store.settle_delivery(rows[0], end, now).await?;
+/// assert!(store.due_deliveries(now.plus_millis(3_600_000), 10).await?.is_empty());
+/// assert_eq!(store.alert_deliveries(Some(channel), page).await?[0].state, DeliveryState::Sent);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// By which channel.

@@ -68,6 +68,21 @@ pub struct Audit {
 }
 
 /// A total that does not agree.
+///
+/// ```
+/// use amp_pool_core::store::{Audit, Finding, What};
+///
+/// let finding = Finding {
+///     what: What::Budget,
+///     place: "token 7, day".into(),
+///     booked: "5.00".into(),
+///     recomputed: "4.50".into(),
+/// };
+/// let audit = Audit { discrepancies: 1, findings: vec![finding], ..Audit::default() };
+/// // What an operator reads.
+/// let told: Vec<String> = audit.findings.iter().map(Finding::to_string).collect();
+/// assert_eq!(told, ["budget token 7, day: booked 5.00, recomputed 4.50"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What it is a total of.

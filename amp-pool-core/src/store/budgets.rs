@@ -98,6 +98,25 @@ pub enum HoldAnswer {
 }
 
 /// What a record means for budgets.
+///
+/// ```
+/// use amp_pool_core::{
+///     budget::{Budget, Scope, Window},
+///     id::KeyId,
+///     money::NanoUsd,
+///     store::{Booking, Charge},
+///     time::Timestamp,
+/// };
+///
+/// let budget = Budget::of(NanoUsd(1_000), Window::Day);
+/// let (period, _) = budget.period(Scope::Key(KeyId(1)), Timestamp::from_millis(0));
+/// let mut booking = Booking::default();
+/// assert!(booking.is_empty());
+/// // Two attempts on one key cost its budget once, together.
+/// booking.add(period, NanoUsd(30));
+/// booking.add(period, NanoUsd(12));
+/// assert_eq!(booking.charges, [Charge { period, cost: NanoUsd(42) }]);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Booking {
     /// Whether anything was asked to be held for the call.
@@ -174,6 +193,44 @@ impl HoldState {
 }
 
 /// A hold, or a charge, as it is stored.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     budget::{Budget, Claim, Scope, Window},
+///     id::TokenId,
+///     money::NanoUsd,
+///     store::{
+///         Booking, BudgetStore as _, Entry, Hold, HoldState, Record, RecordStore as _, StoredHold,
+///         memory::MemoryStore,
+///     },
+///     testkit::calls,
+///     time::Timestamp,
+/// };
+///
+/// let (store, now) = (MemoryStore::new(), Timestamp::from_millis(0));
+/// let budget = Budget::of(NanoUsd(100), Window::Total);
+/// let (period, _) = budget.period(Scope::Token(TokenId(1)), now);
+/// let opened = calls::opened(1, now);
+/// let claims = vec![Claim { period, limit: budget.limit }];
+/// let hold = Hold { call: opened.call, n: 0, create_time: now, claims, least: NanoUsd(60), worst: NanoUsd(60) };
+/// store.commit([Entry::Opened(opened.clone()), Entry::Held(hold)].into()).await?;
+/// let held: Vec<StoredHold> = store.holds(opened.call).await?;
+/// assert_eq!((held[0].state, held[0].amount, held[0].cost), (HoldState::Held, NanoUsd(60), NanoUsd::ZERO));
+///
+/// // The call ends and did cost less.
+/// let booking = Booking { holds: true, charged: NanoUsd(25), charges: Vec::new() };
+/// let attempts = vec![calls::attempt(&opened)];
+/// let record = Record { booking, ..calls::settled(opened.clone(), attempts) };
+/// store.commit([Entry::Settled(Box::new(record))].into()).await?;
+/// let settled = store.holds(opened.call).await?;
+/// assert_eq!((settled[0].state, settled[0].cost), (HoldState::Settled, NanoUsd(25)));
+/// assert_eq!(store.tallies(vec![period]).await?[0].held, NanoUsd::ZERO);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredHold {
     /// Which hold of the call.

@@ -110,6 +110,18 @@ pub enum Delta {
 }
 
 /// What an answer used.
+///
+/// ```
+/// use amp_pool_core::{
+///     format::canonical::{Collected, Event, Spent},
+///     usage::Usage,
+/// };
+///
+/// // Upstreams tell their usage more than once; the last word counts.
+/// let so_far = |output| Spent { usage: Usage { uncached_input: 9, output, ..Usage::default() }, ..Spent::default() };
+/// let answer = Collected::of([Event::Usage(so_far(1)), Event::Usage(so_far(40))]);
+/// assert_eq!(answer.spent.map(|spent| spent.usage.output), Some(40));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spent {
     /// The tokens.

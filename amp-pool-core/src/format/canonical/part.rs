@@ -174,6 +174,26 @@ pub struct Audio {
 }
 
 /// Something found, which the model may cite.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{Audio, Part, Role, SearchResult, Text, Turn};
+///
+/// // What a user said aloud, and what the client has found about it.
+/// let said = Audio { data: "UklGRg==".into(), format: "wav".into() };
+/// let found = SearchResult {
+///     title: "Opening hours".into(),
+///     source: "https://example.com/hours".into(),
+///     content: vec![Text::new("From nine to five.")],
+///     citations: true,
+///     cache: None,
+/// };
+/// let turn = Turn::new(Role::User, vec![Part::Audio(said), Part::SearchResult(found)]);
+/// let sources = turn.parts.iter().filter_map(|part| match part {
+///     Part::SearchResult(found) if found.citations => Some(found.source.as_str()),
+///     _ => None,
+/// });
+/// assert_eq!(sources.collect::<Vec<_>>(), ["https://example.com/hours"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchResult {
     /// What it is called.
@@ -239,6 +259,24 @@ pub struct ToolResult {
 }
 
 /// What only one format knows: a step of a provider's own tool, a compaction, a container.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{BlockKind, Collected, Event, HostedPart, Json, Part};
+///
+/// let step = HostedPart {
+///     kind: "web_search_call".into(),
+///     text: Some("Searched for: opening hours".into()),
+///     raw: Json::parse(r#"{"type": "web_search_call", "id": "ws_1"}"#)?,
+/// };
+/// // It comes whole. Who does not know it shows the text, and whose it is gets it back as it came.
+/// let events = [
+///     Event::BlockStarted { index: 0, kind: BlockKind::Hosted(step.clone()) },
+///     Event::BlockEnded { index: 0, is_complete: true },
+/// ];
+/// let answer = Collected::of(events);
+/// assert_eq!(answer.blocks[0].part, Part::Hosted(step));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostedPart {
     /// The `type` it came under.

@@ -82,6 +82,20 @@ pub struct CustomTool {
 }
 
 /// A tool that only one format has.
+///
+/// ```
+/// use amp_pool_core::format::{
+///     Format,
+///     canonical::{Json, NativeTool, Tool},
+/// };
+///
+/// let raw = Json::parse(r#"{"type": "bash_20250124", "name": "bash"}"#)?;
+/// let bash = NativeTool { format: Format::Messages, kind: "bash_20250124".into(), name: Some("bash".into()), raw };
+/// // The client runs it, as any function. One that the provider runs would be `Tool::Hosted`.
+/// let tool = Tool::Typed(bash);
+/// assert_eq!(tool.name(), Some("bash"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NativeTool {
     /// The format it is from.

@@ -145,6 +145,23 @@ pub enum MaxTokensField {
 }
 
 /// Where Chat carries reasoning.
+///
+/// ```
+/// use amp_pool_core::format::capability::{
+///     Dialect, ForcedChoice, IdRule, PrefillShape, ReasoningField, ReplayReasoning, ThinkingSwitch,
+/// };
+///
+/// // What a request to DeepSeek has to look like.
+/// let deepseek = Dialect::find("deepseek");
+/// assert_eq!(deepseek.reasoning_field_out, ReasoningField::ReasoningContent);
+/// assert_eq!(deepseek.replay_reasoning, ReplayReasoning::EmptyOk);
+/// assert_eq!(deepseek.thinking_switch, ThinkingSwitch::ThinkingTypeAndEffort);
+/// assert_eq!(deepseek.forced_choice, ForcedChoice::NotThinking);
+/// assert_eq!(deepseek.prefill_shape, PrefillShape::Prefix);
+/// // Most take the ids of calls that others made.
+/// assert_eq!(deepseek.tool_id_rule, IdRule::Words);
+/// assert_eq!(Dialect::find("mistral").tool_id_rule, IdRule::NineAlphanumerics);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningField {

@@ -5,6 +5,18 @@ use serde::{Deserialize, Serialize};
 use crate::format::canonical::Effort;
 
 /// A row of `models.json`. What a row does not say is usual.
+///
+/// ```
+/// use amp_pool_core::format::capability::{MidSystem, Model, ThinkingKind, Thinks};
+///
+/// let sonnet: &Model = Model::find("claude-sonnet-5-20260101").ok_or("its name begins as one we know")?;
+/// assert_eq!(sonnet.thinks, Thinks::ByDefault);
+/// assert!(sonnet.thinking.contains(&ThinkingKind::Disabled), "so it can be told not to");
+/// // It would answer as if a system turn inside of the conversation were not there.
+/// assert_eq!(sonnet.mid_system, MidSystem::Ignored);
+/// assert!(Model::find("a model of one's own").is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {

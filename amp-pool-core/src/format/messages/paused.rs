@@ -16,6 +16,21 @@ use crate::format::{
 };
 
 /// A request that may have to be sent again with more of its turn.
+///
+/// ```
+/// use amp_pool_core::format::Pausing;
+///
+/// let asked = br#"{"model":"m","messages":[{"role":"user","content":"look it up"}]}"#;
+/// let mut pausing = Pausing::new(asked).ok_or("it is a request")?;
+/// pausing.feed(br#"{"content":[{"type":"text","text":"I look"}],"stop_reason":"pause_turn"}"#);
+/// let again = pausing.again().ok_or("it has paused")?;
+/// let again = String::from_utf8_lossy(&again);
+/// assert!(again.contains(r#"{"role":"assistant","content":[{"type":"text","text":"I look"}]}"#));
+/// // The next pass comes to an end.
+/// pausing.feed(br#"{"content":[{"type":"text","text":"Here it is."}],"stop_reason":"end_turn"}"#);
+/// assert!(pausing.again().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Pausing {
     request: Vec<Member>,
     source: Source,

@@ -38,6 +38,54 @@ impl Memo {
 }
 
 /// Remembers memos of one tenant by the ids of calls, as the client knows them.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::collections::HashMap;
+///
+/// use amp_pool_core::{
+///     format::{Aids, Format, Gatherer, Memo, Memory},
+///     testkit,
+/// };
+///
+/// struct Kept(HashMap<String, Memo>);
+///
+/// impl Memory for Kept {
+///     fn recall(&self, call: &str) -> Option<Memo> {
+///         self.0.get(call).cloned()
+///     }
+/// }
+///
+/// // A Chat client has no place for the signed thoughts of a Messages model.
+/// let translation = testkit::translation(Format::Chat, Format::Messages, "anthropic", "claude-sonnet-4-5");
+/// let asked = br#"{"model":"x","reasoning_effort":"high","messages":[{"role":"user","content":"hi"}],
+///     "tools":[{"type":"function","function":{"name":"clock","parameters":{"type":"object"}}}]}"#;
+/// let mut gatherer = Gatherer::new(translation.request(asked)?.back);
+/// gatherer.feed(br#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[
+///     {"type":"thinking","thinking":"What time is it?","signature":"c2lnbmVk"},
+///     {"type":"tool_use","id":"toolu_1","name":"clock","input":{}}],
+///     "stop_reason":"tool_use","usage":{"input_tokens":9,"output_tokens":3}}"#);
+/// gatherer.finish().ok_or("it is whole")?;
+/// let memory = Kept(gatherer.memos().into_iter().collect());
+/// let (call, memo) = memory.0.iter().next().ok_or("there is something to keep")?;
+/// assert!(memo.size() > 0);
+///
+/// // The client returns the id of its call and nothing of the thought, which the upstream gets all the same.
+/// let next = format!(
+///     r#"{{"model":"x","reasoning_effort":"high","messages":[{{"role":"user","content":"hi"}},
+///     {{"role":"assistant","content":null,"tool_calls":[
+///         {{"id":"{call}","type":"function","function":{{"name":"clock","arguments":"{{}}"}}}}]}},
+///     {{"role":"tool","tool_call_id":"{call}","content":"noon"}}],
+///     "tools":[{{"type":"function","function":{{"name":"clock","parameters":{{"type":"object"}}}}}}]}}"#
+/// );
+/// let aids = Aids { memory: Some(&memory), ..Aids::default() };
+/// let sent = translation.request_by(aids, next.as_bytes())?;
+/// assert!(String::from_utf8_lossy(&sent.body).contains(r#""signature":"c2lnbmVk""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Memory {
     /// What is remembered of the call, if anything still is.
     fn recall(&self, call: &str) -> Option<Memo>;

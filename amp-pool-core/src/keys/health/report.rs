@@ -63,6 +63,46 @@ pub struct Report {
 }
 
 /// A trouble as it is kept.
+///
+/// ```
+/// use std::{
+///     sync::Arc,
+///     time::{Duration, Instant},
+/// };
+///
+/// use amp_pool_core::{
+///     id::KeyId,
+///     keys::{Bell, Health, Key, KeySpec, KeptHealth, KeptTrouble, KeyState, Lesson, Moment, Standings},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+///
+/// /// A host would write news down.
+/// struct Silent;
+/// impl Bell for Silent {
+///     fn ring(&self, _: Arc<Health>) {}
+/// }
+///
+/// let (now, wall) = (Instant::now(), Timestamp::from_millis(0));
+/// let moment = Moment { now, wall };
+/// let spec = KeySpec::new("mine", "openai", Secret::new("sk-a"));
+/// let key = Key { id: KeyId(1), create_time: wall, update_time: wall, fingerprint: "1".into(), spec };
+///
+/// let health = Standings::going_on(Vec::new(), moment, Arc::new(Silent)).of(&key, now).health;
+/// let wait = Some(Duration::from_secs(3600));
+/// health.learn("gpt-4o", Lesson::Blocked { wait, reason: "suspended".into() }, now);
+/// let report = health.report(moment).ok_or("it is one that is kept")?;
+/// let KeptTrouble { state, reason, left, .. } = &report.troubles[0];
+/// assert_eq!((*state, reason.as_str()), (KeyState::Disabled, "suspended"));
+/// assert!(*left <= Duration::from_secs(3600));
+///
+/// // A process that begins ten minutes later knows of it.
+/// let later = Moment { now, wall: wall.plus_millis(600_000) };
+/// let kept = KeptHealth { subject: report.subject, troubles: report.troubles, at: wall };
+/// let health = Standings::going_on(vec![kept], later, Arc::new(Silent)).of(&key, now).health;
+/// assert!(health.condition(now).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptTrouble {
     /// The model. `None`: all of them.

@@ -28,6 +28,37 @@ use source::Source;
 use table::Table;
 
 /// What an import did.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     store::{
+///         Durability,
+///         postgres::import::{self, Agreed, Imported},
+///         sqlite::{SqliteOptions, SqliteStore},
+///     },
+///     time::{Clock as _, SystemClock},
+/// };
+///
+/// # let home = tempfile::tempdir()?;
+/// # let home = home.path();
+/// let (path, master_key_file) = (home.join("amp_pool.db"), home.join("master.key"));
+/// let options = SqliteOptions {
+///     path: path.clone(),
+///     master_key_file: master_key_file.clone(),
+///     durability: Durability::Full,
+///     echo: false,
+/// };
+/// drop(SqliteStore::open(options, SystemClock.now())?);
+///
+/// // What an import would come to. A PostgreSQL server is not needed yet.
+/// let Imported { resumed, agreed, left_out } = import::look(&path, &master_key_file).await?;
+/// assert!(!resumed && left_out.is_empty());
+/// assert!(agreed.iter().any(|Agreed { value, .. }| value == "0"), "nobody has called");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// An earlier one had been broken off, and this one went on from there.
