@@ -96,6 +96,17 @@ pub struct Rates {
 }
 
 /// Rates that hold for **all** tokens of a request whose prompt, cached parts included, is long.
+///
+/// ```
+/// use amp_pool_core::price::{Price, Rates, Step};
+///
+/// let mut price = Price::flat("mine", Rates::plain("3".parse()?, "15".parse()?));
+/// price.long_context = vec![Step { from_input: 200_001, rates: Rates::plain("6".parse()?, "22.5".parse()?) }];
+/// assert_eq!(price.rates_for(200_000).input, "3".parse()?);
+/// // One token more, and each of them costs twice as much.
+/// assert_eq!(price.rates_for(200_001).input, "6".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// The shortest prompt that they hold for, in tokens.

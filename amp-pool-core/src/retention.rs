@@ -31,6 +31,19 @@ const SLICE_MS: i64 = 60 * 60 * 1000;
 /// How much is kept of single calls.
 ///
 /// As JSON, the value of the setting `retention`: `{"days": 90, "bytes": 10000000000}`, each of which may be left out.
+///
+/// ```
+/// use amp_pool_core::{retention::Policy, store::Extent, time::Timestamp};
+///
+/// let policy: Policy = serde_json::from_str(r#"{"days": 30, "bytes": 10000000000}"#)?;
+/// let oldest: Timestamp = "2026-01-01T00:00:00Z".parse()?;
+/// let now: Timestamp = "2026-02-15T12:00:00Z".parse()?;
+/// let extent = Extent { oldest: Some(oldest), bytes: Some(2_000_000_000), ..Extent::default() };
+/// // There is room, and whole days are too old.
+/// assert_eq!(policy.horizon(&extent, now), Some("2026-01-16T00:00:00Z".parse()?));
+/// assert_eq!(Policy::default().horizon(&extent, now), None, "all is kept");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {

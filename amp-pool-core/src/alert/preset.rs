@@ -15,12 +15,13 @@ static PRESETS: LazyLock<BTreeMap<String, Preset>> = LazyLock::new(|| {
 /// What one service takes, and how it answers.
 ///
 /// ```
-/// use amp_pool_core::alert::{ChannelSpec, Preset};
+/// use amp_pool_core::alert::{ChannelSpec, Field, Preset};
 ///
 /// // A form for a new channel asks for what its preset names.
 /// let telegram = Preset::of("telegram").ok_or("it is known")?;
-/// let needed: Vec<_> = telegram.fields.iter().filter(|field| field.needed).map(|field| &*field.name).collect();
-/// assert_eq!(needed, ["token", "chat_id"]);
+/// let needed = telegram.fields.iter().filter(|field| field.needed);
+/// let hidden: Vec<_> = needed.map(|Field { name, secret, .. }| (name.as_str(), *secret)).collect();
+/// assert_eq!(hidden, [("token", true), ("chat_id", false)]);
 /// let spec = ChannelSpec::new("ops", "telegram").with_secret("token", "123:abc").with("chat_id", "-42");
 /// assert!(spec.check().is_ok());
 /// assert!(Preset::all().any(|(kind, preset)| kind == "email" && preset.mail));

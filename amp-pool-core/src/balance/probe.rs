@@ -93,6 +93,39 @@ fn yes() -> bool {
 }
 
 /// One request of a probe.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use amp_pool_core::{
+///     balance::{Condition, Figure, Place, Probe, Run, Step},
+///     secret::Secret,
+///     time::Timestamp,
+/// };
+/// use http::{HeaderMap, StatusCode};
+///
+/// let mut probe: Probe = serde_json::from_str(
+///     r#"{"kind": "balance", "steps": [{"url": "{base}/balance"}], "amount": "/left", "currency": "USD"}"#,
+/// )?;
+/// // A vendor with a header of its own, whose errors come under 200, and who counts in cents.
+/// let headers = BTreeMap::from([("x-key".to_owned(), "{key}".to_owned())]);
+/// probe.steps = vec![Step { headers: Some(headers), ..probe.steps.remove(0) }];
+/// probe.ok = vec![Condition { at: "/code".parse()?, one_of: vec![0.into()] }];
+/// probe.amount = Some(Figure { at: "/cents".parse()?, step: None, scale: Some("0.01".parse()?), divide_by: None });
+/// probe.check()?;
+///
+/// let (key, values) = (Secret::new("sk-1"), BTreeMap::new());
+/// let place = Place { base: "https://relay.example", key: &key, values: &values, now: Timestamp::from_millis(0) };
+/// let mut run = Run::new(&probe, place, &[]);
+/// assert_eq!(run.ask()?.ok_or("there is a step")?.headers()["x-key"], "sk-1");
+/// run.hear(StatusCode::OK, &HeaderMap::new(), br#"{"code": 0, "cents": 1250}"#)?;
+/// assert_eq!(run.read()?.reading.amount, Some("12.5".parse()?));
+///
+/// let mut run = Run::new(&probe, place, &[]);
+/// run.ask()?;
+/// assert!(run.hear(StatusCode::OK, &HeaderMap::new(), br#"{"code": 9, "cents": 0}"#).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProbeStep"))]
 #[serde(deny_unknown_fields)]

@@ -101,6 +101,21 @@ pub struct Purse {
 }
 
 /// A window of a plan.
+///
+/// ```
+/// use amp_pool_core::balance::{Kind, Percent, Reading, Window};
+///
+/// let left_percent = Percent::left("40".parse()?);
+/// let resets = Some("2026-01-02T05:00:00Z".parse()?);
+/// let mut reading = Reading::blank("plan", Kind::PlanWindow);
+/// reading.windows = vec![Window { name: "5h".into(), left_percent, left: None, total: None, resets }];
+/// assert!(reading.is_answer());
+/// // That a window nobody uses ends later each time it is asked for is no news.
+/// let mut later = reading.clone();
+/// later.windows[0].resets = Some("2026-01-02T06:00:00Z".parse()?);
+/// assert!(later.repeats(&reading));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanWindow"))]
 pub struct Window {

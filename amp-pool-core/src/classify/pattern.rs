@@ -15,7 +15,7 @@ const SIZE: usize = 1 << 17;
 ///
 /// ```
 /// use amp_pool_core::{
-///     classify::{Pattern, Rule, Signal, Verdict, classify},
+///     classify::{Pattern, PatternError, Rule, Signal, Verdict, classify},
 ///     time::Timestamp,
 /// };
 /// use http::{HeaderMap, StatusCode};
@@ -25,7 +25,8 @@ const SIZE: usize = 1 << 17;
 /// let (headers, body) = (HeaderMap::new(), br#"{"error": {"message": "Suspended for 3 days"}}"#);
 /// let signal = Signal::response(StatusCode::FORBIDDEN, &headers, body, Timestamp::from_millis(0));
 /// assert_eq!(classify(&[rule], &signal).as_str(), "blocked");
-/// assert!("(".parse::<Pattern>().is_err());
+/// let error: PatternError = "(".parse::<Pattern>().err().ok_or("it never ends")?;
+/// assert!(error.to_string().starts_with("not a regular expression"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

@@ -256,6 +256,21 @@ fn told(loss: &Loss) -> String {
 }
 
 /// Where something stood: a field by its meaning, or a path as the client wrote it.
+///
+/// ```
+/// use amp_pool_core::format::{Field, Format, Losses, Place};
+///
+/// // A field is told to each client by the name that it knows, and a path as it wrote it.
+/// let told = |client| {
+///     let mut losses = Losses::new(client);
+///     losses.dropped(Place::Field(Field::MaxOutput), "")?;
+///     losses.dropped(Place::Path("tools[3].cache_control".into()), "")?;
+///     Ok::<_, amp_pool_core::format::Reject>(losses.dropped_header())
+/// };
+/// assert_eq!(told(Format::Messages)?.as_deref(), Some("max_tokens, tools[3].cache_control"));
+/// assert_eq!(told(Format::Responses)?.as_deref(), Some("max_output_tokens, tools[3].cache_control"));
+/// # Ok::<_, amp_pool_core::format::Reject>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A field that has a name in each format.

@@ -14,6 +14,19 @@ pub const EVENT_MAX: usize = 4 << 20;
 const CARRY_KEPT: usize = 64 << 10;
 
 /// One event of a stream. Comments, `id` and `retry` are not shown.
+///
+/// ```
+/// use amp_pool_core::format::{Event, Scanner};
+///
+/// let mut texts = Vec::new();
+/// let frame = b"event: ping\ndata: {}\n\nevent: text\ndata: Hello\ndata: Ada\n\n";
+/// Scanner::new().feed(frame, |Event { name, data, .. }| {
+///     if name == Some(b"text") {
+///         texts.push(String::from_utf8_lossy(&data).into_owned());
+///     }
+/// });
+/// assert_eq!(texts, ["Hello\nAda"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
     /// Where it begins in the frame that was fed last. `None` when it began in an earlier frame.

@@ -112,6 +112,26 @@ pub struct Foreseen {
 }
 
 /// What the client would be told.
+///
+/// ```
+/// # #[cfg(feature = "testkit")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     format::Format,
+///     handle::{Question, Refused},
+///     testkit::Script,
+/// };
+///
+/// let pool = Pool::builder().transport(Script::new()).build().await?;
+/// let choice = pool.handle().explain(&Question::new("gpt-4o-mini", Format::Chat)).choice;
+/// let Refused { outcome, status, error } = choice.err().ok_or("there is no key")?;
+/// assert_eq!((outcome, status), ("unknown_model", 404));
+/// assert!(error.to_string().contains("gpt-4o-mini"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Refused {
     /// The name in JSON: `resting`, `full`, `no_format`, … or that of the error.

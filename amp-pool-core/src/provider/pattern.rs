@@ -18,6 +18,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct ModelPattern(Box<str>);
 
 /// Why a text is no model pattern.
+///
+/// ```
+/// use amp_pool_core::provider::{ModelPattern, PatternError};
+///
+/// let error: PatternError = "gpt 4".parse::<ModelPattern>().err().ok_or("no name has a space")?;
+/// assert!(error.to_string().contains("visible characters"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PatternError;
 

@@ -71,6 +71,15 @@ impl Default for OriginalOptions {
 }
 
 /// The counts and sums of a log.
+///
+/// ```
+/// use amp_pool_core::store::original::Sums;
+///
+/// // What an operator compares with the pages of the old pool.
+/// let sums = Sums { calls: 1_200, errors: 3, cost: "41.5".parse()?, ..Sums::default() };
+/// assert!(sums.to_string().starts_with("1200 calls (3 failed), tokens: 0 in"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Calls.

@@ -43,6 +43,38 @@ struct Plot {
 type Otherwise = Box<dyn FnMut(&Sent) -> Reply + Send>;
 
 /// A request as it reached the upstream.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use amp_pool_core::{
+///     Pool,
+///     caller::TokenSpec,
+///     keys::KeySpec,
+///     secret::Secret,
+///     testkit::{Reply, Script, Sent},
+/// };
+/// # use bytes::Bytes;
+/// # use http_body_util::{BodyExt as _, Full};
+/// # use tower::ServiceExt as _;
+///
+/// let upstream = Script::new().on("sk-a", Reply::chat("Hello!"));
+/// let pool = Pool::builder().transport(upstream.clone()).build().await?;
+/// pool.handle().add_key(KeySpec::new("mine", "openai", Secret::new("sk-a"))).await?;
+/// # let (_, token) = pool.handle().add_token(TokenSpec::named("me")).await?;
+/// # let request = http::Request::post("/v1/chat/completions")
+/// #     .header("authorization", format!("Bearer {}", token.expose()))
+/// #     .body(Full::new(Bytes::from(r#"{"model":"gpt-4o-mini","messages":[]}"#)))?;
+/// # let Ok(answer) = pool.clone().oneshot(request).await;
+/// # answer.into_body().collect().await.map_err(|error| error.to_string())?;
+///
+/// // After a call:
+/// let sent: Vec<Sent> = upstream.sent();
+/// assert_eq!((sent[0].key.as_str(), sent[0].uri.path()), ("sk-a", "/v1/chat/completions"));
+/// assert_eq!(sent[0].headers["authorization"], "Bearer sk-a");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sent {
     /// The credential it showed.

@@ -87,6 +87,20 @@ impl From<Text> for Part {
 }
 
 /// Whether a text of the model speaks on the way or is the answer.
+///
+/// ```
+/// use amp_pool_core::format::canonical::{Phase, Text};
+///
+/// let said = [
+///     Text { phase: Some(Phase::Commentary), ..Text::new("Let me see.") },
+///     Text { phase: Some(Phase::FinalAnswer), ..Text::new("It is four.") },
+///     // Most models do not say.
+///     Text::new(" Good night."),
+/// ];
+/// let is_answer = |text: &&Text| text.phase != Some(Phase::Commentary);
+/// let answer: String = said.iter().filter(is_answer).map(|text| text.text.as_str()).collect();
+/// assert_eq!(answer, "It is four. Good night.");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// On the way: `commentary`.
