@@ -339,8 +339,8 @@ async fn waits(store: &Arc<dyn Store>, ledger: &Ledger, next: &Arc<AtomicU64>, f
 }
 
 // As `retention` does it.
-const STEP: u32 = 128;
-const REST: u32 = 4;
+const STEP: u32 = 64;
+const REST: u32 = 20;
 
 /// Whether forgetting leaves the wait of ninety-nine in a hundred calls below twice what it is else. In turns.
 async fn retention(store: Arc<dyn Store>, calls: u64) -> bool {

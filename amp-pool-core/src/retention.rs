@@ -20,9 +20,10 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often somebody looks whether there is anything to forget.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// Calls that one transaction forgets.
-const STEP: u32 = 128;
-/// After each step others have the books for so many times as long as it took.
-const REST: u32 = 4;
+const STEP: u32 = 64;
+/// After each step others have the books for so many times as long as it took. With less, so many pages change that the
+/// checkpoints they make are met by every hundredth call.
+const REST: u32 = 20;
 /// Less than this a store uses for itself.
 const LEAST_BYTES: u64 = 10_000_000;
 /// What has to make room goes by the hour, so that no more is forgotten than has to be.
