@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bench;
+mod chance;
 mod postgres_server;
 mod random_pages;
 

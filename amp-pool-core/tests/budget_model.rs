@@ -8,6 +8,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod chance;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -29,21 +31,12 @@ use amp_pool_core::{
     time::Timestamp,
     usage::{ServiceTerms, Usage, UsageSource},
 };
+use chance::Chance;
 
 const START: Timestamp = Timestamp::from_millis(1_795_395_600_000);
 const LIMIT: i64 = 1_000;
 
-/// The same numbers for the same seed (xorshift).
-struct Chance(u64);
-
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
     fn cost(&mut self, most: i64) -> i64 {
         i64::try_from(self.below(u64::try_from(most).unwrap() + 1)).unwrap()
     }

@@ -10,6 +10,8 @@ use amp_pool_core::{
     time::Timestamp,
 };
 
+use super::chance::Chance;
+
 /// 2026-11-23, 01:00 UTC.
 const START: Timestamp = Timestamp::from_millis(1_795_395_600_000);
 const CALLS: u64 = 9_000;
@@ -20,17 +22,7 @@ const BATCH: usize = 300;
 const FILTERS: u64 = 120;
 const ERRORS: [&str; 2] = ["rate_limited", "overloaded"];
 
-/// The same numbers for the same seed (xorshift).
-struct Chance(u64);
-
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
     fn one_in(&mut self, many: u64) -> bool {
         self.below(many) == 0
     }
