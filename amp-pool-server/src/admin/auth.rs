@@ -189,3 +189,14 @@ fn now() -> Timestamp {
 pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
     super::input::parse::<LoginInput>(body).map(drop)
 }
+
+#[cfg(test)]
+pub(super) fn read_setup(body: &[u8]) -> Result<(), Problem> {
+    let input = super::input::parse::<SetupInput>(body)?;
+    strong("password", &input.password, &username("username", &input.username)?)
+}
+
+#[cfg(test)]
+pub(super) fn read_password(body: &[u8]) -> Result<(), Problem> {
+    strong("new_password", &super::input::parse::<PasswordInput>(body)?.new_password, "ada")
+}

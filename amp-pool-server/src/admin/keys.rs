@@ -182,4 +182,9 @@ pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-pub(super) use import::{read_list, read_table, read_text};
+pub(super) use {
+    bulk::read_bulk,
+    export::read_export,
+    import::{read_list, read_table, read_text},
+    trial::read_trial,
+};

@@ -139,6 +139,9 @@ impl Listed {
 }
 
 #[cfg(test)]
+pub(super) use price::read_price;
+
+#[cfg(test)]
 pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
     super::input::parse::<RefreshInput>(body).map(drop)
 }

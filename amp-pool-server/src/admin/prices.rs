@@ -111,9 +111,12 @@ impl<S: Sync> FromRequest<S> for ListFile {
         if kind != "application/json" {
             return Err(Problem::field("file", "a price list comes as `application/json`"));
         }
-        let text = String::from_utf8(body.into()).map_err(|_| Problem::field("file", "a price list is UTF-8"))?;
-        Ok(Self { text, jot })
+        Ok(Self { text: utf8(body.into())?, jot })
     }
+}
+
+fn utf8(body: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(body).map_err(|_| Problem::field("file", "a price list is UTF-8"))
 }
 
 impl Part for ListFile {
@@ -175,21 +178,43 @@ pub(crate) struct ReRateOut {
     after: NanoUsd,
 }
 
+impl ReRateInput {
+    fn by(self, who: String) -> Result<ReRate, Problem> {
+        Ok(ReRate {
+            from: self.from.ok_or_else(|| Problem::missing("from"))?,
+            to: self.to.ok_or_else(|| Problem::missing("to"))?,
+            model: self.model,
+            dry_run: self.dry_run.unwrap_or(false),
+            who,
+            note: self.note.unwrap_or_default(),
+        })
+    }
+}
+
 /// Rates calls again by the prices of now. Records stay as they are.
 pub(crate) async fn re_rate(
     State(handle): State<Handle>,
     who: Who,
     Input(input): Input<ReRateInput>,
 ) -> Result<Json<ReRateOut>, Problem> {
-    let dry_run = input.dry_run.unwrap_or(false);
-    let wanted = ReRate {
-        from: input.from.ok_or_else(|| Problem::missing("from"))?,
-        to: input.to.ok_or_else(|| Problem::missing("to"))?,
-        model: input.model,
-        dry_run,
-        who: who.name,
-        note: input.note.unwrap_or_default(),
-    };
+    let wanted = input.by(who.name)?;
+    let dry_run = wanted.dry_run;
     let ReRated { calls, adjusted, became_known, still_unknown, before, after } = handle.re_rate(wanted).await?;
     Ok(Json(ReRateOut { dry_run, calls, adjusted, became_known, still_unknown, before, after }))
+}
+
+/// A list is taken as far as it can be read; here it has to be read as a whole.
+#[cfg(test)]
+pub(super) fn read_list(body: &[u8]) -> Result<(), Problem> {
+    let list = amp_pool_core::price::read_list(&utf8(body.to_vec())?);
+    let list = list.map_err(|error| Problem::field("file", error.to_string()))?;
+    list.rows.into_iter().try_for_each(|row| {
+        let row = row.map_err(|error| Problem::field("file", error.to_string()))?;
+        row.sheet.price("").map(drop).map_err(|error| Problem::field("file", error.to_string()))
+    })
+}
+
+#[cfg(test)]
+pub(super) fn read_re_rate(body: &[u8]) -> Result<(), Problem> {
+    super::input::parse::<ReRateInput>(body)?.by("ada".into()).map(drop)
 }

@@ -264,18 +264,18 @@ pub(crate) async fn dry_run(
     State(handle): State<Handle>,
     Input(input): Input<TrialInput>,
 ) -> Result<Json<TrialOut>, Problem> {
-    let trial = input.trial(&handle)?;
+    let trial = input.trial(|id| find(&handle, id))?;
     Ok(Json(handle.try_rule(&trial).await?.into()))
 }
 
 impl TrialInput {
-    fn trial(self, handle: &Handle) -> Result<Trial, Problem> {
+    fn trial(self, find: impl Fn(RuleId) -> Result<OwnRule, Problem>) -> Result<Trial, Problem> {
         if self.rule.is_none() && self.replaces.is_none() {
             return Err(Problem::field("rule", "a trial needs a `rule`, or the id of one that would go as `replaces`"));
         }
         let written: Option<RuleInput> = self.rule.map(|json| parse(json.get().as_bytes())).transpose()?;
         let spec = match (written, self.replaces) {
-            (Some(written), Some(id)) => Some(written.onto(find(handle, id)?.spec)),
+            (Some(written), Some(id)) => Some(written.onto(find(id)?.spec)),
             (Some(written), None) => Some(written.into_new()?),
             (None, _) => None,
         };
@@ -332,4 +332,22 @@ impl From<Rejudged> for RejudgedOut {
 pub(super) fn read_new(body: &[u8]) -> Result<(), Problem> {
     let spec = parse::<RuleInput>(body)?.into_new()?;
     spec.check().map_err(|error| Problem::field(error.field, error.message))
+}
+
+#[cfg(test)]
+pub(super) fn read_trial(body: &[u8]) -> Result<(), Problem> {
+    let spec = RuleSpec {
+        name: "r".into(),
+        provider: None,
+        enabled: true,
+        position: 0,
+        rule: Rule::meaning(Verdict::CallerFault),
+    };
+    let start = Timestamp::from_millis(0);
+    let known = |id| match id {
+        RuleId(1) => Ok(OwnRule { id, create_time: start, update_time: start, spec: spec.clone() }),
+        _ => Err(Problem::not_found()),
+    };
+    let trial = parse::<TrialInput>(body)?.trial(known)?;
+    trial.spec.map_or(Ok(()), |spec| spec.check()).map_err(|error| Problem::field(error.field, error.message))
 }

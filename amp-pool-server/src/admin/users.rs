@@ -144,5 +144,8 @@ impl From<User> for UserOut {
 
 #[cfg(test)]
 pub(super) fn read(body: &[u8]) -> Result<(), Problem> {
-    super::input::parse::<UserInput>(body).map(drop)
+    let input = super::input::parse::<UserInput>(body)?;
+    let name = username("username", &input.username.unwrap_or_default())?;
+    read_role(&input.role.unwrap_or_default())?;
+    input.password.flatten().map_or(Ok(()), |password| strong("password", &password, &name))
 }

@@ -52,13 +52,7 @@ pub(crate) async fn bulk(
     State(handle): State<Handle>,
     Input(input): Input<BulkInput>,
 ) -> Result<Json<BulkOut>, Problem> {
-    let action = Action::read(&input.action, input.tags)?;
-    if input.ids.is_empty() || input.ids.len() > MOST {
-        return Err(Problem::field("ids", format!("name 1 to {MOST} keys")));
-    }
-    let mut ids: Vec<KeyId> = input.ids.into_iter().map(KeyId).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let (action, ids) = input.read()?;
     // Goes on when the client hangs up: half of it would be in the store and not in force.
     let results = tokio::spawn(async move { action.apply(&handle, ids).await }).await;
     let results = results.map_err(|error| Problem::broken(&error))??;
@@ -71,6 +65,19 @@ pub(crate) async fn bulk(
         None => (done + 1, all),
     });
     Ok(Json(BulkOut { done, failed }))
+}
+
+impl BulkInput {
+    fn read(self) -> Result<(Action, Vec<KeyId>), Problem> {
+        let action = Action::read(&self.action, self.tags)?;
+        if self.ids.is_empty() || self.ids.len() > MOST {
+            return Err(Problem::field("ids", format!("name 1 to {MOST} keys")));
+        }
+        let mut ids: Vec<KeyId> = self.ids.into_iter().map(KeyId).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok((action, ids))
+    }
 }
 
 type Outcome = (KeyId, Result<(), ChangeError>);
@@ -135,4 +142,9 @@ impl FailedOut {
         let (field, message) = Problem::from(error).into_parts();
         Self { id, field, message }
     }
+}
+
+#[cfg(test)]
+pub(in crate::admin) fn read_bulk(body: &[u8]) -> Result<(), Problem> {
+    crate::admin::input::parse::<BulkInput>(body)?.read().map(drop)
 }

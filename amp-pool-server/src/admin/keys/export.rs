@@ -168,3 +168,8 @@ impl ExportedKey {
         ]
     }
 }
+
+#[cfg(test)]
+pub(in crate::admin) fn read_export(body: &[u8]) -> Result<(), Problem> {
+    crate::admin::input::parse::<ExportInput>(body).map(drop)
+}

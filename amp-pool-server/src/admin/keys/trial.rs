@@ -149,3 +149,8 @@ fn explain(trial: &KeyTrial) -> &'static str {
         Verdict::Network => "the way to the upstream failed, which says nothing about the key",
     }
 }
+
+#[cfg(test)]
+pub(in crate::admin) fn read_trial(body: &[u8]) -> Result<(), Problem> {
+    crate::admin::input::parse::<TrialInput>(body).map(drop)
+}

@@ -249,3 +249,10 @@ pub(crate) async fn remove(
     handle.remove_price(note).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+pub(in crate::admin) fn read_price(body: &[u8]) -> Result<(), Problem> {
+    let input = crate::admin::input::parse::<PriceInput>(body)?;
+    let sheet = read(&input.price.ok_or_else(|| Problem::missing("price"))?)?;
+    sheet.price("").map(drop).map_err(|error| Problem::field("price", error.to_string()))
+}
