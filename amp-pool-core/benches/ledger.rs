@@ -18,13 +18,14 @@ use std::{
 };
 
 use amp_pool_core::{
+    budget::{Budget, Claim, Scope, Window},
     format::Format,
     id::{KeyId, TokenId},
     ledger::Ledger,
     money::NanoUsd,
     secret::Secret,
     store::{
-        Attempt, Durability, Entry, Opened, Record, RecordStore,
+        Attempt, Booking, Durability, Entry, Hold, HoldAnswer, Opened, Record, RecordStore,
         postgres::{PostgresOptions, PostgresStore},
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -86,7 +87,9 @@ fn on_sqlite(criterion: &mut Criterion) {
     }
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(sqlite(&dir));
-    writers(&mut group, &runtime, &runtime.block_on(async { Ledger::start(store, 16_384) }), &AtomicU64::new(0));
+    let (ledger, next) = (runtime.block_on(async { Ledger::start(store, 16_384) }), AtomicU64::new(0));
+    writers(&mut group, &runtime, (&ledger, &next), false);
+    writers(&mut group, &runtime, (&ledger, &next), true);
     group.finish();
 }
 
@@ -112,7 +115,9 @@ fn on_postgres(criterion: &mut Criterion) {
     for calls in [1, 16, 256] {
         commits(&mut group, &runtime, &store, (&next, calls));
     }
-    writers(&mut group, &runtime, &runtime.block_on(async { Ledger::start(Arc::new(store), 16_384) }), &next);
+    let ledger = runtime.block_on(async { Ledger::start(Arc::new(store), 16_384) });
+    writers(&mut group, &runtime, (&ledger, &next), false);
+    writers(&mut group, &runtime, (&ledger, &next), true);
     group.finish();
 }
 
@@ -136,13 +141,14 @@ fn commits(group: &mut Group<'_>, runtime: &Runtime, store: &impl RecordStore, (
 
 const WRITERS: u64 = 64;
 
-/// Many writers at once, and how long each of their calls waited to be durable.
-fn writers(group: &mut Group<'_>, runtime: &Runtime, ledger: &Ledger, next: &AtomicU64) {
+/// Many writers at once, and how long each of their calls waited to be durable. `held`: money is held for them before.
+fn writers(group: &mut Group<'_>, runtime: &Runtime, books: (&Ledger, &AtomicU64), held: bool) {
     let waits = Arc::new(Mutex::new(Vec::new()));
     let before = ticks();
     group.throughput(Throughput::Elements(WRITERS));
-    group.bench_function(format!("writers/{WRITERS}"), |bencher| {
-        bencher.iter_custom(|rounds| runtime.block_on(write_at_once(ledger, next, rounds, &waits)));
+    let what = if held { "writers with a budget" } else { "writers" };
+    group.bench_function(format!("{what}/{WRITERS}"), |bencher| {
+        bencher.iter_custom(|rounds| runtime.block_on(write_at_once(books, rounds, &waits, held)));
     });
     let mut waits = waits.lock().unwrap();
     waits.sort_unstable();
@@ -164,16 +170,36 @@ fn ticks() -> u64 {
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
 }
 
+/// Holds money for a call in the one budget that all of them have.
+async fn hold(ledger: &Ledger, record: &mut Record) {
+    let Opened { call, create_time, .. } = record.opened;
+    let limit = NanoUsd(i64::MAX);
+    let (period, _) = Budget::of(limit, Window::Month).period(Scope::Site, create_time);
+    let (least, worst) = (NanoUsd(1_000_000), NanoUsd(40_000_000));
+    let claims = vec![Claim { period, limit }];
+    let answer = ledger.hold(Hold { call, n: 0, create_time, claims, least, worst }).unwrap().await.unwrap();
+    assert!(matches!(answer, HoldAnswer::Held { .. }), "{answer:?}");
+    record.booking = Booking { holds: true, charged: record.cost().unwrap_or_default(), charges: Vec::new() };
+}
+
 /// Each writer opens a call, settles it and waits until it is durable, `rounds` times.
-async fn write_at_once(ledger: &Ledger, next: &AtomicU64, rounds: u64, waits: &Arc<Mutex<Vec<Duration>>>) -> Duration {
+async fn write_at_once(
+    (ledger, next): (&Ledger, &AtomicU64),
+    rounds: u64,
+    waits: &Arc<Mutex<Vec<Duration>>>,
+    held: bool,
+) -> Duration {
     let start = Instant::now();
     let writers = (0..WRITERS).map(|_| {
         let (ledger, from, waits) = (ledger.clone(), next.fetch_add(rounds, Ordering::Relaxed), waits.clone());
         tokio::spawn(async move {
             let mut own = Vec::new();
             for n in from..from + rounds {
-                let record = record(n);
+                let mut record = record(n);
                 let slot = ledger.open(record.opened.clone()).unwrap();
+                if held {
+                    hold(&ledger, &mut record).await;
+                }
                 let settled = Instant::now();
                 slot.settle_durably(Box::new(record)).await.unwrap();
                 own.push(settled.elapsed());
