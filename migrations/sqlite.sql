@@ -229,21 +229,6 @@ CREATE TABLE budget_periods (
     UNIQUE (scope, scope_id, window, period_start)
 ) STRICT;
 
-CREATE TABLE budget_holds (
-    id          INTEGER PRIMARY KEY,
-    create_time INTEGER NOT NULL,
-    update_time INTEGER NOT NULL,
-    call_id     BLOB    NOT NULL CHECK (length(call_id) = 16),   -- its owner
-    n           INTEGER NOT NULL,                  -- 0 for the first of the call
-    period_id   INTEGER NOT NULL,                  -- budget_periods.id
-    amount      INTEGER NOT NULL CHECK (amount >= 0),
-    cost        INTEGER NOT NULL DEFAULT 0,
-    state       TEXT    NOT NULL CHECK (state IN ('held', 'settled', 'void', 'recovered')),
-    UNIQUE (call_id, n, period_id)
-) STRICT;
-
-CREATE INDEX budget_holds_open ON budget_holds (period_id) WHERE state = 'held';
-
 CREATE TABLE users (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     create_time INTEGER NOT NULL,
@@ -526,6 +511,21 @@ CREATE TABLE user_identities (
     UNIQUE (issuer, subject),
     UNIQUE (user_id, issuer)
 ) STRICT;
+
+CREATE TABLE "budget_holds" (
+    id          INTEGER PRIMARY KEY,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    call_id     BLOB    NOT NULL CHECK (length(call_id) = 16),   -- its owner
+    n           INTEGER NOT NULL,                  -- 0 for the first of the call
+    period_id   INTEGER NOT NULL,                  -- budget_periods.id
+    amount      INTEGER NOT NULL CHECK (amount >= 0),
+    cost        INTEGER NOT NULL DEFAULT 0,
+    state       TEXT    NOT NULL CHECK (state = 'held' OR state = 'settled' OR state = 'void' OR state = 'recovered'),
+    UNIQUE (call_id, n, period_id)
+) STRICT;
+
+CREATE INDEX budget_holds_open ON budget_holds (period_id) WHERE state = 'held';
 
 INSERT INTO api_request_sums_until VALUES (1, 0);
 

@@ -35,6 +35,7 @@ mod groups;
 mod health;
 mod keys;
 mod migrate;
+mod open_rows;
 mod pages;
 mod prices;
 mod reader;
@@ -60,6 +61,7 @@ use check::Search;
 use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
+use open_rows::OpenRows;
 use reader::Readers;
 pub use rekey::rekey;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -111,6 +113,7 @@ pub struct SqliteStore {
     readers: Readers,
     vault: Arc<Vault>,
     search: Arc<Search>,
+    open_rows: Arc<OpenRows>,
 }
 
 impl SqliteStore {
@@ -141,7 +144,7 @@ impl SqliteStore {
         let search = Arc::new(Search::start(&access, unsearched)?);
         let readers = Readers::new(access.clone());
         let writer = Writer::start(connection, access)?;
-        Ok(Self { writer, readers, vault, search })
+        Ok(Self { writer, readers, vault, search, open_rows: Arc::default() })
     }
 
     /// The vault of this database.

@@ -57,6 +57,7 @@ pub(super) const STEPS: &[Step] = steps! {
     19 "0019_alerts"
     20 "0020_sums_of_sums"
     21 "0021_identities"
+    22 "0022_states_of_holds"
 };
 
 /// Whoever holds this migrates. "AMPP", as SQLite files are marked.

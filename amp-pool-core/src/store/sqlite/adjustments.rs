@@ -108,7 +108,7 @@ fn insert(
 fn correct_budgets(tx: &Transaction<'_>, call: &CallAdjustment, now: Timestamp) -> Result<(), Failure> {
     let before = collect(tx, BEFORE, &[&call.call.as_bytes()], |row| Ok((row.take::<i64>()?, NanoUsd(row.take()?))))?;
     let mut spent = BTreeMap::<Period, NanoUsd>::new();
-    for (_, hold) in budgets::of_call(tx, call.call)?.into_iter().filter(|(_, hold)| hold.state == HoldState::Settled) {
+    for hold in budgets::of_call(tx, call.call)?.into_iter().filter(|hold| hold.state == HoldState::Settled) {
         let by_now = spent.entry(hold.period).or_default();
         *by_now = by_now.saturating_add(hold.cost);
     }

@@ -31,7 +31,7 @@ const CORRECTIONS: &str = "
     FROM budget_adjustments JOIN budget_periods AS period ON period.id = period_id";
 
 const HOLDS: &str = "
-    SELECT hold.id, hold.n, scope, scope_id, window, period_start, hold.create_time, hold.update_time, amount, hold.cost,
+    SELECT hold.n, scope, scope_id, window, period_start, hold.create_time, hold.update_time, amount, hold.cost,
            state, hold.call_id, call.id IS NOT NULL, call.outcome IS NULL, call.attempts,
            CASE WHEN scope = 'key'
                 THEN (SELECT sum(try.cost) FROM api_request_attempts AS try
@@ -141,7 +141,7 @@ fn attempt(row: &Row<'_>) -> Result<(i64, Try), Failure> {
 }
 
 fn hold(row: &mut Fields<'_>, auditor: &mut Auditor) -> Result<(), Failure> {
-    let (_, hold) = budgets::read(row)?;
+    let hold = budgets::read(row)?;
     let call = CallId(pages::uuid(row)?);
     let is_there: bool = row.take()?;
     let is_open = row.take()?;

@@ -56,6 +56,7 @@ pub(super) const STEPS: &[Step] = steps! {
     19 "0019_alerts"
     20 "0020_sums_of_sums"
     21 "0021_identities"
+    22 "0022_states_of_holds"
 };
 
 impl Step {

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params, types::ValueRef};
 
 use super::{
     Failure, SqliteStore,
     blocks::{Name, Notes},
-    budgets,
+    budgets::{self, Calls},
     fields::{collect, int, json},
+    open_rows::OfBatch,
     pages,
     repeated::{Repeated, maybe, number},
     statistics,
@@ -40,7 +41,7 @@ const INSERT: &str = "
             ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
     ON CONFLICT (call_id) DO NOTHING";
 
-// Numbered as above: the same values are bound to both. What was known at admission stays.
+// Numbered as above: the same values are bound to both, and behind them the row. What was known at admission stays.
 const SETTLE: &str = "
     UPDATE api_request_log
     SET update_time = ?7, key_id = ?8, provider = ?9, upstream_format = ?10, upstream_model = ?11,
@@ -48,7 +49,7 @@ const SETTLE: &str = "
         cache_write_5m_tokens = ?16, cache_write_1h_tokens = ?17, output_tokens = ?18, reasoning_tokens = ?19,
         cost = ?20, latency_ms = ?21, first_byte_ms = ?22, attempts = ?23, estimated = ?24, status = ?25, outcome = ?26,
         http_status_code = ?27, error_type = ?28, error_message = ?29, saved = ?31
-    WHERE call_id = ?30 AND outcome IS NULL";
+    WHERE id = ?32 AND call_id = ?30 AND outcome IS NULL";
 
 const ROW: &str = "SELECT id FROM api_request_log WHERE call_id = ?1";
 
@@ -71,7 +72,8 @@ const INSERT_LOSS: &str =
 
 impl RecordStore for SqliteStore {
     fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, Vec<HoldAnswer>> {
-        self.write(move |tx| commit(tx, &batch))
+        let open_rows = self.open_rows.clone();
+        self.write(move |tx| commit(tx, &batch, open_rows.of_batch()))
     }
 
     fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64> {
@@ -109,8 +111,8 @@ impl RecordStore for SqliteStore {
     }
 }
 
-fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<Vec<HoldAnswer>, Failure> {
-    let mut books = Books::open(tx)?;
+fn commit(tx: &Transaction<'_>, batch: &[Entry], open_rows: OfBatch<'_>) -> Result<Vec<HoldAnswer>, Failure> {
+    let mut books = Books::open(tx, open_rows)?;
     let mut settled = Vec::with_capacity(batch.len());
     for change in changes(batch) {
         match change {
@@ -121,7 +123,10 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry]) -> Result<Vec<HoldAnswer>, Fail
     }
     books.notes.write(tx)?;
     statistics::add(tx, &settled)?;
-    budgets::apply(tx, batch, || settled.iter().map(|row| row.call).collect())
+    budgets::apply(tx, batch, || Calls {
+        new: books.admitted.iter().copied().collect(),
+        settled: settled.iter().map(|row| row.call).collect(),
+    })
 }
 
 /// The books as one batch writes them. Its statements are looked up once: finding one costs as much as binding it.
@@ -132,10 +137,13 @@ struct Books<'tx, 'batch> {
     insert_attempt: Repeated<'tx>,
     row: CachedStatement<'tx>,
     notes: Notes<'batch>,
+    open_rows: OfBatch<'batch>,
+    /// Whose rows it has written that are open.
+    admitted: Vec<CallId>,
 }
 
 impl<'tx, 'batch> Books<'tx, 'batch> {
-    fn open(tx: &'tx Transaction<'_>) -> Result<Self, Failure> {
+    fn open(tx: &'tx Transaction<'_>, open_rows: OfBatch<'batch>) -> Result<Self, Failure> {
         Ok(Self {
             tx,
             insert: Repeated::prepare(tx, INSERT)?,
@@ -143,6 +151,8 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
             insert_attempt: Repeated::prepare(tx, INSERT_ATTEMPT)?,
             row: tx.prepare_cached(ROW)?,
             notes: Notes::default(),
+            open_rows,
+            admitted: Vec::new(),
         })
     }
 
@@ -151,6 +161,8 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         let row = rows::opened(call);
         if let Some(id) = self.insert(&row)? {
             self.notes.add(id, Name::all(&row));
+            self.open_rows.add(row.call, id);
+            self.admitted.push(row.call);
         }
         Ok(())
     }
@@ -177,22 +189,32 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
 
     /// Inserts a row. Gives its id, or `None` when the call has one.
     fn insert(&mut self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
-        Ok(write(&mut self.insert, row)?.then(|| self.tx.last_insert_rowid()))
+        let inserted = self.insert.run(values(row))? == 1;
+        Ok(inserted.then(|| self.tx.last_insert_rowid()))
     }
 
     /// Closes the row of an open call. Gives its id, or `None` when no call is open under this name.
     fn close(&mut self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
-        if !write(&mut self.settle, row)? {
-            return Ok(None);
+        if let Some(id) = self.open_rows.take(row.call)
+            && close(&mut self.settle, row, id)?
+        {
+            return Ok(Some(id));
         }
-        Ok(Some(self.row.query_row([row.call.as_bytes()], |found| found.get(0))?))
+        let found = self.row.query_row([row.call.as_bytes()], |found| found.get(0)).optional()?;
+        let Some(id) = found else { return Ok(None) };
+        Ok(close(&mut self.settle, row, id)?.then_some(id))
     }
 }
 
-/// Whether `statement`, one of the two for rows, met its case and wrote the row.
-fn write(statement: &mut Repeated<'_>, row: &Row<'_>) -> Result<bool, Failure> {
+/// Whether the row `id` was the open one of `row`'s call. It is closed then.
+fn close(settle: &mut Repeated<'_>, row: &Row<'_>, id: i64) -> Result<bool, Failure> {
+    Ok(settle.run(values(row).into_iter().chain([number(id)]))? == 1)
+}
+
+/// What is bound to the statements for rows.
+fn values<'a>(row: &'a Row<'_>) -> [ValueRef<'a>; 31] {
     let usage = &row.usage;
-    let changed = statement.run([
+    [
         number(row.create_time.as_millis()),
         maybe(row.token.map(|token| token.0)),
         row.model.into(),
@@ -224,8 +246,7 @@ fn write(statement: &mut Repeated<'_>, row: &Row<'_>) -> Result<bool, Failure> {
         row.error_message.into(),
         row.call.as_bytes()[..].into(),
         maybe(row.saved.map(|usd| usd.0)),
-    ])?;
-    Ok(changed == 1)
+    ]
 }
 
 fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &Attempt) -> Result<(), Failure> {
@@ -301,11 +322,22 @@ fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     open.iter_mut().for_each(|row| rows::interrupt(row, now));
     let rows: Vec<_> = open.iter().map(Row::of).collect();
     for (row, StoredRecord { id, .. }) in rows.iter().zip(&open) {
-        write(&mut settle, row)?;
+        close(&mut settle, row, *id)?;
         notes.add(*id, Name::all(row));
     }
     notes.write(tx)?;
     statistics::add(tx, &rows)?;
     budgets::recover(tx, now)?;
     Ok(open.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::tests::check_that_none_makes_a_table;
+
+    #[test]
+    fn what_is_run_for_each_call_makes_no_table() {
+        check_that_none_makes_a_table(&[INSERT, SETTLE, ROW, INSERT_ATTEMPT]);
+    }
 }

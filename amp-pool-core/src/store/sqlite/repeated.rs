@@ -60,7 +60,7 @@ impl<'c> Repeated<'c> {
     }
 
     /// Runs the statement with `row` as its values, in order. Gives how many rows were changed.
-    pub(super) fn run<const N: usize>(&mut self, row: [ValueRef<'_>; N]) -> Result<usize, Failure> {
+    pub(super) fn run<'v>(&mut self, row: impl IntoIterator<Item = ValueRef<'v>>) -> Result<usize, Failure> {
         for (at, value) in row.into_iter().enumerate() {
             self.bind(at, value)?;
         }

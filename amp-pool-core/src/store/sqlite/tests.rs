@@ -29,6 +29,18 @@ pub(super) fn database() -> (TempDir, Connection) {
     (dir, connection)
 }
 
+/// A table for one run of a statement costs more than the rest of it.
+pub(super) fn check_that_none_makes_a_table(statements: &[&str]) {
+    let (_dir, connection) = database();
+    for sql in statements {
+        let mut explained = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let values = vec![rusqlite::types::Null; explained.parameter_count()];
+        let steps = explained.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(1)).unwrap();
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert!(!steps.iter().any(|step| step.starts_with("OpenEphemeral") || step.starts_with("Sorter")), "{sql}");
+    }
+}
+
 fn open(dir: &TempDir) -> SqliteStore {
     let (path, master_key_file) = (dir.path().join("test.db"), dir.path().join("master.key"));
     let options = SqliteOptions { path, master_key_file, durability: Durability::Full, echo: false };

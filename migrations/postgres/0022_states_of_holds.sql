@@ -1,0 +1,1 @@
+-- Nothing is due here: a list in a check costs PostgreSQL no table.
