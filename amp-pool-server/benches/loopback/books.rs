@@ -19,7 +19,7 @@ pub(crate) struct Made {
 impl Made {
     pub(crate) fn add(&mut self, ask: Ask, calls: u64) {
         self.calls += calls;
-        self.tokens += calls * ask.tokens();
+        self.tokens += calls * ask.script.tokens();
     }
 
     /// Compares with what the server says, in sum and call by call.

@@ -1,37 +1,24 @@
-//! The driver: starts everyone, measures floor and pool in turns, checks the books, prints.
+//! The driver: starts everyone, measures the proxies in turns, checks the books, prints.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    process::ExitStatus,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, sync::atomic::Ordering::Relaxed, thread};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Result,
+    ask::Format,
     books::Made,
-    load::{Job, Tally},
-    plan::{Phase, Plan},
+    nginx,
+    plan::{Kind, Phase, Plan},
     pool,
-    process::Process,
+    process::{Process, grant_files},
+    proxy::{Each, INTERRUPTED, Pool, Proxy, Sample},
     report::Report,
 };
 
-// No load takes longer; one that does has met a fault.
-const LOAD_SECONDS: u64 = 120;
-// Between two looks at the memory of the proxy under load.
-const LOOK: Duration = Duration::from_millis(25);
-// What a proxy still does for a load that has seen its last byte belongs to that load.
-const SETTLE: Duration = Duration::from_millis(200);
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
 /// Runs the whole bench.
 pub(crate) fn run(plan: &Plan) -> Result<()> {
+    grant_files(plan)?;
     watch_for_interrupts()?;
     // Under the target directory: a temporary directory of the system may be memory, where a sync costs nothing.
     let home = tempfile::Builder::new().prefix("loopback-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -56,9 +43,7 @@ fn watch_for_interrupts() -> Result<()> {
 }
 
 fn measure(plan: &Plan, home: &Path) -> Result<Report> {
-    let mut mock = Process::role(["mock"])?;
-    let upstream = mock.address()?;
-    let mut bench = Bench::start(plan, upstream, home)?;
+    let mut bench = Bench::start(plan, home)?;
     let mut report = Report::new(plan, bench.resident()?);
     bench.warm_up(plan)?;
     for round in 1..=plan.rounds {
@@ -67,102 +52,79 @@ fn measure(plan: &Plan, home: &Path) -> Result<Report> {
             report.add(phase, bench.measure(phase)?);
         }
     }
-    bench.made.check(pool::Admin::of(bench.proxies.pool.address))?;
-    report.close(bench.made);
+    if plan.system_calls {
+        eprintln!("a round under strace");
+        for phase in plan.phases() {
+            report.count(phase, bench.each(phase, |proxy, phase| proxy.count(phase, home))?);
+        }
+    }
+    report.close(bench.made()?);
     Ok(report)
 }
 
-/// The same thing of floor and pool.
-#[derive(Clone, Copy)]
-pub(crate) struct Pair<T> {
-    pub(crate) floor: T,
-    pub(crate) pool: T,
-}
-
-/// What one proxy used for one load, and what the load saw.
-pub(crate) struct Sample {
-    pub(crate) processor_time: Duration,
-    /// The most that was resident during the load, in bytes.
-    pub(crate) resident: u64,
-    pub(crate) tally: Tally,
-}
-
 struct Bench {
-    proxies: Pair<Proxy>,
-    made: Made,
-}
-
-struct Proxy {
-    name: &'static str,
-    process: Process,
-    address: SocketAddr,
+    floor: Proxy,
+    nginx: Option<Proxy>,
+    pool: Pool,
+    /// A server of its own for keys of another format, so that the first has as many keys in every run.
+    translator: Option<Pool>,
 }
 
 impl Bench {
-    fn start(plan: &Plan, upstream: SocketAddr, home: &Path) -> Result<Self> {
-        let mut floor = Process::role(["floor", &upstream.to_string()])?;
-        let address = floor.address()?;
-        let floor = Proxy { name: "floor", process: floor, address };
-        let (process, address) = pool::start(plan, upstream, home)?;
-        let pool = Proxy { name: "pool", process, address };
-        // For a profiler: `perf record -g -p PID`.
-        eprintln!("floor is process {}, pool is process {}", floor.process.id(), pool.process.id());
-        Ok(Self { proxies: Pair { floor, pool }, made: Made::default() })
+    fn start(plan: &Plan, home: &Path) -> Result<Self> {
+        let translates = plan.phases().iter().any(|phase| phase.kind == Kind::Translated);
+        Ok(Self {
+            floor: floor()?,
+            nginx: nginx::is_here().then(|| nginx(plan, home)).transpose()?,
+            pool: pool("pool", plan, plan.format, home)?,
+            translator: translates.then(|| pool("translator", plan, Format::Messages, home)).transpose()?,
+        })
     }
 
-    fn resident(&self) -> Result<Pair<u64>> {
-        let Pair { floor, pool } = &self.proxies;
-        Ok(Pair { floor: floor.process.resident()?, pool: pool.process.resident()? })
+    fn resident(&self) -> Result<Each<u64>> {
+        let nginx = self.nginx.as_ref().map(Proxy::resident).transpose()?;
+        Ok(Each { floor: self.floor.resident()?, nginx, pool: self.pool.proxy.resident()? })
     }
 
     fn warm_up(&mut self, plan: &Plan) -> Result<()> {
         plan.phases().into_iter().try_for_each(|phase| self.measure(phase.warm_up()).map(drop))
     }
 
-    fn measure(&mut self, phase: Phase) -> Result<Pair<Sample>> {
-        let floor = self.proxies.floor.measure(phase)?;
-        let pool = self.proxies.pool.measure(phase)?;
-        self.made.add(phase.ask, pool.tally.calls);
-        Ok(Pair { floor, pool })
-    }
-}
-
-impl Proxy {
-    fn measure(&self, phase: Phase) -> Result<Sample> {
-        let before = self.process.processor_time()?;
-        let (tally, resident) = self.load(phase)?;
-        thread::sleep(SETTLE);
-        let processor_time = self.process.processor_time()?.since(&before);
-        if tally.errors > 0 || tally.calls != phase.calls as u64 {
-            let Tally { calls, errors, error, .. } = tally;
-            let error = error.unwrap_or_default();
-            return Err(format!("{}: {calls} right answers, {errors} errors, the first: {error}", self.name).into());
-        }
-        Ok(Sample { processor_time, resident, tally })
+    fn measure(&mut self, phase: Phase) -> Result<Each<Sample>> {
+        self.each(phase, Proxy::measure)
     }
 
-    /// Puts the load of `phase` on this proxy. What was seen, and the most memory that was resident meanwhile.
-    fn load(&self, phase: Phase) -> Result<(Tally, u64)> {
-        let Phase { ask, connections, calls, rate, .. } = phase;
-        let (target, token) = (self.address, pool::CLIENT_TOKEN.into());
-        let job = Job { target, token, ask, connections, calls, rate, seconds: LOAD_SECONDS };
-        let mut load = Process::role(["load", &serde_json::to_string(&job)?])?;
-        let mut resident = 0;
-        let status = loop {
-            resident = self.process.resident()?.max(resident);
-            if let Some(status) = load.ended()? {
-                break status;
-            }
-            if INTERRUPTED.load(Relaxed) {
-                return Err("interrupted".into());
-            }
-            thread::sleep(LOOK);
+    /// What `of` finds out about each by the load of `phase`.
+    fn each<T>(&mut self, phase: Phase, of: impl Fn(&Proxy, Phase) -> Result<T>) -> Result<Each<T>> {
+        let floor = of(&self.floor, phase.untranslated())?;
+        let nginx = self.nginx.as_ref().map(|nginx| of(nginx, phase.untranslated())).transpose()?;
+        let pool = match &mut self.translator {
+            Some(translator) if phase.kind == Kind::Translated => translator,
+            _ => &mut self.pool,
         };
-        check_status(status)?;
-        Ok((serde_json::from_str(&load.told()?)?, resident))
+        Ok(Each { floor, nginx, pool: pool.take(phase, of)? })
+    }
+
+    /// What the books of all servers show.
+    fn made(&self) -> Result<Made> {
+        let first = self.pool.made()?;
+        let second = self.translator.as_ref().map(Pool::made).transpose()?.unwrap_or_default();
+        Ok(Made { calls: first.calls + second.calls, tokens: first.tokens + second.tokens })
     }
 }
 
-fn check_status(status: ExitStatus) -> Result<()> {
-    if status.success() { Ok(()) } else { Err(format!("the load ended with {status}").into()) }
+fn floor() -> Result<Proxy> {
+    Proxy::start("floor", |upstream| {
+        let mut process = Process::role(["floor", &upstream.to_string()])?;
+        let address = process.address()?;
+        Ok((process, address))
+    })
+}
+
+fn nginx(plan: &Plan, home: &Path) -> Result<Proxy> {
+    Proxy::start("nginx", |upstream| nginx::start(plan, upstream, &home.join("nginx")))
+}
+
+fn pool(name: &'static str, plan: &Plan, format: Format, home: &Path) -> Result<Pool> {
+    Ok(Pool::new(Proxy::start(name, |upstream| pool::start(plan, format, upstream, &home.join(name)))?))
 }

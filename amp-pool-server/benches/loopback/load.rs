@@ -15,7 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use futures::future::join_all;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -27,7 +26,13 @@ use crate::{
     ask::Ask,
     host,
     http1::{Connection, connect},
+    right::Right,
+    tally::{Latency, Tally, Timing},
 };
+
+// So many calls at most begin in the time between two slow events: more than that is a crush at the door, which is not
+// what slow streams are about.
+const STARTS_PER_PACE: usize = 2_500;
 
 /// What to do.
 #[derive(Clone, Serialize, Deserialize)]
@@ -51,28 +56,6 @@ impl FromStr for Job {
     }
 }
 
-/// What was seen. Only answers that were right to the last byte count as calls.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
-pub(crate) struct Tally {
-    pub(crate) calls: u64,
-    pub(crate) events: u64,
-    pub(crate) bytes: u64,
-    pub(crate) errors: u64,
-    /// The first error of any connection, in words.
-    pub(crate) error: Option<String>,
-    /// The most calls whose answer had begun and not ended at one time.
-    pub(crate) most_open: usize,
-    pub(crate) first_byte: Latency,
-    pub(crate) whole: Latency,
-}
-
-/// Percentiles in milliseconds.
-#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
-pub(crate) struct Latency {
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-}
-
 /// Does the job and tells what was seen.
 pub(crate) fn run(job: Job) -> Result<()> {
     host::end_with_stdin();
@@ -94,7 +77,7 @@ async fn work(job: Job) -> Tally {
 
 /// What the connections share.
 struct Shared {
-    answer: Bytes,
+    right: Right,
     events: u64,
     taken: AtomicUsize,
     open: AtomicUsize,
@@ -107,13 +90,10 @@ struct Shared {
 #[derive(Default)]
 struct Seen {
     timings: Vec<Timing>,
+    /// How late each event was that told when it was sent.
+    delays: Vec<Duration>,
     errors: u64,
     error: Option<String>,
-}
-
-struct Timing {
-    first_byte: Duration,
-    whole: Duration,
 }
 
 async fn connection(shared: Arc<Shared>, index: usize) -> Seen {
@@ -122,7 +102,7 @@ async fn connection(shared: Arc<Shared>, index: usize) -> Seen {
     let mut open = None;
     while let Some(call) = shared.take() {
         let due = shared.wait_for(call).await;
-        match shared.call(&mut open, call, due).await {
+        match shared.call(&mut open, &mut seen.delays, call, due).await {
             Ok(timing) => seen.timings.push(timing),
             Err(error) => {
                 open = None;
@@ -136,18 +116,25 @@ async fn connection(shared: Arc<Shared>, index: usize) -> Seen {
 
 impl Shared {
     fn new(job: Job) -> Self {
-        let parts = job.ask.answer();
-        let events = if job.ask.stream.is_some() { parts.len() as u64 } else { 0 };
         let [taken, open, most_open] = [const { AtomicUsize::new(0) }; 3];
-        Self { answer: parts.concat().into(), events, taken, open, most_open, began: Instant::now(), job }
+        Self {
+            right: Right::of(job.ask),
+            events: job.ask.script.events(),
+            taken,
+            open,
+            most_open,
+            began: Instant::now(),
+            job,
+        }
     }
 
     /// When the connection begins: slow streams spread over the time between two events, as those of strangers do.
     fn delay(&self, index: usize) -> Duration {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let connections = u32::try_from(self.job.connections).unwrap_or(u32::MAX);
-        let pace = Duration::from_millis(self.job.ask.stream.map_or(0, |stream| stream.pace_ms));
-        pace * index / connections
+        let pace = Duration::from_millis(self.job.ask.script.stream.map_or(0, |stream| stream.pace_ms));
+        let paces = u32::try_from(self.job.connections.div_ceil(STARTS_PER_PACE)).unwrap_or(u32::MAX);
+        pace * paces * index / connections
     }
 
     fn take(&self) -> Option<usize> {
@@ -166,7 +153,13 @@ impl Shared {
     }
 
     /// Makes one call on `open`, which is opened first if it is not. Measured from `due`, if it is late.
-    async fn call(&self, open: &mut Option<Connection>, call: usize, due: Option<Instant>) -> Result<Timing> {
+    async fn call(
+        &self,
+        open: &mut Option<Connection>,
+        delays: &mut Vec<Duration>,
+        call: usize,
+        due: Option<Instant>,
+    ) -> Result<Timing> {
         let connection = match open.as_mut().filter(|connection| !connection.is_closed()) {
             Some(connection) => connection,
             None => open.insert(connect(self.job.target).await?),
@@ -175,32 +168,33 @@ impl Shared {
         let request = self.job.ask.request(&self.job.target.to_string(), &self.job.token, call)?;
         let start = due.unwrap_or_else(Instant::now);
         let answer = connection.send_request(request).await?;
+        let head = start.elapsed();
         if answer.status() != StatusCode::OK {
             return Err(refused(answer).await);
         }
-        self.read(answer.into_body(), start).await
+        self.read(answer.into_body(), delays, start, head).await
     }
 
-    async fn read(&self, mut body: Incoming, start: Instant) -> Result<Timing> {
+    async fn read(
+        &self,
+        mut body: Incoming,
+        delays: &mut Vec<Duration>,
+        start: Instant,
+        head: Duration,
+    ) -> Result<Timing> {
         let mut first_byte = None;
-        let mut rest = &self.answer[..];
+        let mut reader = self.right.reader();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
             if first_byte.is_none() {
                 first_byte = Some((start.elapsed(), Open::new(self)));
             }
-            rest = rest.strip_prefix(&data[..]).ok_or_else(|| self.differs(rest, &data))?;
+            reader.take(&data, delays)?;
         }
         let whole = start.elapsed();
-        match first_byte {
-            Some((first_byte, _open)) if rest.is_empty() => Ok(Timing { first_byte, whole }),
-            _ => Err(format!("the answer ended {} bytes before its end", rest.len()).into()),
-        }
-    }
-
-    fn differs(&self, rest: &[u8], data: &[u8]) -> String {
-        let at = self.answer.len() - rest.len();
-        format!("the answer differs after byte {at}: {}", String::from_utf8_lossy(data))
+        let bytes = reader.end()?;
+        let (first_byte, _open) = first_byte.ok_or("an answer without a body")?;
+        Ok(Timing { head, first_byte, whole, bytes })
     }
 
     fn tally(&self, seen: Vec<Seen>) -> Tally {
@@ -209,11 +203,13 @@ impl Shared {
         Tally {
             calls,
             events: calls * self.events,
-            bytes: calls * self.answer.len() as u64,
+            bytes: timings.iter().map(|timing| timing.bytes as u64).sum(),
             errors: seen.iter().map(|seen| seen.errors).sum(),
             most_open: self.most_open.load(Relaxed),
+            head: Latency::of(timings.iter().map(|timing| timing.head)),
             first_byte: Latency::of(timings.iter().map(|timing| timing.first_byte)),
             whole: Latency::of(timings.iter().map(|timing| timing.whole)),
+            delay: Latency::of(seen.iter().flat_map(|seen| seen.delays.iter().copied())),
             error: seen.into_iter().find_map(|seen| seen.error),
         }
     }
@@ -241,14 +237,5 @@ impl<'a> Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-impl Latency {
-    fn of(times: impl Iterator<Item = Duration>) -> Self {
-        let mut times: Vec<_> = times.collect();
-        times.sort_unstable();
-        let at = |percent: usize| times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3);
-        Self { p50_ms: at(50), p99_ms: at(99) }
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! One program in four roles. The driver (the role without a name) starts the others and the server as processes of
 //! their own, so that the processor time of the proxy under test is its own and nobody else's: `mock` is the upstream,
-//! `floor` a proxy that only forwards, `load` the client. Rounds alternate between floor and pool; what is compared is
-//! processor time of the same round, which says the same on a busy machine as on an idle one, as wall time does not.
+//! `floor` a proxy that only forwards, `load` the client. nginx takes part where it is installed. Rounds alternate between
+//! the proxies; what is compared is processor time of the same round, which says the same on a busy machine as on an idle
+//! one, as wall time does not.
 //!
 //! Times never fail the bench. A wrong answer, an error, or books that differ from what the load has seen do.
 //!
 //! `cargo bench -p amp-pool-server --bench loopback -- --help` lists the sizes. Without cargo's `--bench` (that is, in
 //! `cargo test --benches`) the sizes shrink to a few seconds' trial of the bench itself.
 
+mod answer;
 mod ask;
 mod books;
 mod drive;
@@ -18,10 +20,18 @@ mod host;
 mod http1;
 mod load;
 mod mock;
+mod nginx;
 mod plan;
 mod pool;
 mod process;
+mod proxy;
 mod report;
+mod right;
+mod row;
+mod stamp;
+mod tally;
+mod trace;
+mod translated;
 
 use std::process::ExitCode;
 

@@ -18,7 +18,8 @@ use tokio::time::Interval;
 
 use crate::{
     Result,
-    ask::{Ask, Format},
+    answer::Part,
+    ask::{Format, Script},
     host,
 };
 
@@ -35,13 +36,13 @@ pub(crate) fn run() -> Result<()> {
 async fn answer(answers: Answers, request: Request<Incoming>) -> Result<Answer> {
     let Some(format) = Format::of_path(request.uri().path()) else { return Ok(refusal(StatusCode::NOT_FOUND)) };
     let body = request.into_body().collect().await?.to_bytes();
-    let Ok(ask) = Ask::read(format, &body) else { return Ok(refusal(StatusCode::BAD_REQUEST)) };
-    let parts = answers.of(ask);
-    let body = match ask.stream {
+    let Ok(script) = Script::read(format, &body) else { return Ok(refusal(StatusCode::BAD_REQUEST)) };
+    let parts = answers.of(script);
+    let body = match script.stream {
         Some(stream) => Either::Right(Events::new(parts, Duration::from_millis(stream.pace_ms))),
-        None => Either::Left(Full::from(parts.concat())),
+        None => Either::Left(parts.iter().map(Part::sent).next().unwrap_or_default().into()),
     };
-    Ok(Response::builder().header(header::CONTENT_TYPE, ask.content_type()).body(body)?)
+    Ok(Response::builder().header(header::CONTENT_TYPE, script.content_type()).body(body)?)
 }
 
 fn refusal(status: StatusCode) -> Answer {
@@ -52,18 +53,18 @@ fn refusal(status: StatusCode) -> Answer {
 
 /// Answers already written, because there are few different ones.
 #[derive(Clone, Default)]
-struct Answers(Arc<Mutex<HashMap<Ask, Arc<[Bytes]>>>>);
+struct Answers(Arc<Mutex<HashMap<Script, Arc<[Part]>>>>);
 
 impl Answers {
-    fn of(&self, ask: Ask) -> Arc<[Bytes]> {
+    fn of(&self, script: Script) -> Arc<[Part]> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(ask).or_insert_with(|| ask.answer().into()).clone()
+        known.entry(script).or_insert_with(|| script.parts().into()).clone()
     }
 }
 
 /// A stream of events at a pace.
 struct Events {
-    parts: Arc<[Bytes]>,
+    parts: Arc<[Part]>,
     next: usize,
     pace: Pace,
 }
@@ -74,7 +75,7 @@ enum Pace {
 }
 
 impl Events {
-    fn new(parts: Arc<[Bytes]>, pace: Duration) -> Self {
+    fn new(parts: Arc<[Part]>, pace: Duration) -> Self {
         let pace = match pace {
             Duration::ZERO => Pace::Burst { rested: true },
             pace => Pace::Timed(tokio::time::interval(pace)),
@@ -109,9 +110,11 @@ impl Body for Events {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(part) = self.parts.get(self.next).cloned() else { return Poll::Ready(None) };
+        if self.next == self.parts.len() {
+            return Poll::Ready(None);
+        }
         ready!(self.pace.poll(context));
         self.next += 1;
-        Poll::Ready(Some(Ok(Frame::data(part))))
+        Poll::Ready(self.parts.get(self.next - 1).map(|part| Ok(Frame::data(part.sent()))))
     }
 }

@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    Error, Result, http1,
+    Error, Result,
+    ask::Format,
+    http1,
     plan::Plan,
     process::{Process, with_many_files},
 };
@@ -28,14 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy)]
 pub(crate) struct Admin(SocketAddr);
 
-/// Starts the server on a fresh database under `home`, with the plan's keys, each of them leading to `upstream`.
-pub(crate) fn start(plan: &Plan, upstream: SocketAddr, home: &Path) -> Result<(Process, SocketAddr)> {
+/// Starts the server on a fresh database in the new folder `home`, with the plan's keys of an upstream that speaks
+/// `format`.
+pub(crate) fn start(plan: &Plan, format: Format, upstream: SocketAddr, home: &Path) -> Result<(Process, SocketAddr)> {
+    fs::create_dir(home)?;
     let address = free_address()?;
     let mut process = Process::start(&mut command(address, home)?)?;
     let admin = Admin(address);
     admin.wait_until_ready(&mut process)?;
     for number in 0..plan.keys {
-        admin.add_key(plan, upstream, number)?;
+        admin.add_key(format, upstream, number)?;
     }
     if plan.budget {
         admin.set_budget()?;
@@ -52,7 +56,8 @@ fn command(address: SocketAddr, home: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// An address where nobody listens.
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
@@ -60,9 +65,14 @@ fn log(home: &Path) -> PathBuf {
     home.join("server.log")
 }
 
-/// The end of what the server logged.
+/// The end of what a server with its folder in `home` logged.
 pub(crate) fn last_words(home: &Path) -> String {
-    let text = fs::read_to_string(log(home)).unwrap_or_default();
+    let homes = fs::read_dir(home).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let texts = homes.filter_map(|home| fs::read_to_string(log(&home)).ok());
+    texts.map(|text| last_lines(&text)).collect::<Vec<_>>().join("\n")
+}
+
+fn last_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
@@ -93,8 +103,8 @@ impl Admin {
         Ok(())
     }
 
-    fn add_key(self, plan: &Plan, upstream: SocketAddr, number: usize) -> Result<()> {
-        let key = json!({"name": format!("key {number}"), "provider": plan.format.provider(),
+    fn add_key(self, format: Format, upstream: SocketAddr, number: usize) -> Result<()> {
+        let key = json!({"name": format!("key {number}"), "provider": format.provider(),
                          "api_key": format!("sk-bench-{number:04}-6f1c9d27e4b8a053"),
                          "base_url": format!("http://{upstream}")});
         match self.ask(Method::POST, "/api/keys", key.to_string().into())? {

@@ -9,13 +9,18 @@ use std::{
     time::Duration,
 };
 
-use crate::Result;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+
+use crate::{Result, plan::Plan};
 
 // Linux shows ticks of this length to everyone, whatever the kernel counts in.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A running process; killed when dropped.
-pub(crate) struct Process(Child);
+/// A running process with the workers it is known to have; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    workers: Vec<u32>,
+}
 
 impl Process {
     /// This program in another role.
@@ -26,75 +31,118 @@ impl Process {
     }
 
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.spawn()?))
+        Ok(Self { child: command.spawn()?, workers: Vec::new() })
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    /// Counts the processes that this one has started by now as parts of it.
+    pub(crate) fn adopt(&mut self) -> Result<usize> {
+        self.workers = children(self.id())?;
+        Ok(self.workers.len())
+    }
+
+    /// Asks it to end.
+    pub(crate) fn interrupt(&self) -> Result<()> {
+        Ok(kill_process(pid(self.id()).ok_or("a process without a number")?, Signal::INT)?)
+    }
+
+    /// The numbers of all its processes.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.id()).chain(self.workers.iter().copied())
     }
 
     /// The address that the process tells first of all.
     pub(crate) fn address(&mut self) -> Result<SocketAddr> {
-        let stdout = self.0.stdout.take().ok_or("this process tells nothing")?;
+        let stdout = self.child.stdout.take().ok_or("this process tells nothing")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         Ok(line.trim_end().parse()?)
     }
 
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.0.try_wait()?)
+        Ok(self.child.try_wait()?)
     }
 
     /// Everything an ended process has told.
     pub(crate) fn told(&mut self) -> Result<String> {
         let mut text = String::new();
-        self.0.stdout.take().ok_or("this process tells nothing")?.read_to_string(&mut text)?;
+        self.child.stdout.take().ok_or("this process tells nothing")?.read_to_string(&mut text)?;
         Ok(text)
     }
 
     pub(crate) fn processor_time(&self) -> Result<ProcessorTime> {
-        Ok(ProcessorTime { ticks: self.ticks()?, threads: self.threads()? })
-    }
-
-    fn ticks(&self) -> Result<Duration> {
-        let stat = self.read("stat")?;
-        // The name comes second, in parentheses, and may hold anything; the third field follows it.
-        let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
-        let ticks = |field: &str| field.parse::<u32>();
-        match fields.split_ascii_whitespace().skip(11).take(2).collect::<Vec<_>>()[..] {
-            [user, system] => Ok(TICK * (ticks(user)? + ticks(system)?)),
-            _ => Err("no times in /proc/PID/stat".into()),
+        let mut sum = ProcessorTime::default();
+        for id in self.ids() {
+            sum.ticks += ticks(id)?;
+            sum.threads += threads(id)?;
         }
-    }
-
-    fn threads(&self) -> Result<Duration> {
-        let mut sum = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.id()))? {
-            // A thread may end while the list is read.
-            let Ok(schedule) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            sum += schedule.split_ascii_whitespace().next().ok_or("an empty schedstat")?.parse::<u64>()?;
-        }
-        Ok(Duration::from_nanos(sum))
+        Ok(sum)
     }
 
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
-        let status = self.read("status")?;
-        let line =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS: the process has ended")?;
-        Ok(line.split_ascii_whitespace().next().ok_or("an empty VmRSS")?.parse::<u64>()? * 1024)
-    }
-
-    fn read(&self, file: &str) -> Result<String> {
-        Ok(fs::read_to_string(format!("/proc/{}/{file}", self.id()))?)
+        self.ids().map(resident).sum()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // Their parent is gone, so nobody starts them again.
+        for id in self.workers.iter().filter_map(|id| pid(*id)) {
+            let _ = kill_process(id, Signal::KILL);
+        }
     }
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(id).ok()?)
+}
+
+/// The fields of /proc/ID/stat that follow the name.
+fn stat(id: u32) -> Result<Vec<String>> {
+    let stat = read(id, "stat")?;
+    // The name comes second, in parentheses, and may hold anything.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
+    Ok(fields.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
+fn children(parent: u32) -> Result<Vec<u32>> {
+    let parent = parent.to_string();
+    let ids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(ids.filter(|id| stat(*id).is_ok_and(|fields| fields.get(1) == Some(&parent))).collect())
+}
+
+fn ticks(id: u32) -> Result<Duration> {
+    let ticks = |field: &String| field.parse::<u32>();
+    match &stat(id)?[..] {
+        [_, _, _, _, _, _, _, _, _, _, _, user, system, ..] => Ok(TICK * (ticks(user)? + ticks(system)?)),
+        _ => Err("no times in /proc/PID/stat".into()),
+    }
+}
+
+fn threads(id: u32) -> Result<Duration> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+        // A thread may end while the list is read.
+        let Ok(schedule) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        sum += schedule.split_ascii_whitespace().next().ok_or("an empty schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+fn resident(id: u32) -> Result<u64> {
+    let status = read(id, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS: the process has ended")?;
+    Ok(line.split_ascii_whitespace().next().ok_or("an empty VmRSS")?.parse::<u64>()? * 1024)
+}
+
+fn read(id: u32, file: &str) -> Result<String> {
+    Ok(fs::read_to_string(format!("/proc/{id}/{file}"))?)
 }
 
 /// A command for `program` with as many open files as the machine grants: a thousand streams take two thousand.
@@ -104,7 +152,23 @@ pub(crate) fn with_many_files(program: &OsStr) -> Command {
     command
 }
 
+/// Sees to it that the processes of the bench may have so many files open, or says what can be had.
+pub(crate) fn grant_files(plan: &Plan) -> Result<()> {
+    let (wanted, granted) = (plan.descriptors(), getrlimit(Resource::Nofile));
+    let Some(maximum) = granted.maximum.filter(|maximum| *maximum < wanted) else { return Ok(()) };
+    let more = Rlimit { current: Some(wanted), maximum: Some(wanted) };
+    setrlimit(Resource::Nofile, more).map_err(|error| {
+        let (connections, possible) = (plan.connections(), Plan::connections_with(maximum));
+        format!(
+            "{connections} connections at once take {wanted} open files, and no more than {maximum} are granted \
+             ({error}): raise that (ulimit -Hn), or ask for {possible} at most"
+        )
+        .into()
+    })
+}
+
 /// The processor time a process has used since it began.
+#[derive(Default)]
 pub(crate) struct ProcessorTime {
     ticks: Duration,
     threads: Duration,
