@@ -22,6 +22,7 @@ use amp_pool_core::{
     id::{KeyId, TokenId},
     ledger::Ledger,
     money::NanoUsd,
+    retention::{REST, STEP},
     secret::Secret,
     store::{
         Attempt, Durability, Entry, FailurePage, GroupBy, Opened, Outcome, Page, Record, RecordFilter, Store,
@@ -337,10 +338,6 @@ async fn waits(store: &Arc<dyn Store>, ledger: &Ledger, next: &Arc<AtomicU64>, f
     );
     quantile(99)
 }
-
-// As `retention` does it.
-const STEP: u32 = 64;
-const REST: u32 = 20;
 
 /// Whether forgetting leaves the wait of ninety-nine in a hundred calls below twice what it is else. In turns.
 async fn retention(store: Arc<dyn Store>, calls: u64) -> bool {

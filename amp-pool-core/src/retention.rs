@@ -19,11 +19,11 @@ use crate::{
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often somebody looks whether there is anything to forget.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
-/// Calls that one transaction forgets.
-const STEP: u32 = 64;
+/// Calls that one transaction forgets, so that nobody waits long for it.
+pub const STEP: u32 = 64;
 /// After each step others have the books for so many times as long as it took. With less, so many pages change that the
 /// checkpoints they make are met by every hundredth call.
-const REST: u32 = 20;
+pub const REST: u32 = 20;
 /// Less than this a store uses for itself.
 const LEAST_BYTES: u64 = 10_000_000;
 /// What has to make room goes by the hour, so that no more is forgotten than has to be.
@@ -146,13 +146,8 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
-    use crate::{
-        format::Format,
-        id::CallId,
-        store::{
-            Booking, Entry, GroupBy, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _, TotalsFilter,
-            memory::MemoryStore,
-        },
+    use crate::store::{
+        Entry, GroupBy, Page, RecordFilter, RecordStore as _, TotalsFilter, calls, memory::MemoryStore,
     };
 
     struct Hand(AtomicI64);
@@ -163,31 +158,8 @@ mod tests {
         }
     }
 
-    fn call(n: u16, create_time: Timestamp) -> Entry {
-        let mut random = [0; 10];
-        random[8..].copy_from_slice(&n.to_be_bytes());
-        let opened = Opened {
-            call: CallId::new(create_time, &random),
-            create_time,
-            token: None,
-            model: "m".into(),
-            format: Format::Chat,
-            endpoint: "chat_completions",
-            stream: false,
-        };
-        Entry::Settled(Box::new(Record {
-            opened,
-            outcome: Outcome::Done,
-            http_status: 200,
-            error_type: None,
-            error_message: None,
-            latency_ms: 1,
-            first_byte_ms: None,
-            attempts: Vec::new(),
-            choices: Vec::new(),
-            losses: Vec::new(),
-            booking: Booking::default(),
-        }))
+    fn call(n: u64, create_time: Timestamp) -> Entry {
+        Entry::Settled(Box::new(calls::settled(calls::opened(n, create_time), Vec::new())))
     }
 
     async fn counts(store: &MemoryStore) -> (usize, u64) {

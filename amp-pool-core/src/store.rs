@@ -39,6 +39,8 @@ mod bodies;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
 mod budgets;
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) mod calls;
 mod choices;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod combination;

@@ -195,39 +195,10 @@ impl Young {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        format::Format,
-        ledger::Slot,
-        store::{Booking, Outcome, Record},
-        time::Timestamp,
-    };
+    use crate::{ledger::Slot, store::calls, time::Timestamp};
 
     fn opened(n: u8) -> Opened {
-        Opened {
-            call: CallId::new(Timestamp::default(), &[n; 10]),
-            create_time: Timestamp::default(),
-            token: None,
-            model: "m".into(),
-            format: Format::Chat,
-            endpoint: "chat_completions",
-            stream: false,
-        }
-    }
-
-    fn record(n: u8) -> Record {
-        Record {
-            opened: opened(n),
-            outcome: Outcome::Done,
-            http_status: 200,
-            error_type: None,
-            error_message: None,
-            latency_ms: 1,
-            first_byte_ms: None,
-            attempts: Vec::new(),
-            choices: Vec::new(),
-            losses: Vec::new(),
-            booking: Booking::default(),
-        }
+        calls::opened(n.into(), Timestamp::default())
     }
 
     /// A queue in which calls are opened and settled as the ledger does it.
@@ -246,7 +217,7 @@ mod tests {
         }
 
         fn settle(slot: Slot, n: u8) {
-            drop(slot.settle_durably(Box::new(record(n))));
+            drop(slot.settle_durably(Box::new(calls::settled(opened(n), Vec::new()))));
         }
     }
 

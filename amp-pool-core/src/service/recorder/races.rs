@@ -18,11 +18,10 @@ use shuttle::{
 use super::{super::held::Due, *};
 use crate::{
     budget::{Claim, Period, Window},
-    id::{CallId, KeyId},
-    keys::PriceFactor,
+    id::CallId,
     store::{
         BudgetStore as _, Entry, FailurePage, GroupBy, HoldAnswer, Page, RecordFilter, RecordStore, StoreError,
-        StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter, memory::MemoryStore,
+        StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter, calls, memory::MemoryStore,
     },
 };
 
@@ -123,7 +122,7 @@ impl Day {
     /// A call whose client may go away at any moment, and takes everything with it.
     async fn call(self, n: u64) {
         wait().await;
-        let opened = opened(n);
+        let opened = calls::opened(n, NOW);
         let (call, prices) = (opened.call, Arc::<PriceBook>::default());
         let Ok(recorder) = Recorder::open(opened, ambient::now(), prices, &self.ledger, self.clock.clone()) else {
             return;
@@ -192,49 +191,8 @@ fn attempt(recorder: &mut Recorder) {
     let before = open.record.attempts.iter().filter_map(|attempt| attempt.cost).sum::<NanoUsd>();
     // A second pass has held as much as the first did cost.
     let cost = if open.record.attempts.is_empty() { cost } else { cost.min(Some(before)) };
-    open.record.attempts.push(tried(&open.record.opened, cost));
-}
-
-fn opened(n: u64) -> Opened {
-    let mut random = [0; 10];
-    random[2..].copy_from_slice(&n.to_be_bytes());
-    Opened {
-        call: CallId::new(NOW, &random),
-        create_time: NOW,
-        token: None,
-        model: "m".into(),
-        format: Format::Chat,
-        endpoint: "chat_completions",
-        stream: false,
-    }
-}
-
-fn tried(opened: &Opened, cost: Option<NanoUsd>) -> Attempt {
-    Attempt {
-        id: AttemptId(opened.call.0),
-        key: KeyId(1),
-        provider: "p".into(),
-        upstream_format: Format::Chat,
-        upstream_model: "m".into(),
-        chosen_by: None,
-        candidates: 1,
-        served: true,
-        verdict: "answer",
-        http_status: Some(200),
-        error_message: None,
-        create_time: NOW,
-        latency_ms: 1,
-        first_byte_ms: None,
-        usage: Usage::default(),
-        usage_source: UsageSource::Final,
-        terms: ServiceTerms::default(),
-        price_factor: PriceFactor::ONE,
-        cost,
-        saved: None,
-        price_version: None,
-        evidence: None,
-        decided_by: None,
-    }
+    let tried = Attempt { cost, ..calls::attempt(&open.record.opened) };
+    open.record.attempts.push(tried);
 }
 
 /// Moves tokio's time, until everybody is through.

@@ -7,15 +7,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    format::Format,
-    id::{CallId, KeyId},
-    keys::{KeySpec, PriceFactor},
+    id::KeyId,
+    keys::KeySpec,
     secret::Secret,
     store::{
-        Booking, ConfigStore as _, Entry, Opened, Outcome, Page, Record, RecordFilter, RecordStore as _,
-        RetentionStore as _, TotalsFilter,
+        ConfigStore as _, Entry, Opened, Page, Record, RecordFilter, RecordStore as _, RetentionStore as _,
+        TotalsFilter, calls,
     },
-    usage::ServiceTerms,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -61,29 +59,13 @@ fn a_statement_is_not_parsed_anew_for_other_values() {
     }
 }
 
-fn record(n: u8, model: &str) -> Entry {
-    let opened = Opened {
-        call: CallId::new(NOW, &[n; 10]),
-        create_time: NOW,
-        token: None,
-        model: model.to_owned(),
-        format: Format::Chat,
-        endpoint: "chat_completions",
-        stream: false,
-    };
-    Entry::Settled(Box::new(Record {
-        opened,
-        outcome: Outcome::Done,
-        http_status: 200,
-        error_type: None,
-        error_message: None,
-        latency_ms: 1,
-        first_byte_ms: None,
-        attempts: Vec::new(),
-        choices: Vec::new(),
-        losses: Vec::new(),
-        booking: Booking::default(),
-    }))
+/// A call, the `n`th, that was asked of nobody.
+fn record(n: u64, model: &str) -> Record {
+    calls::settled(Opened { model: model.to_owned(), ..calls::opened(n, NOW) }, Vec::new())
+}
+
+fn settled(record: Record) -> Entry {
+    Entry::Settled(Box::new(record))
 }
 
 /// Lets the file grow by no more than `pages`; 0 lifts the limit.
@@ -101,12 +83,12 @@ async fn a_full_disk_refuses_a_batch_whole_and_takes_it_when_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let long = "m".repeat(100_000);
-    let batch: Arc<[Entry]> = [record(1, "small"), record(2, &long)].into();
+    let batch: Arc<[Entry]> = [record(1, "small"), record(2, &long)].map(settled).into();
 
     limit(&store, 10).await;
     let refused = store.commit(Arc::clone(&batch)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    let small = CallId::new(NOW, &[1; 10]);
+    let small = calls::opened(1, NOW).call;
     assert!(store.get(small).await.unwrap().is_none());
 
     limit(&store, 0).await;
@@ -117,44 +99,19 @@ async fn a_full_disk_refuses_a_batch_whole_and_takes_it_when_there_is_room() {
 #[tokio::test]
 async fn absurd_counts_never_stop_the_books() {
     use crate::{
-        id::AttemptId,
         money::NanoUsd,
         store::{Attempt, GroupBy},
-        usage::{Usage, UsageSource},
+        usage::Usage,
     };
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let (output, reasoning, uncached_input, cache_read) = (u64::MAX, Some(u64::MAX), u64::MAX, u64::MAX);
     let usage = Usage { output, reasoning, uncached_input, cache_read, ..Usage::default() };
     for n in 0..3 {
-        let Entry::Settled(mut record) = record(n, "m") else { unreachable!() };
-        record.latency_ms = u64::MAX;
-        record.attempts.push(Attempt {
-            id: AttemptId::new(NOW, &[n; 10]),
-            key: KeyId(1),
-            provider: "openai".into(),
-            upstream_format: Format::Chat,
-            upstream_model: "m".into(),
-            chosen_by: None,
-            candidates: 1,
-            served: true,
-            verdict: "answer",
-            http_status: Some(200),
-            error_message: None,
-            create_time: NOW,
-            latency_ms: 1,
-            first_byte_ms: None,
-            usage,
-            usage_source: UsageSource::Final,
-            terms: ServiceTerms::default(),
-            price_factor: PriceFactor::ONE,
-            cost: Some(NanoUsd(i64::MAX)),
-            saved: Some(NanoUsd(i64::MAX)),
-            price_version: None,
-            evidence: None,
-            decided_by: None,
-        });
-        store.commit([Entry::Settled(record)].into()).await.unwrap();
+        let mut record = Record { latency_ms: u64::MAX, ..record(n, "m") };
+        let (cost, saved) = (Some(NanoUsd(i64::MAX)), Some(NanoUsd(i64::MAX)));
+        record.attempts.push(Attempt { usage, cost, saved, ..calls::attempt(&record.opened) });
+        store.commit([settled(record)].into()).await.unwrap();
     }
 
     let totals = store.totals(TotalsFilter::span(NOW, NOW.plus_millis(1)), GroupBy::Nothing).await.unwrap();
@@ -167,7 +124,7 @@ async fn absurd_counts_never_stop_the_books() {
 async fn the_audit_compares_what_is_added_up() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
-    store.commit([record(1, "a"), record(2, "b")].into()).await.unwrap();
+    store.commit([record(1, "a"), record(2, "b")].map(settled).into()).await.unwrap();
     while store.sum_up(NOW.plus_millis(3 * 24 * 60 * 60 * 1000)).await.unwrap() {}
     let check = |lie: &str, expected: u64| {
         let path = dir.path().join("test.db");
