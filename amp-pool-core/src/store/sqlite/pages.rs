@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{
@@ -102,18 +102,36 @@ pub(super) fn get(tx: &Transaction<'_>, call: CallId) -> Result<Option<StoredRec
     Ok(Some(StoredRecord { attempts, choices, losses, ..row }))
 }
 
-/// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked:
-/// of the calls at either end as many as a ledger can hold, and then some.
+/// The rows that can hold calls of a time. Row ids grow with time only by and large, so the index of call ids is asked.
 fn span(tx: &Transaction<'_>, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Range<i64>, Failure> {
-    if from.is_none() && to.is_none() {
-        return Ok(0..i64::MAX);
+    match (from, to) {
+        (None, None) => Ok(0..i64::MAX),
+        (Some(from), Some(to)) => between(tx, &first_call(from), &first_call(to)),
+        _ => of_edges(tx, from.map(first_call).as_deref(), to.map(first_call).as_deref()),
     }
-    let (first, end) = (from.map(first_call), to.map(first_call));
+}
+
+/// Of the calls at either end as many are looked at as a ledger can hold, and then some.
+fn of_edges(tx: &Transaction<'_>, first: Option<&[u8]>, end: Option<&[u8]>) -> Result<Range<i64>, Failure> {
     let edge = |sql| tx.prepare_cached(sql)?.query_row(params![first, end], |row| row.get::<_, Option<i64>>(0));
     // Asked for a time without a call both know it, so one is enough to say so.
-    let start = if from.is_some() { edge(FIRST)? } else { Some(0) };
-    let last = if to.is_some() { edge(LAST)?.map(|last| last + 1) } else { Some(i64::MAX) };
+    let start = if first.is_some() { edge(FIRST)? } else { Some(0) };
+    let last = if end.is_some() { edge(LAST)?.map(|last| last + 1) } else { Some(i64::MAX) };
     Ok(start.zip(last).map_or(0..0, |(start, last)| start..last))
+}
+
+/// Those of a time with two ends. Few calls are walked through once, to see which of them stand outside of the first and
+/// the last: a fourth of what both edges cost.
+fn between(tx: &Transaction<'_>, first: &[u8], end: &[u8]) -> Result<Range<i64>, Failure> {
+    let ends = tx.prepare_cached(ENDS)?.query_row([first, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(one), Some(other)): (Option<i64>, Option<i64>) = ends else { return Ok(0..0) };
+    let (low, high) = (one.min(other), one.max(other));
+    if high - low > FEW {
+        return of_edges(tx, Some(first), Some(end));
+    }
+    let outside = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?));
+    let (lower, higher) = tx.prepare_cached(OUTSIDE)?.query_row(params![first, end, low, high], outside)?;
+    Ok(low.min(lower.unwrap_or(low))..high.max(higher.unwrap_or(high)) + 1)
 }
 
 const FIRST: &str = "
@@ -124,6 +142,17 @@ const LAST: &str = "
     SELECT max(id) FROM (
         SELECT id FROM api_request_log WHERE call_id >= ifnull(?1, x'') AND call_id < ifnull(?2, x'ff')
         ORDER BY call_id DESC LIMIT 30000)";
+const ENDS: &str = "
+    SELECT
+        (SELECT id FROM api_request_log WHERE call_id >= ?1 AND call_id < ?2 ORDER BY call_id LIMIT 1),
+        (SELECT id FROM api_request_log WHERE call_id >= ?1 AND call_id < ?2 ORDER BY call_id DESC LIMIT 1)";
+// The plus keeps the index of call ids the one that is walked through.
+const OUTSIDE: &str = "
+    SELECT min(id), max(id) FROM api_request_log
+    WHERE call_id >= ?1 AND call_id < ?2 AND +id NOT BETWEEN ?3 AND ?4";
+
+/// So many rows are few.
+const FEW: i64 = 30_000;
 
 /// The least call id of a millisecond: a call's id begins with the time of its admission.
 pub(super) fn first_call(at: Timestamp) -> Vec<u8> {
@@ -214,6 +243,8 @@ pub(super) fn uuid(row: &mut Fields<'_>) -> Result<Uuid, Failure> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use rusqlite::{params_from_iter, types::Value};
+
     use super::*;
     use crate::store::sqlite::tests::database;
 
@@ -226,11 +257,49 @@ pub(super) mod tests {
 
     #[test]
     fn the_rows_of_a_time_are_found_by_the_ids_of_calls() {
-        for sql in [FIRST, LAST] {
-            let plan = plan(sql, [first_call(Timestamp::from_millis(1)), first_call(Timestamp::from_millis(2))]);
+        let check = |sql: &str, values: &dyn Fn() -> Vec<Value>| {
+            let plan = plan(sql, params_from_iter(values()));
             assert!(plan.contains("USING COVERING INDEX sqlite_autoindex_api_request_log_1"), "{plan}");
             assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN api"), "{plan}");
+            assert!(!plan.contains("INTEGER PRIMARY KEY"), "{plan}");
+        };
+        let ends = || [1, 2].map(|at| Value::from(first_call(Timestamp::from_millis(at)))).to_vec();
+        for sql in [FIRST, LAST, ENDS] {
+            check(sql, &ends);
         }
+        check(OUTSIDE, &|| [ends(), vec![1.into(), 2.into()]].concat());
+    }
+
+    #[test]
+    fn the_rows_of_a_time_hold_those_that_stand_out_of_its_order() {
+        let (_dir, mut connection) = database();
+        let insert =
+            "INSERT INTO api_request_log (id, call_id, create_time, update_time, model, format, endpoint, stream)
+                      VALUES (?1, ?2, 0, 0, '', '', '', 0)";
+        let calls = [(10, 5), (20, 7), (30, 4), (40, 6), (50, 9_000), (60, 8), (70, 8_000)];
+        for (at, id) in calls {
+            connection.execute(insert, params![id, first_call(Timestamp::from_millis(at))]).unwrap();
+        }
+        let far = FEW + 100_000;
+        connection.execute(insert, params![far, first_call(Timestamp::from_millis(80))]).unwrap();
+        let tx = connection.transaction().unwrap();
+        let check = |from: Option<i64>, to: Option<i64>, expected: Range<i64>| {
+            let [first, end] = [from, to].map(|at| at.map(Timestamp::from_millis));
+            assert_eq!(span(&tx, first, end).unwrap(), expected, "{from:?} {to:?}");
+        };
+        check(Some(10), Some(41), 4..8);
+        check(Some(20), Some(31), 4..8);
+        check(Some(20), Some(30), 7..8);
+        check(Some(30), Some(61), 4..9_001);
+        check(Some(11), Some(20), 0..0);
+        check(Some(80), Some(80), 0..0);
+        check(Some(81), Some(99), 0..0);
+        // More than a few, by the number of rows between the first and the last.
+        check(Some(20), Some(81), 4..far + 1);
+        check(Some(20), None, 4..i64::MAX);
+        check(None, Some(41), 0..8);
+        check(Some(81), None, 0..0);
+        check(None, None, 0..i64::MAX);
     }
 
     #[test]

@@ -20,10 +20,6 @@ use crate::{
 
 const OLDEST: &str = "SELECT call_id FROM api_request_log ORDER BY call_id LIMIT 1";
 const BEFORE: &str = "SELECT create_time FROM api_request_log WHERE id < ?1 ORDER BY id DESC LIMIT 1";
-const BUCKET: &str = "
-    SELECT max(bucket_start) FROM api_request_stats
-    WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3";
-
 /// A search for what `filter` lets through among `rows`.
 pub(super) struct Search<'a> {
     pub(super) tx: &'a Transaction<'a>,
@@ -92,17 +88,10 @@ impl Search<'_> {
     }
 
     /// The newest hour or day from `from` on, and before `before`, that holds the combination.
-    fn newest(&self, span: Span, from: Timestamp, mut before: Timestamp) -> Result<Option<Timestamp>, Failure> {
-        let (mut bucket, holds) = (self.tx.prepare_cached(BUCKET)?, self.combination.sql());
-        let mut holds = self.tx.prepare_cached(&holds)?;
-        loop {
-            let values = (span.as_str(), from.as_millis(), before.as_millis());
-            let Some(start) = bucket.query_row(values, |row| row.get::<_, Option<i64>>(0))? else { return Ok(None) };
-            if holds.exists(rusqlite::params_from_iter(self.combination.values(span, start)))? {
-                return Ok(Some(Timestamp::from_millis(start)));
-            }
-            before = Timestamp::from_millis(start);
-        }
+    fn newest(&self, span: Span, from: Timestamp, before: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        let values = rusqlite::params_from_iter(self.combination.values(span, from, before));
+        let mut newest = self.tx.prepare_cached(&self.combination.newest())?;
+        Ok(newest.query_row(values, |row| row.get(0)).optional()?.map(Timestamp::from_millis))
     }
 }
 
@@ -134,10 +123,20 @@ impl Hours<'_> {
     }
 }
 
+/// The hours or days that have sums, from the newest, each found from the one after it.
+const BUCKETS: &str = "
+    WITH RECURSIVE found (start) AS (
+        SELECT max(bucket_start) FROM api_request_stats
+        WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < ?3
+        UNION ALL
+        SELECT (SELECT max(bucket_start) FROM api_request_stats
+                WHERE granularity = ?1 AND bucket_start >= ?2 AND bucket_start < found.start)
+        FROM found WHERE start IS NOT NULL)";
+
 impl Combination<'_> {
-    /// Whether a row of sums of a bucket is of it.
-    fn sql(&self) -> String {
-        let mut sql = "SELECT 1 FROM api_request_stats WHERE granularity = ? AND bucket_start = ?".to_owned();
+    /// The newest of them with a row of sums that is of it. They are not gone through further than to that.
+    fn newest(&self) -> String {
+        let mut sql = BUCKETS.to_owned() + HOLDS;
         let parts =
             [("key_id", self.key.is_some()), ("token_id", self.token.is_some()), ("model", self.model.is_some())];
         for (column, _) in parts.into_iter().filter(|(_, is_asked)| *is_asked) {
@@ -145,15 +144,20 @@ impl Combination<'_> {
             sql.push_str(column);
             sql.push_str(" = ?");
         }
-        sql + self.ended.condition()
+        sql + self.ended.condition() + ") LIMIT 1"
     }
 
-    fn values(&self, span: Span, start: i64) -> impl Iterator<Item = ToSqlOutput<'_>> {
+    fn values(&self, span: Span, from: Timestamp, before: Timestamp) -> impl Iterator<Item = ToSqlOutput<'_>> {
         let ids = [self.key, self.token].into_iter().flatten().map(number);
-        let values = [span.as_str().into(), number(start)].into_iter().chain(ids).chain(self.model.map(Into::into));
+        let ends = [number(from.as_millis()), number(before.as_millis())];
+        let values = [span.as_str().into()].into_iter().chain(ends).chain(ids).chain(self.model.map(Into::into));
         values.map(ToSqlOutput::Borrowed)
     }
 }
+
+const HOLDS: &str = "
+    SELECT start FROM found WHERE start IS NOT NULL AND EXISTS (
+        SELECT 1 FROM api_request_stats WHERE granularity = ?1 AND bucket_start = found.start";
 
 #[cfg(test)]
 mod tests {
@@ -167,13 +171,14 @@ mod tests {
     fn sums_are_asked_by_the_index_of_their_combinations() {
         let check = |filter: &RecordFilter, expected: &str| {
             let combination = Combination::asked(filter).unwrap();
-            let plan = plan(&combination.sql(), rusqlite::params_from_iter(combination.values(Span::Hour, 0)));
-            let index = "INDEX sqlite_autoindex_api_request_stats_1 (granularity=? AND bucket_start=?";
-            assert_eq!(
-                plan,
-                format!("SEARCH api_request_stats USING {expected}").replace("INDEX", index),
-                "{filter:?}"
-            );
+            let values = combination.values(Span::Hour, Timestamp::from_millis(1), Timestamp::from_millis(2));
+            let plan = plan(&combination.newest(), rusqlite::params_from_iter(values));
+            let index = "INDEX sqlite_autoindex_api_request_stats_1 (granularity=? AND bucket_start";
+            let holds = format!("SEARCH api_request_stats EXISTS USING {expected}");
+            assert!(plan.ends_with(&holds.replace("INDEX", &format!("{index}=?"))), "{filter:?}: {plan}");
+            assert_eq!(plan.matches(&format!("COVERING {index}>? AND bucket_start<?)")).count(), 2, "{plan}");
+            // Each is made when it is asked for.
+            assert!(plan.starts_with("CO-ROUTINE found") && !plan.contains("SCAN api"), "{plan}");
         };
         let (key, token, model) = (Some(KeyId(1)), Some(TokenId(2)), Some("m".to_owned()));
         let any = RecordFilter::default;
@@ -183,7 +188,5 @@ mod tests {
         let badly = RecordFilter { key, status: Some("error".into()), ..any() };
         assert_eq!(Combination::asked(&badly).unwrap().ended, Ended::Badly);
         check(&badly, "INDEX AND key_id=?)");
-        let plan = plan(BUCKET, ("hour", 1, 2));
-        assert!(plan.contains("COVERING INDEX") && plan.contains("bucket_start>? AND bucket_start<?"), "{plan}");
     }
 }
