@@ -6,7 +6,7 @@
 mod postgres_server;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -218,16 +218,26 @@ fn kill_in_the_step_after(done: usize) -> String {
     )
 }
 
+/// Whether a step has nothing to do here.
+fn is_empty(step: &str) -> bool {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres").join(step).with_extension("sql");
+    std::fs::read_to_string(file).unwrap().lines().all(|line| line.trim().is_empty() || line.starts_with("--"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_was_killed_in_any_step_is_taken_up_again() {
     let whole = Place::new();
     drop(whole.open("a").await.unwrap());
     let steps = "SELECT number, name, sha256 FROM schema_migrations ORDER BY number";
     let all = whole.sql(steps);
-    for done in 0..all.lines().count() {
+    for (done, step) in all.lines().enumerate() {
         let place = Place::new();
         place.sql(&kill_in_the_step_after(done));
         let killed = place.open("a").await.err();
+        if is_empty(step.split('|').nth(1).unwrap()) {
+            assert!(killed.is_none(), "nothing was changed in {step}, but {killed:?}");
+            continue;
+        }
         assert!(matches!(killed, Some(StoreError::Unavailable(_))), "{killed:?}");
         place.sql("DROP EVENT TRIGGER kill_here; DROP FUNCTION kill_here");
         if done > 0 {
