@@ -75,8 +75,16 @@ async fn tables_and_lists_are_imported_and_what_is_exported_is_one() {
     }
     assert_eq!(import(&ada, "", "application/xml", "<a/>").await.status, 415);
 
+    let whole = json!({"formats": ["responses"], "models_denied": ["o*"], "limits": {"rpm": 5, "tpm": null, "concurrency": null},
+        "budget": {"limit": "5.000000000", "window": "week", "zone": "UTC", "hard": false, "max_output": null, "unpriced": "refuse"},
+        "headers": {"x-team": "planted, red"}, "total_balance": "20.000000000", "balance_minimum": "1.500000000",
+        "balance_usd_rate": "0.14", "balance_probe": "off", "balance_values": {"admin_key": "planted \"7\""}});
+    let id = ada.get("/api/keys?text=%3Da").await.json()["items"][0]["id"].clone();
+    let said = ada.put(&format!("/api/keys/{id}"), &whole).await;
+    assert_eq!(said.status, 200, "{}", said.text());
     let plain = ada.get("/api/keys/export").await;
     assert_eq!(plain.json()["keys"].as_array().unwrap().len(), 3);
+    assert!(!plain.text().contains("planted"), "{}", plain.text());
     assert!(
         !plain.text().contains("0000000001") && !ada.get("/api/keys/export?format=csv").await.text().contains("sk-00")
     );
@@ -103,6 +111,12 @@ async fn tables_and_lists_are_imported_and_what_is_exported_is_one() {
         let body = back.as_str().map_or_else(|| back.to_string(), str::to_owned);
         // An export has `limits` and `balance_probe` as a key has them.
         assert_eq!(counts(&import(&ada, "", kind, body).await), json!([3, 0, 0]), "{format}");
+        let exported = ada.post("/api/keys/export", &json!({"password": PASSWORD})).await.json();
+        let keys = exported["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["name"] == "=a,b").unwrap();
+        for (field, value) in whole.as_object().unwrap() {
+            assert_eq!(key[field], *value, "{field} in {format}");
+        }
     }
     let key = ada.get("/api/keys?text=%3Da").await.json()["items"][0].clone();
     assert_eq!((&key["name"], &key["tags"], &key["enabled"]), (&json!("=a,b"), &json!(["eu", "fast"]), &json!(false)));
@@ -175,6 +189,10 @@ async fn a_key_is_tried_by_a_request_that_costs_nothing() {
     );
     assert!(found["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true), "{found}");
     assert_eq!(test(good, json!({"model": "gpt-5"})).await["ok"], true);
+    let bare = admin.send(http::Method::POST, &format!("/api/keys/{good}/test"), "").await;
+    assert_eq!((bare.status, &bare.json()["ok"]), (200, &json!(true)), "nothing has to be said");
+    let form = admin.clone().with("content-type", "text/plain");
+    assert_eq!(form.send(http::Method::POST, &format!("/api/keys/{good}/test"), "{}").await.status, 415);
     let missing = test(good, json!({"model": "o9"})).await;
     assert_eq!((&missing["ok"], &missing["verdict"]), (&json!(false), &json!("answer")));
     let refused = test(bad, json!({})).await;
@@ -186,14 +204,16 @@ async fn a_key_is_tried_by_a_request_that_costs_nothing() {
     let listless = test(none, json!({})).await;
     assert!(listless["explanation"].as_str().unwrap().contains("no list of models"), "{listless}");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    admin.put(&format!("/api/keys/{good}"), &json!({"base_url": format!("http://{closed}")})).await;
-    let gone = test(good, json!({})).await;
+    admin.put(&format!("/api/keys/{none}"), &json!({"base_url": format!("http://{closed}")})).await;
+    let gone = test(none, json!({})).await;
     assert_eq!((&gone["verdict"], &gone["steps"][0]["ok"]), (&json!("network"), &json!(false)), "{gone}");
     assert_eq!(admin.post("/api/keys/99/test", &json!({})).await.status, 404);
     // It is no call, and no state of the key.
     assert_eq!(admin.get("/api/requests").await.json()["items"], json!([]));
     assert_eq!(admin.get(&format!("/api/keys/{bad}")).await.json()["status"]["state"], "ready");
 
+    admin.put(&format!("/api/keys/{good}"), &json!({"api_key": "sk-test-gone-0123456789"})).await;
+    assert_eq!(test(good, json!({})).await["ok"], false);
     let models = admin.get("/api/models").await.json();
     let row = models["items"].as_array().unwrap().iter().find(|row| row["model"] == "gpt-5").cloned().unwrap();
     assert_eq!((&row["provider"], &row["keys"]), (&json!("custom"), &json!([good])));

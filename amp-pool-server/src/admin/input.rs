@@ -34,16 +34,44 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
         require_json(request.headers())?;
         let (head, body) = request.into_parts();
         let body = read(body, LARGEST_BODY).await?;
-        if let Some(jot) = head.extensions.get::<Jot>() {
-            jot.body(&body);
-        }
-        parse(&body).map(Self)
+        taken(&head, &body).map(Self)
     }
+}
+
+/// Reads a body, and tells the audit log of it.
+fn taken<T: DeserializeOwned>(head: &Parts, body: &[u8]) -> Result<T, Problem> {
+    if let Some(jot) = head.extensions.get::<Jot>() {
+        jot.body(body);
+    }
+    parse(body)
 }
 
 impl<T: JsonSchema> Part for Input<T> {
     fn tell(schemas: &mut Schemas, operation: &mut Operation) {
         operation.takes_body(&json!({ "application/json": { "schema": schemas.read::<T>() } }));
+    }
+}
+
+/// A JSON body that says nothing else than what is usual when it is left out.
+pub(crate) struct Wish<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for Wish<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let body = read(body, LARGEST_BODY).await?;
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        require_json(&head.headers)?;
+        taken(&head, &body).map(Self)
+    }
+}
+
+impl<T: JsonSchema> Part for Wish<T> {
+    fn tell(schemas: &mut Schemas, operation: &mut Operation) {
+        operation.may_take_body(&json!({ "application/json": { "schema": schemas.read::<T>() } }));
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     List, Problem,
-    input::{Input, Params, given},
+    input::{Params, Wish, given},
     page::PageParams,
 };
 
@@ -78,7 +78,7 @@ pub(crate) struct RefreshOut {
 /// Asks upstreams for their models. A list that cannot be had leaves the one before.
 pub(crate) async fn refresh(
     State(handle): State<Handle>,
-    Input(input): Input<RefreshInput>,
+    Wish(input): Wish<RefreshInput>,
 ) -> Result<Json<List<RefreshOut>>, Problem> {
     let wanted = |id: KeyId, enabled: bool| input.key_ids.as_ref().map_or(enabled, |ids| ids.contains(&id.0));
     let views = handle.keys().into_iter().filter(|view| wanted(view.key.id, view.key.spec.enabled));

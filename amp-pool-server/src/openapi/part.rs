@@ -51,6 +51,12 @@ impl Operation {
         self.can_fail([400, 408, 413, 415]);
     }
 
+    /// The same, and there need not be any.
+    pub(crate) fn may_take_body(&mut self, content: &Value) {
+        self.body = Some(json!({ "required": false, "content": content }));
+        self.can_fail([400, 408, 413, 415]);
+    }
+
     pub(crate) fn can_fail(&mut self, codes: impl IntoIterator<Item = u16>) {
         self.problems.extend(codes);
     }

@@ -1964,6 +1964,38 @@ export interface components {
              *     cost has no bound is refused.
              * @default false
              */
+            hard: boolean;
+            /** @description The most that may be spent and held in one window. */
+            limit: string;
+            /**
+             * Format: uint32
+             * @description The most tokens that a call may write which sets no limit of its own. `None`: a limit that fits most answers.
+             * @default null
+             */
+            max_output: number | null;
+            /**
+             * @description What becomes of calls whose price nobody knows.
+             * @default refuse
+             */
+            unpriced: components["schemas"]["Unpriced"];
+            /**
+             * @description How long a window lasts.
+             * @default total
+             */
+            window: components["schemas"]["BudgetWindow"];
+            /**
+             * @description Whose midnight windows begin at.
+             * @default UTC
+             */
+            zone: string;
+        };
+        /** @description A budget as its operator wrote it. */
+        BudgetInput: {
+            /**
+             * @description Whether what is spent can never be more than the limit: an output that does not fit is cut short, and a call whose
+             *     cost has no bound is refused.
+             * @default false
+             */
             hard?: boolean;
             /** @description The most that may be spent and held in one window. */
             limit: string;
@@ -2271,7 +2303,7 @@ export interface components {
             update_time: string;
         };
         ClientTokenInput: {
-            budget?: components["schemas"]["Budget"] | null;
+            budget?: components["schemas"]["BudgetInput"] | null;
             enabled?: boolean;
             /** Format: date-time */
             expires_at?: string | null;
@@ -2398,14 +2430,27 @@ export interface components {
         ExportInput: {
             password: string;
         };
-        /** @description A key as an import takes it. Without its secrets it is a list to look at: an import asks for `api_key`. */
+        /**
+         * @description A key as an import takes it, with all that was said of it. Without its secrets it is a list to look at: an import asks for
+         *     `api_key`, and for what stands behind `…`.
+         */
         ExportedKey: {
             account: string | null;
             api_key?: string | null;
+            /** @description An amount of the currency beside it. */
+            balance_minimum: string | null;
             balance_probe: components["schemas"]["ProbeChoice"];
+            balance_usd_rate: string | null;
+            balance_values: {
+                [key: string]: string;
+            };
             base_url: string | null;
+            budget: components["schemas"]["Budget"] | null;
             enabled: boolean;
             formats: components["schemas"]["Format"][] | null;
+            headers: {
+                [key: string]: string;
+            };
             limits: components["schemas"]["Limits"];
             memo: string;
             models: string[];
@@ -2662,7 +2707,7 @@ export interface components {
                 [key: string]: string;
             };
             base_url?: string | null;
-            budget?: components["schemas"]["Budget"] | null;
+            budget?: components["schemas"]["BudgetInput"] | null;
             enabled?: boolean;
             formats?: components["schemas"]["Format"][] | null;
             headers?: {
@@ -4354,7 +4399,7 @@ export interface components {
             update_time: string;
         };
         TokenGroupInput: {
-            budget?: components["schemas"]["Budget"] | null;
+            budget?: components["schemas"]["BudgetInput"] | null;
             limits?: components["schemas"]["LimitsInput"];
             memo?: string;
             name?: string;
@@ -5991,7 +6036,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["KeyTrialInput"];
             };
@@ -6052,7 +6097,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };

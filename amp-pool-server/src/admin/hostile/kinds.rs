@@ -75,7 +75,10 @@ fn key() -> Value {
 }
 
 fn of_keys() -> Vec<Kind> {
-    let table = json!("name,provider,api_key\r\na,openai,sk-1\r\n");
+    let table = json!(concat!(
+        "name,provider,api_key,tags,limits,budget,headers\r\na,openai,sk-1,eu;fast,\"{\"\"rpm\"\":1}\",",
+        "\"{\"\"limit\"\":\"\"5\"\",\"\"window\"\":\"\"day\"\"}\",\"{\"\"x-a\"\":\"\"b\"\"}\"\r\n"
+    ));
     let text = json!("sk-1\nname sk-2 http://u:p@h:1\n");
     vec![
         kind("key", "KeyInput", key(), keys::read_new),

@@ -1,10 +1,16 @@
 //! `/api/keys/export`: all keys as a list that can be imported again; their secrets only for an admin who gives the
 //! password once more.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use amp_pool_core::{
-    balance::ProbeChoice, format::Format, handle::Handle, keys::Key, money::NanoUsd, provider::ModelPattern,
+    balance::{Amount, Decimal, ProbeChoice},
+    budget::Budget,
+    format::Format,
+    handle::Handle,
+    keys::Key,
+    money::NanoUsd,
+    provider::ModelPattern,
     secret::Secret,
 };
 use axum::{
@@ -12,13 +18,14 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::input::{Input, Params},
     Limits, Problem,
+    output::MASK,
 };
 use crate::{
     access::{Gate, Who},
@@ -26,7 +33,8 @@ use crate::{
     openapi::{As, Table},
 };
 
-/// A key as an import takes it. Without its secrets it is a list to look at: an import asks for `api_key`.
+/// A key as an import takes it, with all that was said of it. Without its secrets it is a list to look at: an import asks for
+/// `api_key`, and for what stands behind `…`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ExportedKey {
     name: String,
@@ -43,9 +51,14 @@ pub(crate) struct ExportedKey {
     models: Vec<ModelPattern>,
     models_denied: Vec<ModelPattern>,
     limits: Limits,
+    budget: Option<Budget>,
+    headers: BTreeMap<String, String>,
     account: Option<String>,
     total_balance: Option<NanoUsd>,
     balance_probe: ProbeChoice,
+    balance_values: BTreeMap<String, String>,
+    balance_minimum: Option<Amount>,
+    balance_usd_rate: Option<Decimal>,
     price_factor: String,
     tags: Vec<String>,
     memo: String,
@@ -118,13 +131,32 @@ const HEAD: &[&str] = &[
     "price_factor",
     "tags",
     "memo",
+    "formats",
+    "models_denied",
+    "total_balance",
+    "balance_minimum",
+    "balance_usd_rate",
+    "limits",
+    "budget",
+    "headers",
+    "balance_probe",
+    "balance_values",
 ];
+
+/// Whatever has parts is JSON in its cell.
+fn cell(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
 
 impl ExportedKey {
     fn of(key: &Key, with_secrets: bool) -> Self {
         let spec = key.spec.clone();
         let proxy =
             spec.egress.proxy.map(|proxy| if with_secrets { proxy.expose().to_owned() } else { proxy.to_string() });
+        let shown = |value: &str| if with_secrets { value.to_owned() } else { MASK.to_owned() };
+        let header =
+            |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), shown(value.to_str().unwrap_or_default()));
+        let value = |(name, value): (String, Secret)| (name, shown(value.expose()));
         Self {
             name: spec.name,
             provider: spec.provider,
@@ -139,9 +171,14 @@ impl ExportedKey {
             models: spec.models,
             models_denied: spec.models_denied,
             limits: spec.limits.into(),
+            budget: spec.budget,
+            headers: spec.egress.headers.iter().map(header).collect(),
             account: spec.account,
             total_balance: spec.total_balance,
             balance_probe: spec.balance.probe,
+            balance_values: spec.balance.values.into_iter().map(value).collect(),
+            balance_minimum: spec.balance.minimum,
+            balance_usd_rate: spec.balance.usd_rate,
             price_factor: spec.price_factor.to_string(),
             tags: spec.tags,
             memo: spec.memo,
@@ -149,7 +186,8 @@ impl ExportedKey {
     }
 
     fn cells(&self) -> Vec<String> {
-        let models: Vec<_> = self.models.iter().map(ModelPattern::as_str).collect();
+        let names = |patterns: &[ModelPattern]| patterns.iter().map(ModelPattern::as_str).collect::<Vec<_>>().join(";");
+        let formats = self.formats.iter().flatten().map(|format| format.as_str()).collect::<Vec<_>>().join(";");
         vec![
             self.name.clone(),
             self.provider.clone(),
@@ -160,11 +198,21 @@ impl ExportedKey {
             self.enabled.to_string(),
             self.priority.to_string(),
             self.weight.to_string(),
-            models.join(";"),
+            names(&self.models),
             self.account.clone().unwrap_or_default(),
             self.price_factor.clone(),
             self.tags.join(";"),
             self.memo.clone(),
+            formats,
+            names(&self.models_denied),
+            self.total_balance.map(|amount| amount.to_string()).unwrap_or_default(),
+            self.balance_minimum.map(|amount| amount.to_string()).unwrap_or_default(),
+            self.balance_usd_rate.map(|rate| rate.to_string()).unwrap_or_default(),
+            cell(&self.limits),
+            self.budget.as_ref().map(cell).unwrap_or_default(),
+            cell(&self.headers),
+            cell(&self.balance_probe),
+            cell(&self.balance_values),
         ]
     }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::input::{Input, Row, given},
+    super::input::{Row, Wish, given},
     Problem,
 };
 use crate::openapi::Null;
@@ -56,7 +56,7 @@ struct StepOut {
 pub(crate) async fn trial(
     State(handle): State<Handle>,
     Row(id): Row,
-    Input(input): Input<TrialInput>,
+    Wish(input): Wish<TrialInput>,
 ) -> Result<Json<TrialOut>, Problem> {
     let view = handle.key(KeyId(id)).ok_or_else(Problem::not_found)?;
     let Some(trial) = handle.try_key(KeyId(id)).await else {

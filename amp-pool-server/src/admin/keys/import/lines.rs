@@ -14,7 +14,9 @@ const MOST: usize = 100_000;
 /// Columns that hold a list, parted by `;` or spaces.
 const LISTS: [&str; 4] = ["models", "models_denied", "tags", "formats"];
 const NUMBERS: [&str; 2] = ["priority", "weight"];
-const COLUMNS: [&str; 18] = [
+/// Columns that hold JSON.
+const PARTED: [&str; 5] = ["limits", "budget", "headers", "balance_probe", "balance_values"];
+const COLUMNS: [&str; 24] = [
     "name",
     "provider",
     "api_key",
@@ -33,6 +35,12 @@ const COLUMNS: [&str; 18] = [
     "tags",
     "memo",
     "balance_minimum",
+    "balance_usd_rate",
+    "limits",
+    "budget",
+    "headers",
+    "balance_probe",
+    "balance_values",
 ];
 
 /// How keys are written.
@@ -162,6 +170,9 @@ fn cell_value(name: &str, cell: &str) -> Value {
     if NUMBERS.contains(&name) {
         return cell.parse::<i64>().map_or_else(|_| json!(cell), Value::from);
     }
+    if PARTED.contains(&name) {
+        return serde_json::from_str(cell).unwrap_or_else(|_| json!(cell));
+    }
     match (name, cell.to_ascii_lowercase().as_str()) {
         ("enabled", "true" | "yes" | "1") => json!(true),
         ("enabled", "false" | "no" | "0") => json!(false),
@@ -234,6 +245,10 @@ mod tests {
             lines.iter().map(|line| (line.line, line.input.is_ok())).collect::<Vec<_>>(),
             [(2, true), (3, true), (4, false)]
         );
+        let parted = "api_key,limits,budget,balance_probe\nsk-1,\"{\"\"rpm\"\":5}\",,off\nsk-2,five,,\nsk-3,,\"{\"\"limit\"\":1}\",\n";
+        let lines = read(Shape::Table, parted.as_bytes()).unwrap();
+        let fields = lines.into_iter().map(|line| line.input.err().and_then(|problem| problem.into_parts().0));
+        assert_eq!(fields.collect::<Vec<_>>(), [None, Some("limits".into()), Some("budget".into())]);
         let wrong = read(Shape::Table, b"name,secret\n").err().unwrap().into_parts();
         assert!(wrong.1.contains("`secret` is no column"), "{}", wrong.1);
         let headless = read(Shape::Table, b"sk-planted-0123456789,x\n").err().unwrap().into_parts();
