@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -30,7 +30,7 @@ use crate::{
     prober::Prober,
     provider::Presets,
     retention::{self, Retention},
-    route::{Catalog, Route, RouteSpec, Trail},
+    route::{Catalog, Listed, Route, RouteSpec, Trail},
     secret::Secret,
     service::auth::Tokens,
     store::{
@@ -95,7 +95,7 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     /// What upstreams said that they serve.
-    pub(crate) listed: Mutex<HashMap<KeyId, ListedModels>>,
+    pub(crate) listed: Arc<Listed>,
     /// One change at a time, so that a later one never loads an earlier state.
     pub(crate) changes: tokio::sync::Mutex<()>,
 }
@@ -219,7 +219,7 @@ impl Handle {
         let keys: Vec<_> = configuration.keys.iter().filter_map(|key| self.live(key, &mut rules)).collect();
         self.fill_purses(&keys).await?;
         let prices = self.take_up_prices().await?.book.clone();
-        let catalog = Catalog::new(keys, configuration.routes.clone(), prices);
+        let catalog = Catalog::new(keys, configuration.routes.clone(), prices).with_lists(self.0.listed.clone());
         self.allow(&configuration);
         self.0.catalog.store(Arc::new(catalog));
         self.0.retention.set(setting(&configuration, retention::SETTING));

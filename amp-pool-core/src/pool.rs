@@ -30,7 +30,7 @@ use crate::{
     service::{
         BoxError, Limits, Response,
         admit::{Admit, AdmitLayer},
-        attempts::{Attempts, SealSecret},
+        attempts::Attempts,
         auth::{Auth, AuthLayer, Callers, Tokens},
         read::{Read, ReadLayer},
         render::{Render, RenderFuture, RenderLayer},
@@ -148,6 +148,7 @@ pub struct PoolBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     traces: Option<(TraceOptions, Arc<dyn Transport>)>,
     seal: Option<[u8; 32]>,
+    names_keys: bool,
 }
 
 impl PoolBuilder {
@@ -191,6 +192,13 @@ impl PoolBuilder {
     #[must_use]
     pub fn seal(mut self, secret: [u8; 32]) -> Self {
         self.seal = Some(secret);
+        self
+    }
+
+    /// Tells each client which key answered: its id, as `x-amp-key`. Without this nobody is told.
+    #[must_use]
+    pub fn naming_keys(mut self, names_keys: bool) -> Self {
+        self.names_keys = names_keys;
         self
     }
 
@@ -285,7 +293,7 @@ impl PoolBuilder {
             prices: ArcSwap::from_pointee(prices),
             clock,
             transport: transport.clone(),
-            listed: std::sync::Mutex::default(),
+            listed: Arc::default(),
         });
         let handle = Handle::new(state.clone());
         handle.reload().await.map_err(BuildError::Store)?;
@@ -298,17 +306,13 @@ impl PoolBuilder {
         }
         let callers = self.callers.unwrap_or_else(|| state.tokens.clone());
         let seal = Arc::new(self.seal.map_or_else(fresh_seal, Ok)?);
-        Ok(Pool { stack: stack(&state, callers, transport, self.limits, seal), handle })
+        let attempts = Attempts::new(transport, self.limits.clone(), state.clock.clone(), seal, state.trail.clone());
+        let attempts = attempts.naming_keys(self.names_keys);
+        Ok(Pool { stack: stack(&state, callers, self.limits, attempts), handle })
     }
 }
 
-fn stack(
-    state: &State,
-    callers: Arc<dyn Callers>,
-    transport: Arc<dyn Transport>,
-    limits: Limits,
-    seal: SealSecret,
-) -> Render<TypedStack> {
+fn stack(state: &State, callers: Arc<dyn Callers>, limits: Limits, attempts: Attempts) -> Render<TypedStack> {
     let clock = || state.clock.clone();
     tower::ServiceBuilder::new()
         // Outermost: whatever fails below is answered in the caller's own error format.
@@ -316,7 +320,7 @@ fn stack(
         // Head only: a stranger must not make us read a body.
         .layer(AuthLayer::new(callers))
         // From here the body is one `Bytes` and can be sent again for free.
-        .layer(ReadLayer::new(limits.clone()))
+        .layer(ReadLayer::new(limits))
         // Before admission: the keys must be known, and an unknown model is a 404 that opens no record.
         .layer(RoutingLayer::new(state.catalog.clone()))
         // From here on exactly one record will exist.
@@ -325,7 +329,7 @@ fn stack(
                 .heard_by(state.bodies.clone()),
         )
         // One scope owns all tries of a call.
-        .service(Attempts::new(transport, limits, clock(), seal, state.trail.clone()))
+        .service(attempts)
 }
 
 fn fresh_seal() -> Result<[u8; 32], BuildError> {

@@ -7,12 +7,16 @@
 mod affinity;
 mod catalog;
 mod choice;
+#[cfg(feature = "pool")]
+mod listed;
 mod pick;
 mod plan;
 
 pub use affinity::{Conversation, Trail};
 pub use catalog::{Catalog, KnownModel};
 pub use choice::{By, Choice, Hindrance, PassedOver};
+#[cfg(feature = "pool")]
+pub(crate) use listed::Listed;
 pub use pick::{Strategy, UnknownStrategy};
 pub use plan::{Plan, Seat, Want};
 

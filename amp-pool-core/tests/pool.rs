@@ -428,6 +428,58 @@ async fn models_are_listed_in_the_callers_shape() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_upstream_lists_is_listed_where_its_key_takes_any_name() {
+    let list = Reply::json(200, &json!({"data": [{"id": "house-1"}, {"id": "house-2"}]}));
+    let upstream = Script::new().on("relay", list.clone()).on("vendor", list);
+    let mut relay = KeySpec::new("relay", "custom", Secret::new("relay"));
+    relay.base_url = Some("https://relay.example".into());
+    relay.models_denied = vec!["house-2".parse().unwrap()];
+    let keys = [relay.clone(), KeySpec::new("vendor", "anthropic", Secret::new("vendor"))];
+    let bench = Bench::of_keys(&upstream, keys, Limits::default()).await;
+    let listed = async || {
+        let list = read(bench.start("GET", "/v1/models", b"").await).await.json();
+        let ids = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned());
+        ids.filter(|id| id.starts_with("house")).collect::<Vec<_>>()
+    };
+    assert!(listed().await.is_empty(), "nobody has asked");
+    for view in bench.handle().keys() {
+        bench.handle().try_key(view.key.id).await.unwrap();
+    }
+    assert_eq!(listed().await, ["house-1"], "the other is denied to one key and no name of the other's vendor");
+    let one = read(bench.start("GET", "/v1/models/house-1", b"").await).await.json();
+    assert_eq!((&one["id"], &one["owned_by"]), (&json!("house-1"), &json!("custom")));
+
+    let id = bench.handle().keys()[0].key.id;
+    relay.base_url = Some("https://another.example".into());
+    bench.handle().change_key(id, relay).await.unwrap();
+    assert!(listed().await.is_empty(), "that was another upstream's list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_which_key_answered_where_that_is_wanted() {
+    let refusal = Reply::json(400, &json!({"error": {"message": "no", "type": "invalid_request_error"}}));
+    let upstream = Script::new().on("a", Reply::json(500, &json!({}))).on("b", Reply::chat("x")).on("c", refusal);
+    for (names_keys, model, expected) in
+        [(true, "gpt-4o-mini", Some("b")), (true, "o3", Some("c")), (false, "gpt-4o-mini", None)]
+    {
+        let pool = Pool::builder().transport(upstream.clone()).naming_keys(names_keys).build().await.unwrap();
+        let bench = Bench { pool, upstream: upstream.clone() };
+        bench.handle().add_token_with(TokenSpec::named("test"), Secret::new(TOKEN)).await.unwrap();
+        for (name, priority, models) in [("a", 1, "gpt-*"), ("b", 0, "gpt-*"), ("c", 0, "o3")] {
+            let mut spec = KeySpec::new(name, "openai", Secret::new(name));
+            (spec.priority, spec.models) = (priority, vec![models.parse().unwrap()]);
+            bench.handle().add_key(spec).await.unwrap();
+        }
+        let got = bench.post("/v1/chat/completions", &json!({"model": model, "messages": []})).await;
+        let named = |id: &http::HeaderValue| {
+            let keys = bench.handle().keys();
+            keys.into_iter().find(|view| id == view.key.id.to_string().as_str()).unwrap().key.spec.name.clone()
+        };
+        assert_eq!(got.headers.get("x-amp-key").map(named).as_deref(), expected, "{model}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_limited_to_models_sees_and_uses_only_those() {
     let bench = Bench::new(&Script::new().on("a", Reply::chat("x")), &[("a", "openai", 0)]).await;
     let id = bench.handle().tokens()[0].id;
@@ -760,4 +812,46 @@ async fn a_credential_that_an_upstream_repeats_in_pieces_goes_to_nobody() {
     for at in 0..good.len() {
         assert_eq!(said_in_pieces(key, word, good, at).await, format!("{word}{good}"), "cut at {at}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_a_whole_answer_repeats_goes_to_nobody() {
+    let key = "sk-planted-sk-0123456789";
+    let answer = Reply::chat(&format!("I was asked with {key}, a task, sk-planted-sk and {key}"));
+    let said = String::from_utf8(answer.bytes().to_vec()).unwrap();
+    let expected = said.replace(key, &"*".repeat(key.len()));
+    let got = async |reply: Reply, path: &str, body: Value| {
+        let upstream = Script::new().on(key, reply);
+        let mut spec = KeySpec::new(key, "openai", Secret::new(key));
+        spec.formats = Some(vec![Format::Chat]);
+        let bench = Bench::of_keys(&upstream, [spec], Limits::default()).await;
+        let response = bench.start("POST", path, body.to_string().as_bytes()).await;
+        let length = http_body::Body::size_hint(response.body()).exact();
+        let got = read(response).await;
+        let booked = bench.records().await.remove(0);
+        assert_eq!((booked.usage.output, booked.outcome), (5, Some(Outcome::Done)));
+        (got.text().to_owned(), length)
+    };
+    let chat = || json!({"model": "gpt-4o-mini", "messages": []});
+    for at in 0..said.len() {
+        let (one, other) = said.split_at(at);
+        let pieces: Vec<String> =
+            [one, other].into_iter().filter(|piece| !piece.is_empty()).map(str::to_owned).collect();
+        let known = pieces.iter().cloned().fold(answer.clone().cut_after(0), Reply::piece);
+        let (text, length) = got(known.clone(), "/v1/chat/completions", chat()).await;
+        assert_eq!((text, length), (expected.clone(), Some(said.len() as u64)), "cut at {at}");
+        let unknown = Reply::stream(pieces).header("content-type", "application/json");
+        assert_eq!(got(unknown, "/v1/chat/completions", chat()).await.0, expected, "cut at {at}, of no known length");
+    }
+    let message = json!({"model": "gpt-4o-mini", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]});
+    let translated = got(answer, "/v1/messages", message).await.0;
+    assert!(!translated.contains(key) && translated.contains("********"), "{translated}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_people_call_the_key_of_a_machine_of_their_own_may_be_said() {
+    let bench =
+        Bench::new(&Script::new().on("sk-no-key", Reply::chat("api_key=sk-no-key")), &[("sk-no-key", "openai", 0)])
+            .await;
+    assert!(bench.chat().await.text().contains("api_key=sk-no-key"));
 }

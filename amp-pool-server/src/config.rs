@@ -65,6 +65,8 @@ pub struct Settings {
     pub traces: Option<TraceOptions>,
     /// Whether `/metrics` is shown to whoever comes from this machine.
     pub open_metrics: bool,
+    /// Whether clients are told which key answered, as `x-amp-key`.
+    pub names_keys: bool,
     /// How often rules for alerts are looked after. `None`: nobody is told anything.
     pub alerts: Option<Duration>,
     /// How long running calls get to finish when the server stops.
@@ -143,6 +145,7 @@ impl Default for Settings {
             balances: Schedule::every(Duration::from_secs(3600)),
             traces: None,
             open_metrics: false,
+            names_keys: false,
             alerts: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(600),
             warnings: Vec::new(),

@@ -180,6 +180,7 @@ async fn open_pool(Opened { store, thoughts }: Opened, settings: &Settings) -> R
         .transport(transport)
         .limits(settings.limits.clone())
         .seal(thoughts)
+        .naming_keys(settings.names_keys)
         .balances(settings.balances.clone())
         .mailer(Smtp::new(settings.block_private_upstreams));
     let builder = match &settings.traces {

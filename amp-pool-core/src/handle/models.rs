@@ -42,13 +42,13 @@ pub struct ModelView {
 
 /// Models.
 impl Handle {
-    /// Every model that callers can name.
+    /// Every model that callers find in the list of models: routes, those known by name, and what upstreams list.
     #[must_use]
     pub fn models(&self) -> Vec<KnownModel> {
-        self.0.catalog.load().models()
+        self.0.catalog.load().offered()
     }
 
-    /// The same for each provider that serves it, with the price there and the keys.
+    /// Every model that is known by name, for each provider that serves it, with the price there and the keys.
     #[must_use]
     pub fn model_views(&self) -> Vec<ModelView> {
         let catalog = self.0.catalog.load();

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -115,9 +116,7 @@ impl Handle {
         let live = self.find(id)?;
         let trial = self.ask_for_models(&live).await;
         if trial.verdict == Verdict::Answer && trial.has_list {
-            let listed = ListedModels { models: trial.models.clone(), at: self.now() };
-            let mut known = self.0.listed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            known.insert(id, listed);
+            self.0.listed.put(&live, trial.models.clone(), self.now());
         }
         Some(trial)
     }
@@ -126,9 +125,13 @@ impl Handle {
     /// the one before.
     #[must_use]
     pub fn listed_models(&self) -> Vec<(KeyId, ListedModels)> {
-        let mut known = self.0.listed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.retain(|id, _| self.find(*id).is_some());
-        let mut listed: Vec<_> = known.iter().map(|(id, listed)| (*id, listed.clone())).collect();
+        let catalog = self.0.catalog.load();
+        self.0.listed.keep(|id| catalog.keys().iter().any(|live| live.key.id == id));
+        let of = |live: &Arc<LiveKey>| {
+            let (models, at) = self.0.listed.of(live)?;
+            Some((live.key.id, ListedModels { models, at }))
+        };
+        let mut listed: Vec<_> = catalog.keys().iter().filter_map(of).collect();
         listed.sort_unstable_by_key(|(id, _)| *id);
         listed
     }

@@ -13,6 +13,8 @@ use super::{KeySpec, LiveKey};
 const REDACTED: &[u8] = b"[redacted]";
 /// Shorter ones are words that anybody may use.
 const SHORTEST: usize = 8;
+/// In a good answer even those may be meant: what people call the key of a machine of their own stands in examples.
+const SHORTEST_ECHOED: usize = 20;
 
 impl LiveKey {
     /// `said` without this key's credential, the values of its own headers, and the credentials of its proxy.
@@ -30,6 +32,23 @@ impl LiveKey {
     pub(crate) fn unsaid_piece(&self, said: Bytes) -> (Bytes, Bytes) {
         let mut said = self.unsaid(said);
         let begun = secrets(&self.key.spec).map(|secret| begun(&said, secret.as_bytes())).max().unwrap_or_default();
+        let rest = said.split_off(said.len() - begun);
+        (said, rest)
+    }
+
+    /// A piece of a good answer without this key's credential, and beside it the end of the piece where that may be the beginning
+    /// of one, unless it is the last. As long as it was: its length may have been told. One search, and no copy where nothing is
+    /// found; an upstream that hides it in other words or letters is not caught.
+    pub(crate) fn unechoed_piece(&self, mut said: Bytes, is_last: bool) -> (Bytes, Bytes) {
+        let secret = self.key.spec.api_key.expose().as_bytes();
+        if secret.len() < SHORTEST_ECHOED {
+            return (said, Bytes::new());
+        }
+        if let Some(first) = memmem::find(&said, secret) {
+            tracing::warn!(key = %self.key.id, "the upstream of this key repeated its credential in an answer; it was left out");
+            said = starred(&said, first, secret).into();
+        }
+        let begun = if is_last { 0 } else { begun(&said, secret) };
         let rest = said.split_off(said.len() - begun);
         (said, rest)
     }
@@ -82,11 +101,25 @@ fn replaced(said: &[u8], secret: &[u8]) -> Vec<u8> {
     clean
 }
 
+/// With a star for each byte of `secret`, which stands at `first` and maybe further on.
+fn starred(said: &[u8], first: usize, secret: &[u8]) -> Vec<u8> {
+    let (mut starred, mut at) = (said.to_vec(), Some(first));
+    while let Some(start) = at {
+        let end = start + secret.len();
+        if let Some(found) = starred.get_mut(start..end) {
+            found.fill(b'*');
+        }
+        at = said.get(end..).and_then(|rest| memmem::find(rest, secret)).map(|next| end + next);
+    }
+    starred
+}
+
 /// How much of the end of `said` is the beginning of `secret`.
 fn begun(said: &[u8], secret: &[u8]) -> usize {
     let longest = secret.len().saturating_sub(1).min(said.len());
-    let is_so = |length: &usize| secret.get(..*length).is_some_and(|start| said.ends_with(start));
-    (1..=longest).rev().find(is_so).unwrap_or_default()
+    let Some((first, end)) = secret.first().zip(said.get(said.len() - longest..)) else { return 0 };
+    let mut ends = memchr::memchr_iter(*first, end).filter_map(|at| end.get(at..));
+    ends.find(|rest| secret.starts_with(rest)).map_or(0, <[u8]>::len)
 }
 
 #[cfg(test)]
@@ -121,6 +154,14 @@ mod tests {
             assert_eq!(begun(said.as_bytes(), b"sk-123"), expected, "{said}");
         }
         assert_eq!(begun(b"ababa", b"ababab"), 5);
+    }
+
+    #[test]
+    fn a_star_stands_for_each_byte_of_what_is_echoed() {
+        for (said, expected) in [("sk-1", "****"), ("a sk-1, sk-1sk-12", "a ****, ********2"), ("sk-1sk-", "****sk-")] {
+            let first = memmem::find(said.as_bytes(), b"sk-1").unwrap();
+            assert_eq!(starred(said.as_bytes(), first, b"sk-1"), expected.as_bytes());
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+#[cfg(feature = "pool")]
+use super::Listed;
 use super::{Plan, Route, RouteCandidate, Seat, Strategy};
 use crate::{
     format::{Format, capability::Model},
@@ -23,6 +25,8 @@ pub struct Catalog {
     keys: Vec<Arc<LiveKey>>,
     routes: HashMap<String, Route>,
     prices: Arc<PriceBook>,
+    #[cfg(feature = "pool")]
+    listed: Arc<Listed>,
     /// Made when a name is first asked for; only names that somebody serves are kept.
     plans: RwLock<HashMap<Box<str>, Arc<Plan>>>,
     everyone: Arc<Plan>,
@@ -73,7 +77,21 @@ impl Catalog {
     pub fn new(keys: Vec<Arc<LiveKey>>, routes: Vec<Route>, prices: Arc<PriceBook>) -> Self {
         let routes = routes.into_iter().map(|route| (route.spec.model.clone(), route)).collect();
         let everyone = Arc::new(Plan::new(enabled(&keys).map(any_model).collect(), Strategy::default()));
-        Self { keys, routes, prices, plans: RwLock::default(), everyone }
+        Self {
+            keys,
+            routes,
+            prices,
+            #[cfg(feature = "pool")]
+            listed: Arc::default(),
+            plans: RwLock::default(),
+            everyone,
+        }
+    }
+
+    /// The same, where `listed` holds what upstreams say that they serve.
+    #[cfg(feature = "pool")]
+    pub(crate) fn with_lists(self, listed: Arc<Listed>) -> Self {
+        Self { listed, ..self }
     }
 
     /// All keys.
@@ -196,6 +214,21 @@ impl Catalog {
             }
         }
         found.extend(self.routes.keys().map(|id| (id.clone(), "route".to_owned())));
+        found.into_iter().map(|(id, owned_by)| KnownModel { id, owned_by }).collect()
+    }
+
+    /// The same for clients to choose from: with what upstreams list of which a key takes any name. Those names are not ours
+    /// and may be many, so that nothing is counted by them.
+    #[cfg(feature = "pool")]
+    pub(crate) fn offered(&self) -> Vec<KnownModel> {
+        let mut found: BTreeMap<_, _> = self.models().into_iter().map(|model| (model.id, model.owned_by)).collect();
+        for key in enabled(&self.keys) {
+            for id in self.listed.of(key).map(|(models, _)| models).unwrap_or_default() {
+                if key.formats_for(&id).next().is_some() {
+                    found.entry(id).or_insert_with(|| key.provider.id.clone());
+                }
+            }
+        }
         found.into_iter().map(|(id, owned_by)| KnownModel { id, owned_by }).collect()
     }
 }

@@ -127,6 +127,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub struct Attempts(Arc<Means>);
 
 /// What trying takes.
+#[derive(Clone)]
 struct Means {
     transport: Arc<dyn Transport>,
     limits: Arc<Limits>,
@@ -136,6 +137,7 @@ struct Means {
     drains: Option<Arc<Drains>>,
     trail: Arc<Trail>,
     waits: Option<Arc<Waits>>,
+    names_keys: bool,
 }
 
 /// What reasoning is sealed with on its way through clients of another format.
@@ -154,7 +156,23 @@ impl Attempts {
         let drains = (!limits.drain.is_zero()).then(|| Arc::new(Drains::new(limits.drain)));
         let waits = (!limits.wait.is_zero()).then(|| Arc::new(Waits::new(limits.wait, limits.waiting)));
         let limits = Arc::new(limits);
-        Self(Arc::new(Means { transport, limits, clock, seal, memos: Arc::default(), drains, trail, waits }))
+        Self(Arc::new(Means {
+            transport,
+            limits,
+            clock,
+            seal,
+            memos: Arc::default(),
+            drains,
+            trail,
+            waits,
+            names_keys: false,
+        }))
+    }
+
+    /// Whether clients are told which key answered: its id, as `x-amp-key`.
+    #[must_use]
+    pub fn naming_keys(self, names_keys: bool) -> Self {
+        Self(Arc::new(Means { names_keys, ..Arc::unwrap_or_clone(self.0) }))
     }
 }
 
@@ -269,10 +287,12 @@ impl Means {
             Ok(come) => {
                 recorder.answered(&come.head.headers, model);
                 self.remember(routed, target, &come.opening);
-                return Step::Answered(self.serve(routed, way, recorder, come, again).await);
+                let answer = self.serve(routed, way, recorder, come, again).await;
+                return Step::Answered(self.naming(seat, answer));
             }
             Err(Refusal::OfTheCaller(refusal)) => {
-                return Step::Answered(Box::pin(self.pass_on(way, recorder, refusal)).await);
+                let answer = Box::pin(self.pass_on(way, recorder, refusal)).await;
+                return Step::Answered(self.naming(seat, answer));
             }
             Err(Refusal::OfTheKey(failure)) => failure,
         };
@@ -281,6 +301,14 @@ impl Means {
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
         recorder.end_attempt();
         Step::Failed(recorder, failure)
+    }
+
+    /// An answer that says whose it is, where clients are told.
+    fn naming(&self, seat: &Seat, mut answer: Response) -> Response {
+        if self.names_keys {
+            headers::set(answer.headers_mut(), "x-amp-key", &seat.key.key.id.to_string());
+        }
+        answer
     }
 
     /// Sends a request and waits for the beginning of its answer.

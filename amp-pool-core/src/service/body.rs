@@ -181,7 +181,7 @@ pub(super) struct Metered {
     free: VecDeque<Bytes>,
     /// May go when the record is durable.
     held: VecDeque<Bytes>,
-    /// The end of what came of an event, where it may be the beginning of a secret.
+    /// The end of what came, of an event or of a whole answer, where it may be the beginning of a secret.
     begun: Bytes,
     phase: Phase,
     last_byte: Instant,
@@ -268,7 +268,7 @@ impl Metered {
 
     fn bytes_left(&self) -> Option<u64> {
         let Shape::Whole { left: Some(left) } = self.parts.shape else { return None };
-        let here = self.free.iter().chain(&self.held).map(|bytes| bytes.len() as u64).sum::<u64>();
+        let here = self.free.iter().chain(&self.held).chain([&self.begun]).map(|bytes| bytes.len() as u64).sum::<u64>();
         Some(left + here)
     }
 
@@ -362,9 +362,18 @@ impl Metered {
                 nothing if nothing.is_empty() => {}
                 frame => self.take_events(frame),
             },
-            Shape::Whole { .. } if matches!(self.parts.rewrite, Rewrite::Whole(_)) => self.release(frame),
-            Shape::Whole { left: Some(left) } => self.take_of_known_length(frame, left),
-            Shape::Whole { left: None } => {
+            Shape::Whole { left } => self.take_of_whole(frame, left),
+        }
+    }
+
+    fn take_of_whole(&mut self, frame: Bytes, left: Option<u64>) {
+        let left = left.map(|left| left.saturating_sub(frame.len() as u64));
+        let frame = self.unechoed(frame, left == Some(0));
+        match left {
+            _ if frame.is_empty() && left != Some(0) => {}
+            _ if matches!(self.parts.rewrite, Rewrite::Whole(_)) => self.release(frame),
+            Some(left) => self.take_of_known_length(frame, left),
+            None => {
                 // Which frame is the last is known only at the end, so one is always kept.
                 self.free.append(&mut self.held);
                 self.held.push_back(frame);
@@ -394,8 +403,18 @@ impl Metered {
         said
     }
 
+    /// A whole answer may be an echo: of who was taken for an upstream, or of one that says what it was asked. Events come from who
+    /// knows how to speak, and are many.
+    fn unechoed(&mut self, frame: Bytes, is_last: bool) -> Bytes {
+        let Some(recorder) = &self.recorder else { return frame };
+        let begun = std::mem::take(&mut self.begun);
+        let said = if begun.is_empty() { frame } else { [begun, frame].concat().into() };
+        let (said, begun) = recorder.unechoed_piece(said, is_last);
+        self.begun = begun;
+        said
+    }
+
     fn take_of_known_length(&mut self, frame: Bytes, left: u64) {
-        let left = left.saturating_sub(frame.len() as u64);
         self.parts.shape = Shape::Whole { left: Some(left) };
         if left > 0 {
             return self.free.push_back(frame);

@@ -304,6 +304,15 @@ impl Recorder {
         }
     }
 
+    /// A piece of a good answer without the credential of the key that is asked, and beside it the end of the piece where that may be
+    /// the beginning of it, unless it is the last.
+    pub(super) fn unechoed_piece(&self, said: Bytes, is_last: bool) -> (Bytes, Bytes) {
+        match &self.running {
+            Some(running) => running.place.key.unechoed_piece(said, is_last),
+            None => (said, Bytes::new()),
+        }
+    }
+
     /// A message without what looks like a secret, and without what is one of the key that is asked.
     fn discreet(&self, message: &str) -> String {
         match &self.running {

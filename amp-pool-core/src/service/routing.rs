@@ -137,7 +137,7 @@ pub(super) fn rejected(reject: &Reject) -> Error {
 }
 
 fn models(call: &Call, catalog: &Catalog) -> Result<Response, Error> {
-    let mut known = catalog.models();
+    let mut known = catalog.offered();
     known.retain(|model| call.caller.may_use(&model.id));
     let named = call.head.uri.path().strip_prefix("/v1/models/").map(|id| id.trim_end_matches('/'));
     let body = match named.filter(|id| !id.is_empty()) {

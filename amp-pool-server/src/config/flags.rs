@@ -237,6 +237,11 @@ pub struct Flags {
           default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
     pub amp_pool_open_metrics: bool,
 
+    /// Tell clients which key answered: its id, as `x-amp-key`
+    #[arg(long, env = "AMP_POOL_NAME_KEYS", value_parser = BoolishValueParser::new(),
+          default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub amp_pool_name_keys: bool,
+
     /// How often rules for alerts are looked after, in seconds; 0 tells nobody anything
     #[arg(long, env = "AMP_POOL_ALERT_SECONDS", default_value_t = 15)]
     pub amp_pool_alert_seconds: u64,
@@ -316,6 +321,7 @@ impl Flags {
                 self.otel_service_name,
             )?,
             open_metrics: self.amp_pool_open_metrics,
+            names_keys: self.amp_pool_name_keys,
             alerts: (self.amp_pool_alert_seconds > 0).then(|| Duration::from_secs(self.amp_pool_alert_seconds)),
             balances: schedule(self.amp_pool_balance_refresh_seconds),
             drain: Duration::from_secs(self.amp_pool_drain_seconds),

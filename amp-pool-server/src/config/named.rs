@@ -70,6 +70,17 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_setting() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        let settings = Flags::augment_args(Command::new("settings"));
+        let names: Vec<_> = settings.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+        assert!(names.len() > 40, "{names:?}");
+        for name in names {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_no_setting_is_refused_by_name() {
         check("amp_pool_durability", "normal", "");
         check("database_url", "memory:", "");
