@@ -20,6 +20,7 @@ use crate::{
 
 const OLDEST: &str = "SELECT call_id FROM api_request_log ORDER BY call_id LIMIT 1";
 const BEFORE: &str = "SELECT create_time FROM api_request_log WHERE id < ?1 ORDER BY id DESC LIMIT 1";
+
 /// A search for what `filter` lets through among `rows`.
 pub(super) struct Search<'a> {
     pub(super) tx: &'a Transaction<'a>,
@@ -130,6 +131,9 @@ const BUCKETS: &str = "
         SELECT ?3 WHERE ?3 >= ?2
         UNION ALL
         SELECT start - ?4 FROM bucket WHERE start - ?4 >= ?2)";
+const HOLDS: &str = "
+    SELECT start FROM bucket WHERE EXISTS (
+        SELECT 1 FROM api_request_stats WHERE granularity = ?1 AND bucket_start = bucket.start";
 
 impl Combination<'_> {
     /// The newest of them with a row of sums that is of it. They are not gone through further than to that.
@@ -157,10 +161,6 @@ impl Combination<'_> {
         values.map(ToSqlOutput::Borrowed)
     }
 }
-
-const HOLDS: &str = "
-    SELECT start FROM bucket WHERE EXISTS (
-        SELECT 1 FROM api_request_stats WHERE granularity = ?1 AND bucket_start = bucket.start";
 
 #[cfg(test)]
 mod tests {
