@@ -21,9 +21,10 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// Calls that one transaction forgets, so that nobody waits long for it.
 pub const STEP: u32 = 64;
-/// After each step others have the books for so many times as long as it took. With less, so many pages change that the
-/// checkpoints they make are met by every hundredth call.
-pub const REST: u32 = 20;
+/// After each step others have the books for so many times as long as it took: with twenty times it was in the way of every
+/// hundredth call, and with less the checkpoints that it brings were as well. More than a thousand calls a second are
+/// forgotten so.
+pub const REST: u32 = 60;
 /// Less than this a store uses for itself.
 const LEAST_BYTES: u64 = 10_000_000;
 /// What has to make room goes by the hour, so that no more is forgotten than has to be.
