@@ -28,6 +28,7 @@ use amp_pool_core::{
         memory::MemoryStore,
         sqlite::{Durability, SqliteOptions, SqliteStore, audit},
     },
+    testkit::calls,
     time::Timestamp,
     usage::{ServiceTerms, Usage, UsageSource},
 };
@@ -267,19 +268,7 @@ fn attempt(opened: &Opened, cost: i64, estimated: bool) -> Attempt {
 }
 
 fn record(opened: Opened, outcome: Outcome, attempts: Vec<Attempt>, booking: Booking) -> Record {
-    Record {
-        opened,
-        outcome,
-        http_status: 200,
-        error_type: None,
-        error_message: None,
-        latency_ms: 1,
-        first_byte_ms: None,
-        attempts,
-        choices: Vec::new(),
-        losses: Vec::new(),
-        booking,
-    }
+    Record { outcome, booking, ..calls::settled(opened, attempts) }
 }
 
 async fn compare(store: &dyn Store, model: &Model) {

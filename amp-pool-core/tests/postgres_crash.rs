@@ -23,10 +23,11 @@ use amp_pool_core::{
     money::NanoUsd,
     secret::Secret,
     store::{
-        Attempt, Booking, BudgetStore as _, Durability, Entry, GroupBy, Hold, HoldAnswer, Opened, Outcome, Record,
+        Attempt, Booking, BudgetStore as _, Durability, Entry, GroupBy, Hold, HoldAnswer, Opened, Record,
         RecordStore as _, TotalsFilter,
         postgres::{PostgresOptions, PostgresStore},
     },
+    testkit::calls,
     time::Timestamp,
     usage::{ServiceTerms, Usage, UsageSource},
 };
@@ -91,17 +92,10 @@ fn record(n: u64) -> Record {
         decided_by: None,
     };
     Record {
-        opened: opened(n),
-        outcome: Outcome::Done,
-        http_status: 200,
-        error_type: None,
-        error_message: None,
         latency_ms: 4,
         first_byte_ms: Some(1),
-        attempts: vec![attempt],
-        choices: Vec::new(),
-        losses: Vec::new(),
         booking: Booking { holds: true, charged: cost(n), charges: Vec::new() },
+        ..calls::settled(opened(n), vec![attempt])
     }
 }
 

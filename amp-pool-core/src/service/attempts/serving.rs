@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::time::error::Elapsed;
 
 use super::{
-    BYTES_PER_TOKEN, Means, input,
+    Means, input,
     prepare::{Way, tenant},
 };
 use crate::{
@@ -173,7 +173,7 @@ impl Means {
     fn resend(&self, routed: &Routed, sent: Outgoing, held: Option<Arc<Held>>) -> Option<Box<Again>> {
         let pausing = Pausing::new(&sent.request.body().clone().into_bytes())?;
         let (transport, patience) = (self.transport.clone(), self.patience(routed));
-        let input = routed.call.body.len() as u64 / BYTES_PER_TOKEN;
+        let input = input(routed);
         let send = move |body: Vec<u8>| {
             let mut outgoing = sent.clone();
             *outgoing.request.body_mut() = Chain::from(Bytes::from(body));

@@ -256,9 +256,7 @@ impl Metered {
         let complains = self.parts.meter.as_ref().is_some_and(|meter| meter.failure().is_some());
         let is_whole = self.begun.is_empty() && (frame.ends_with(b"\n\n") || frame.ends_with(b"\n\r\n"));
         let Some(recorder) = self.recorder.as_ref().filter(|_| complains || !is_whole) else { return frame };
-        let begun = std::mem::take(&mut self.begun);
-        let said = if begun.is_empty() { frame } else { [begun, frame].concat().into() };
-        let (said, begun) = recorder.unsaid_piece(said);
+        let (said, begun) = recorder.unsaid_piece(joined(&mut self.begun, frame));
         self.begun = begun;
         said
     }
@@ -267,9 +265,7 @@ impl Metered {
     /// knows how to speak, and are many.
     fn unechoed(&mut self, frame: Bytes, is_last: bool) -> Bytes {
         let Some(recorder) = &self.recorder else { return frame };
-        let begun = std::mem::take(&mut self.begun);
-        let said = if begun.is_empty() { frame } else { [begun, frame].concat().into() };
-        let (said, begun) = recorder.unechoed_piece(said, is_last);
+        let (said, begun) = recorder.unechoed_piece(joined(&mut self.begun, frame), is_last);
         self.begun = begun;
         said
     }
@@ -490,6 +486,11 @@ impl Metered {
             _ => None,
         }
     }
+}
+
+/// What was kept back of the piece before, and this one.
+fn joined(begun: &mut Bytes, frame: Bytes) -> Bytes {
+    if begun.is_empty() { frame } else { [std::mem::take(begun), frame].concat().into() }
 }
 
 /// A body in place of one that is read elsewhere.

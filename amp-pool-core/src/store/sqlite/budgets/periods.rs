@@ -51,10 +51,7 @@ impl<'tx> Periods<'tx> {
         if let Some(id) = self.rows.get(period) {
             return Ok(*id);
         }
-        let (id, tally) = match find(self.tx, period)? {
-            Some(found) => found,
-            None => (begin(self.tx, period, now)?, Tally::default()),
-        };
+        let (id, tally) = found_or_begun(self.tx, period, now)?;
         self.rows.insert(*period, id);
         self.kept.insert(id, Kept { found: tally, tally, update_time: now });
         Ok(id)
@@ -103,10 +100,14 @@ pub(super) fn find(tx: &Transaction<'_>, period: &Period) -> Result<Option<(i64,
     Ok(found.map(|(id, spent, held)| (id, Tally { spent: NanoUsd(spent), held: NanoUsd(held) })))
 }
 
-fn begin(tx: &Transaction<'_>, Period { scope, window, start }: &Period, now: Timestamp) -> Result<i64, Failure> {
+fn found_or_begun(tx: &Transaction<'_>, period: &Period, now: Timestamp) -> Result<(i64, Tally), Failure> {
+    if let Some(found) = find(tx, period)? {
+        return Ok(found);
+    }
+    let Period { scope, window, start } = period;
     let values = params![now.as_millis(), scope.kind(), scope.id(), window.as_str(), start];
     tx.prepare_cached(BEGIN)?.execute(values)?;
-    Ok(tx.last_insert_rowid())
+    Ok((tx.last_insert_rowid(), Tally::default()))
 }
 
 /// The period of a row.
@@ -122,10 +123,7 @@ pub(in super::super) fn spend(
     more: NanoUsd,
     now: Timestamp,
 ) -> Result<i64, Failure> {
-    let (id, tally) = match find(tx, period)? {
-        Some(found) => found,
-        None => (begin(tx, period, now)?, Tally::default()),
-    };
+    let (id, tally) = found_or_begun(tx, period, now)?;
     let spent = tally.spent.saturating_add(more);
     let values = params![id, now.as_millis(), spent.0, tally.held.0, tally.spent.0, tally.held.0];
     one(tx.prepare_cached(WRITE)?.execute(values)?)?;
