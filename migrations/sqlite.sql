@@ -527,5 +527,8 @@ CREATE TABLE "budget_holds" (
 
 CREATE INDEX budget_holds_open ON budget_holds (period_id) WHERE state = 'held';
 
+CREATE INDEX api_request_log_errors ON api_request_log (error_type, id, key_id, token_id, model)
+WHERE error_type IS NOT NULL;
+
 INSERT INTO api_request_sums_until VALUES (1, 0);
 

@@ -29,9 +29,10 @@ pub(super) fn value(name: Name<'_>) -> ValueRef<'_> {
 pub(super) struct Notes<'a>(BTreeSet<(Name<'a>, i64)>);
 
 impl<'a> Notes<'a> {
-    /// The row `id` holds these names.
+    /// The row `id` holds these names. Types of errors are found by an index of rows.
     pub(super) fn add(&mut self, id: i64, names: impl IntoIterator<Item = Name<'a>>) {
-        self.0.extend(names.into_iter().map(|name| (name, id >> SHIFT)));
+        let noted = names.into_iter().filter(|name| !matches!(name, Name::ErrorType(_)));
+        self.0.extend(noted.map(|name| (name, id >> SHIFT)));
     }
 
     /// Writes them down, those that are known already too.

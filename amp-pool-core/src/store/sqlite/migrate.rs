@@ -57,6 +57,7 @@ pub(super) const STEPS: &[Step] = steps! {
     20 "0020_sums_of_sums"
     21 "0021_identities"
     22 "0022_states_of_holds"
+    23 "0023_errors_of_the_log"
 };
 
 impl Step {

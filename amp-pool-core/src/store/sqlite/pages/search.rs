@@ -32,6 +32,9 @@ pub(super) fn page(
     if filter.status.as_deref() == Some(OPEN) {
         return of_open(tx, filter, rows, limit);
     }
+    if filter.error_type.is_some() {
+        return query_errors(filter, rows, limit).run(tx);
+    }
     let (names, floor) = rarest_first(tx, filter, rows)?;
     let combination = Combination::asked(filter).zip(floor);
     let Some((combination, floor)) = combination else { return of_blocks(tx, filter, &names, rows, limit) };
@@ -112,6 +115,11 @@ impl<'a> Query<'a> {
         Self { sql: select!("WHERE true").to_owned(), values: Vec::new() }
     }
 
+    /// Every row with an error, by the index of those.
+    fn by_error() -> Self {
+        Self { sql: select!("INDEXED BY api_request_log_errors WHERE true").to_owned(), values: Vec::new() }
+    }
+
     /// Only the blocks of `rows` that hold all of `names` are read, from the newest. `None` when there are no names.
     fn by_blocks(rows: &Range<i64>, names: &[Name<'a>]) -> Option<Self> {
         let (first, others) = names.split_first()?;
@@ -145,6 +153,22 @@ impl<'a> Query<'a> {
         self.narrow(" AND error_type = ?", filter.error_type.as_deref());
     }
 
+    /// The newest of `rows` that `filter` lets through.
+    fn newest(
+        mut self,
+        (range, order): (&str, &str),
+        filter: &'a RecordFilter,
+        rows: &Range<i64>,
+        limit: u32,
+    ) -> Self {
+        self.push(range, [number(rows.start), number(rows.end)]);
+        self.narrow_by(filter);
+        self.narrow(" AND status = ?", filter.status.as_deref());
+        self.push(order, []);
+        self.push(" LIMIT ?", [number(limit)]);
+        self
+    }
+
     fn run(&self, tx: &Transaction<'_>) -> Result<Vec<StoredRecord>, Failure> {
         let values: Vec<_> = self.values.iter().map(|value| value as &dyn ToSql).collect();
         collect(tx, &self.sql, &values, read)
@@ -168,13 +192,14 @@ fn query<'a>(filter: &'a RecordFilter, names: &[Name<'a>], rows: &Range<i64>, li
         Some(_) => (" AND +id >= ? AND +id < ?", " ORDER BY noted.block DESC, id DESC"),
         None => (" AND id >= ? AND id < ?", " ORDER BY id DESC"),
     };
-    let mut query = blocks.unwrap_or_else(Query::by_row);
-    query.push(range, [number(rows.start), number(rows.end)]);
-    query.narrow_by(filter);
-    query.narrow(" AND status = ?", filter.status.as_deref());
-    query.push(order, []);
-    query.push(" LIMIT ?", [number(limit)]);
-    query
+    let query = blocks.unwrap_or_else(Query::by_row);
+    query.newest((range, order), filter, rows, limit)
+}
+
+/// Sums know that there was an error, and not which; and of one type are few. So those are gone through, in their index,
+/// which knows the key, the token and the model too.
+fn query_errors<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
+    Query::by_error().newest((" AND id >= ? AND id < ?", " ORDER BY id DESC"), filter, rows, limit)
 }
 
 /// Few calls are open, so those are found by their own index, and sorted.
@@ -216,7 +241,22 @@ mod tests {
         let both = RecordFilter { key: Some(KeyId(1)), model: Some("m".into()), ..filter() };
         check(&both, "SEARCH also EXISTS USING PRIMARY KEY (kind=? AND name=? AND block=?)");
         check(&RecordFilter { status: Some("error".into()), ..filter() }, by_block);
-        check(&RecordFilter { error_type: Some("e".into()), ..filter() }, by_block);
+    }
+
+    #[test]
+    fn errors_of_a_type_are_found_by_their_index_alone() {
+        let all = RecordFilter {
+            error_type: Some("e".into()),
+            key: Some(KeyId(1)),
+            token: Some(TokenId(1)),
+            model: Some("m".into()),
+            ..Default::default()
+        };
+        let found = "SEARCH api_request_log USING INDEX api_request_log_errors (error_type=? AND id>? AND id<?)";
+        for filter in [RecordFilter { error_type: all.error_type.clone(), ..Default::default() }, all] {
+            let Query { sql, values } = query_errors(&filter, &(1..9), 5);
+            assert_eq!(plan(&sql, rusqlite::params_from_iter(values)), found, "{filter:?}");
+        }
     }
 
     #[test]

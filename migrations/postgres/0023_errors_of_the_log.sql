@@ -1,0 +1,1 @@
+-- Nothing is due here: nodes of the version before look for errors in their blocks, and those are looked through fast.
