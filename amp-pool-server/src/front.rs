@@ -12,6 +12,7 @@ mod seldom;
 mod stall;
 mod streams;
 mod tls;
+mod version;
 mod visits;
 
 use std::{

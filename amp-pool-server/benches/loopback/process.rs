@@ -6,7 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
@@ -15,6 +15,9 @@ use crate::{Result, plan::Plan};
 
 // Linux shows ticks of this length to everyone, whatever the kernel counts in.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long a process that is not needed any more has to end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running process with the workers it is known to have; killed when dropped.
 pub(crate) struct Process {
@@ -90,6 +93,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // One that ends by itself writes down what it was built to count of itself.
+        let asked = Instant::now();
+        if matches!(self.ended(), Ok(None)) && self.interrupt().is_ok() {
+            while matches!(self.ended(), Ok(None)) && asked.elapsed() < PATIENCE {
+                std::thread::sleep(TICK);
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         // Their parent is gone, so nobody starts them again.

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     net::IpAddr,
     pin::pin,
     sync::{
@@ -32,6 +33,7 @@ use super::{
     stall::StallLimit,
     streams::Streams,
     tls::Tls,
+    version::Version,
 };
 use crate::{app::App, config::FrontSettings};
 
@@ -74,7 +76,7 @@ impl House {
         self.proxies.trusts(address)
     }
 
-    fn http(&self, streams: Streams) -> Builder<Streams> {
+    fn http(&self, version: Version, streams: Streams) -> Builder<Streams> {
         let mut http = Builder::new(streams);
         // A head has at most a hundred headers: hyper's own limit, kept on the stack as long as nobody sets one.
         http.http1().timer(TokioTimer::new()).header_read_timeout(self.head).keep_alive(true);
@@ -82,7 +84,7 @@ impl House {
         http.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES).max_concurrent_streams(STREAMS);
         http.http2().max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(FAULTS);
         http.http2().max_send_buf_size(UNREAD).keep_alive_interval(PING).keep_alive_timeout(PING);
-        http
+        if version == Version::Http1 { http.http1_only() } else { http }
     }
 }
 
@@ -96,37 +98,48 @@ pub(super) async fn serve(
 ) {
     // Events of a stream are small and must not wait for each other. Failing costs speed only.
     let _ = stream.set_nodelay(true);
-    let stream = StallLimit::new(stream, house.stall);
     let Some(tls) = house.tls.clone() else {
-        return speak(stream, Visitor { address: peer, by_tls: false }, house, Streams::of(streams), closing).await;
+        let Some(Ok(version)) = begun(house.head, &closing, Version::of(&stream)).await else { return };
+        let (stream, visitor) = (StallLimit::new(stream, house.stall), Visitor { address: peer, by_tls: false });
+        return speak(stream, version, visitor, house, Streams::of(streams), closing).await;
     };
     // Boxed: whoever speaks no TLS needs no room for it.
     Box::pin(async move {
-        let shaken = tokio::select! {
-            shaken = timeout(house.head, tls.accept(stream)) => shaken,
-            () = closing.cancelled() => return,
-        };
-        match shaken {
-            Ok(Ok(stream)) => {
-                speak(stream, Visitor { address: peer, by_tls: true }, house, Streams::of(streams), closing).await;
+        match begun(house.head, &closing, tls.accept(StallLimit::new(stream, house.stall))).await {
+            Some(Ok(stream)) => {
+                let (version, visitor) = (Version::agreed(&stream), Visitor { address: peer, by_tls: true });
+                speak(stream, version, visitor, house, Streams::of(streams), closing).await;
             }
             // Scanners and clients that trust another root come all the time.
-            Ok(Err(error)) => tracing::debug!(%peer, "no TLS with this client: {error}"),
-            Err(_) => tracing::debug!(%peer, "no TLS with this client in time"),
+            Some(Err(error)) => tracing::debug!(%peer, "no TLS with this client: {error}"),
+            None => {}
         }
     })
     .await;
 }
 
+/// How a connection begins, for which it has `limit`. `None`: the server closes.
+async fn begun<T>(
+    limit: Duration,
+    closing: &CancellationToken,
+    beginning: impl Future<Output = io::Result<T>>,
+) -> Option<io::Result<T>> {
+    tokio::select! {
+        begun = timeout(limit, beginning) => Some(begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))),
+        () = closing.cancelled() => None,
+    }
+}
+
 /// Speaks HTTP. What is in `visitor` is said of the connection; requests that a proxy passes on may come from elsewhere.
 async fn speak(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
     visitor: Visitor,
     house: Arc<House>,
     streams: Streams,
     closing: CancellationToken,
 ) {
-    let (http, head) = (house.http(streams.clone()), house.head);
+    let (http, head) = (house.http(version, streams.clone()), house.head);
     let spoke = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&spoke);
     let service = service_fn(move |request: Request<Incoming>| {
