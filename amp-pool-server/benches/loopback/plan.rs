@@ -1,5 +1,7 @@
 //! How much is measured, and in which phases.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use crate::ask::{Ask, Format, Script, Stream};
@@ -52,6 +54,12 @@ pub(crate) struct Plan {
     /// The wire format of the calls
     #[arg(long, env = "LOOPBACK_FORMAT", value_enum, default_value_t = Format::Chat)]
     pub(crate) format: Format,
+    /// The server to measure, built by other means
+    #[arg(long, env = "LOOPBACK_SERVER", default_value = env!("CARGO_BIN_EXE_amp-pool-server"), hide_default_value = true)]
+    pub(crate) server: PathBuf,
+    /// How durable a record is before the end of its answer goes out
+    #[arg(long, env = "LOOPBACK_DURABILITY", default_value = "full")]
+    pub(crate) durability: String,
     /// Only these phases
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Kind>,

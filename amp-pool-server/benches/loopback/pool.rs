@@ -35,7 +35,7 @@ pub(crate) struct Admin(SocketAddr);
 pub(crate) fn start(plan: &Plan, format: Format, upstream: SocketAddr, home: &Path) -> Result<(Process, SocketAddr)> {
     fs::create_dir(home)?;
     let address = free_address()?;
-    let mut process = Process::start(&mut command(address, home)?)?;
+    let mut process = Process::start(&mut command(plan, address, home)?)?;
     let admin = Admin(address);
     admin.wait_until_ready(&mut process)?;
     for number in 0..plan.keys {
@@ -47,11 +47,11 @@ pub(crate) fn start(plan: &Plan, format: Format, upstream: SocketAddr, home: &Pa
     Ok((process, address))
 }
 
-fn command(address: SocketAddr, home: &Path) -> Result<Command> {
-    let mut command = with_many_files(env!("CARGO_BIN_EXE_amp-pool-server").as_ref());
+fn command(plan: &Plan, address: SocketAddr, home: &Path) -> Result<Command> {
+    let mut command = with_many_files(plan.server.as_os_str());
     command.env_clear().current_dir(home).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log(home))?);
     command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
-    command.env("DATA_DIR", home.join("data")).env("AMP_POOL_DURABILITY", "full");
+    command.env("DATA_DIR", home.join("data")).env("AMP_POOL_DURABILITY", &plan.durability);
     command.env("AMP_POOL_ADMIN_TOKEN", ADMIN_TOKEN).env("AMP_POOL_CLIENT_TOKEN", CLIENT_TOKEN);
     Ok(command)
 }

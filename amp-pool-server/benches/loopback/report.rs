@@ -62,10 +62,12 @@ impl Report {
     }
 
     fn title(&self) -> String {
-        let Plan { rounds, keys, format, budget, .. } = &self.plan;
+        let Plan { rounds, keys, format, budget, durability, .. } = &self.plan;
         let budget = if *budget { "a budget, " } else { "" };
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        format!("{format:?}, {keys} keys, {budget}SQLite in full durability, {processors} processors, {rounds} rounds")
+        format!(
+            "{format:?}, {keys} keys, {budget}SQLite in {durability} durability, {processors} processors, {rounds} rounds"
+        )
     }
 }
 
