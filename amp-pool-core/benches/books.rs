@@ -247,10 +247,7 @@ async fn pages(store: &dyn Store) -> bool {
             "a token, a key and errors",
             RecordFilter { token: Some(TokenId(20)), key: Some(KeyId(9)), status: Some("error".into()), ..none() },
         ),
-        (
-            "a key and a rare error",
-            RecordFilter { key: Some(KeyId(9)), error_type: Some(ERRORS[3].into()), ..none() },
-        ),
+        ("a key and a rare error", RecordFilter { key: Some(KeyId(9)), error_type: Some(ERRORS[3].into()), ..none() }),
         (
             "a token, a key and a common error",
             RecordFilter {

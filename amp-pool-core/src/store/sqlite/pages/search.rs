@@ -154,13 +154,7 @@ impl<'a> Query<'a> {
     }
 
     /// The newest of `rows` that `filter` lets through.
-    fn newest(
-        mut self,
-        (range, order): (&str, &str),
-        filter: &'a RecordFilter,
-        rows: &Range<i64>,
-        limit: u32,
-    ) -> Self {
+    fn newest(mut self, (range, order): (&str, &str), filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Self {
         self.push(range, [number(rows.start), number(rows.end)]);
         self.narrow_by(filter);
         self.narrow(" AND status = ?", filter.status.as_deref());
