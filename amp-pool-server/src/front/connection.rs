@@ -13,7 +13,7 @@ use std::{
 };
 
 use amp_pool_core::caller::TrustedProxies;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -146,6 +146,9 @@ async fn speak(
         seen.store(true, Ordering::Relaxed);
         let house = Arc::clone(&house);
         async move {
+            if head_bytes(&request) > HEAD_BYTES as usize {
+                return Ok(too_large());
+            }
             let visitor = Visitor { address: house.proxies.client(visitor.address, request.headers()), ..visitor };
             Ok::<Response<FrontBody>, Infallible>(house.app.answer(request, visitor).await)
         }
@@ -173,4 +176,19 @@ async fn speak(
             }
         }
     }
+}
+
+/// What a head takes, but for what stands between its parts. The protocol's own limit is looked at between two reads, and lets
+/// the last of them bring as much again.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + fields.sum::<usize>()
+}
+
+/// As the protocol says it of a head that it does not read to its end.
+fn too_large() -> Response<FrontBody> {
+    let mut response = Response::new(FrontBody::page(axum::body::Body::empty()));
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
