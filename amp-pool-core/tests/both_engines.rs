@@ -9,6 +9,7 @@ mod postgres_server;
 mod random_pages;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -250,7 +251,8 @@ fn value(imported: &Imported, what: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_of_a_sqlite_database_becomes_a_postgresql_one() {
     let copy = Copy::of_filled().await;
-    Connection::open(copy.file()).unwrap().execute_batch("CREATE TABLE of_another (x)").unwrap();
+    let more = "CREATE TABLE of_another (x); UPDATE api_request_log SET error_type = 'odd' WHERE id = 1";
+    Connection::open(copy.file()).unwrap().execute_batch(more).unwrap();
     let before = fs::read(copy.file()).unwrap();
     let imported = copy.import().await.unwrap();
 
@@ -267,7 +269,9 @@ async fn everything_of_a_sqlite_database_becomes_a_postgresql_one() {
 
     let old: Arc<dyn Store> = Arc::new(sqlite_store(copy.from.path()).unwrap());
     let new: Arc<dyn Store> = Arc::new(postgres_store(&copy.to, copy.from.path(), "a").await.unwrap());
-    assert_eq!(told(&old).await, told(&new).await.replace('\u{fffd}', "\\0"));
+    let told_by_old = told(&old).await;
+    assert!(told_by_old.contains("failed: [[1]]"), "{told_by_old}");
+    assert_eq!(told_by_old, told(&new).await.replace('\u{fffd}', "\\0"));
     let audit = postgres::audit(&Secret::new(&*copy.to)).await.unwrap();
     expect_the_truth(&audit);
     let last = old.load().await.unwrap().keys.last().unwrap().id;
@@ -291,6 +295,13 @@ async fn told(store: &Arc<dyn Store>) -> String {
         calls.push((store.get(row.call).await.unwrap(), store.bodies(row.call).await.unwrap()));
         calls.last_mut().unwrap().0.as_mut().unwrap().id = row.id;
     }
+    let errors: BTreeSet<_> = calls.iter().filter_map(|(call, _)| call.as_ref().unwrap().error_type.clone()).collect();
+    let mut failed = Vec::new();
+    for error in errors {
+        let filter = RecordFilter { error_type: Some(error), ..Default::default() };
+        let page = store.list(filter, Page { before: None, limit: 100 }).await.unwrap();
+        failed.push(page.iter().map(|row| row.id).collect::<Vec<_>>());
+    }
     let span = TotalsFilter::span(Timestamp::from_millis(0), now().plus_millis(86_400_000));
     let sums = store.totals(span, GroupBy::Model).await.unwrap();
     let user = |user: amp_pool_core::user::User| (user.id, user.spec.username, user.password.is_some());
@@ -298,7 +309,7 @@ async fn told(store: &Arc<dyn Store>) -> String {
     let prices = store.prices(None).await.unwrap();
     let health = store.health(now()).await.unwrap();
     format!(
-        "{keys:?}\n{:?}\n{:?}\n{:?}\n{calls:?}\n{sums:?}\n{users:?}\n{prices:?}\n{health:?}",
+        "{keys:?}\n{:?}\n{:?}\n{:?}\n{calls:?}\nfailed: {failed:?}\n{sums:?}\n{users:?}\n{prices:?}\n{health:?}",
         configuration.tokens, configuration.groups, configuration.settings
     )
 }

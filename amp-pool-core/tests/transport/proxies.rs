@@ -83,7 +83,9 @@ async fn a_proxy_may_be_a_name() {
 
 #[tokio::test]
 async fn each_proxy_gets_only_its_own_requests() {
-    let (upstream, one, other) = (Upstream::answering(OK), Proxy::socks(), Proxy::socks());
+    // It says that it closes, as the proxies do: who does not know may ask again on what is about to be gone.
+    let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let (upstream, one, other) = (Upstream::answering(answer), Proxy::socks(), Proxy::socks());
     let transport = transport();
     for proxy in [Some(&one), Some(&other), None, Some(&one)] {
         let proxy = proxy.map(|proxy| proxy.url("socks5h", ""));

@@ -33,10 +33,17 @@ pub(super) fn in_use() -> Failure {
     StoreError::Invalid(message.into()).into()
 }
 
-/// Says that it is whole. With this everything that was written before is on the disk.
+/// SQLite finds errors of a type by an index, and we by their blocks.
+const NOTE_ERRORS: &str = "
+    INSERT INTO api_request_log_blocks (kind, name, block)
+    SELECT DISTINCT 'error_type', error_type, id >> 8 FROM api_request_log WHERE error_type IS NOT NULL
+    ON CONFLICT DO NOTHING";
+
+/// Says that it is whole, and adds what its source need not have. With this everything that was written before is on the disk.
 pub(super) async fn end(pool: &Arc<Pool>) -> Result<(), Failure> {
     let tx = pool.begin().await?;
     tx.batch("SET LOCAL synchronous_commit = on; DROP TABLE unfinished_import").await?;
+    tx.execute(NOTE_ERRORS, &[]).await?;
     tx.execute("UPDATE config_revision SET revision = revision + 1", &[]).await?;
     tx.commit().await
 }
