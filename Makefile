@@ -13,7 +13,7 @@ help:
 
 include frontend/ui.mk
 
-# The compiler is told what the server does most (`make profile`): a call takes an eighth less, an event of a stream a fifth. Functions
+# The compiler is told what the server does most (`make profile`): a call takes a tenth less, an event of a stream an eighth. Functions
 # that have changed since, and all of them where the compiler is another one, are compiled as always.
 PROFILE := $(CURDIR)/amp-pool-server/profile/serving.profdata
 ifeq ($(shell rustc -vV | sed -n 's/^host: //p') $(words $(CURDIR)),x86_64-unknown-linux-gnu 1)
