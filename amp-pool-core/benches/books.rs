@@ -222,6 +222,8 @@ async fn statistics(store: &dyn Store) -> bool {
 async fn pages(store: &dyn Store) -> bool {
     const MOST: Duration = Duration::from_millis(50);
     let none = RecordFilter::default;
+    let key = Some(KeyId(9));
+    let three = |error: &str| RecordFilter { token: Some(TokenId(20)), key, error_type: Some(error.into()), ..none() };
     let filters = [
         ("nothing", none()),
         ("a key", RecordFilter { key: Some(KeyId(7)), ..none() }),
@@ -245,28 +247,12 @@ async fn pages(store: &dyn Store) -> bool {
         ),
         (
             "a token, a key and errors",
-            RecordFilter { token: Some(TokenId(20)), key: Some(KeyId(9)), status: Some("error".into()), ..none() },
+            RecordFilter { token: Some(TokenId(20)), key, status: Some("error".into()), ..none() },
         ),
-        ("a key and a rare error", RecordFilter { key: Some(KeyId(9)), error_type: Some(ERRORS[3].into()), ..none() }),
-        (
-            "a token, a key and a common error",
-            RecordFilter {
-                token: Some(TokenId(20)),
-                key: Some(KeyId(9)),
-                error_type: Some(ERRORS[0].into()),
-                ..none()
-            },
-        ),
+        ("a key and a rare error", RecordFilter { token: None, ..three(ERRORS[3]) }),
+        ("a token, a key and a common error", three(ERRORS[0])),
         ("calls that have not ended", RecordFilter { status: Some("open".into()), ..none() }),
-        (
-            "a token, a key and an error",
-            RecordFilter {
-                token: Some(TokenId(20)),
-                key: Some(KeyId(9)),
-                error_type: Some(ERRORS[3].into()),
-                ..none()
-            },
-        ),
+        ("a token, a key and an error", three(ERRORS[3])),
     ];
     let middle = END.plus_millis(-DAYS / 2 * DAY_MS);
     let times = [

@@ -6,6 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -47,9 +48,19 @@ impl Process {
         Ok(self.workers.len())
     }
 
-    /// Asks it to end.
-    pub(crate) fn interrupt(&self) -> Result<()> {
-        Ok(kill_process(pid(self.id()).ok_or("a process without a number")?, Signal::INT)?)
+    /// Asks it to end. Whether it has, in this time.
+    pub(crate) fn end_within(&mut self, patience: Duration) -> Result<bool> {
+        if self.ended()?.is_none() {
+            kill_process(pid(self.id()).ok_or("a process without a number")?, Signal::INT)?;
+        }
+        let asked = Instant::now();
+        while self.ended()?.is_none() {
+            if asked.elapsed() > patience {
+                return Ok(false);
+            }
+            thread::sleep(TICK);
+        }
+        Ok(true)
     }
 
     /// The numbers of all its processes.
@@ -94,12 +105,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // One that ends by itself writes down what it was built to count of itself.
-        let asked = Instant::now();
-        if matches!(self.ended(), Ok(None)) && self.interrupt().is_ok() {
-            while matches!(self.ended(), Ok(None)) && asked.elapsed() < PATIENCE {
-                std::thread::sleep(TICK);
-            }
-        }
+        let _ = self.end_within(PATIENCE);
         let _ = self.child.kill();
         let _ = self.child.wait();
         // Their parent is gone, so nobody starts them again.

@@ -65,13 +65,8 @@ impl<'a> Trace<'a> {
 
     /// Detaches it.
     pub(crate) fn end(mut self) -> Result<Counts> {
-        self.process.interrupt()?;
-        let start = Instant::now();
-        while self.process.ended()?.is_none() {
-            if start.elapsed() > PATIENCE {
-                return Err("strace does not end".into());
-            }
-            thread::sleep(Duration::from_millis(20));
+        if !self.process.end_within(PATIENCE)? {
+            return Err("strace does not end".into());
         }
         Counts::read(&fs::read_to_string(self.home.join("counts"))?)
     }

@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use frames::Frames;
+pub(super) use frames::PREFACE;
 
 pin_project! {
     /// A connection whose other side may talk as much as it works.

@@ -7,10 +7,10 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use super::tls::Secured;
+use super::{chatter::PREFACE, tls::Secured};
 
-/// How HTTP/2 begins, and no request of HTTP/1.
-const HTTP_2: &[u8; 3] = b"PRI";
+/// So many bytes of how HTTP/2 begins are those of no request of HTTP/1.
+const TELLING: usize = b"PRI".len();
 
 /// What a client speaks, as far as its first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Version {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub(super) async fn of(stream: &TcpStream) -> io::Result<Self> {
-        let mut first = [0; HTTP_2.len()];
+        let mut first = [0; TELLING];
         let length = stream.peek(&mut first).await?;
         Ok(Self::begun_by(&first[..length]))
     }
@@ -37,7 +37,7 @@ impl Version {
     }
 
     fn begun_by(first: &[u8]) -> Self {
-        if HTTP_2.starts_with(first) { Self::Any } else { Self::Http1 }
+        if PREFACE.starts_with(first) { Self::Any } else { Self::Http1 }
     }
 }
 

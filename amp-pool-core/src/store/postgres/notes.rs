@@ -10,6 +10,12 @@ pub(super) const NOTE: &str = "
     SELECT * FROM unnest($1::text[], $2::text[], $3::int8[])
     ON CONFLICT DO NOTHING";
 
+/// For rows that came from SQLite, which finds errors of a type by an index.
+pub(super) const NOTE_ERRORS: &str = "
+    INSERT INTO api_request_log_blocks (kind, name, block)
+    SELECT DISTINCT 'error_type', error_type, id >> 8 FROM api_request_log WHERE error_type IS NOT NULL
+    ON CONFLICT DO NOTHING";
+
 /// A name as it is stored.
 pub(super) fn value(name: Name<'_>) -> Cow<'_, str> {
     match name {

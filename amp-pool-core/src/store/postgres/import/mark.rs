@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Failure, Pool};
-use crate::{store::StoreError, time::Timestamp};
+use crate::{
+    store::{StoreError, postgres::notes::NOTE_ERRORS},
+    time::Timestamp,
+};
 
 const MAKE: &str = "
     CREATE TABLE unfinished_import (
@@ -32,12 +35,6 @@ pub(super) fn in_use() -> Failure {
     let message = "the PostgreSQL database holds something already; an import needs an empty one";
     StoreError::Invalid(message.into()).into()
 }
-
-/// SQLite finds errors of a type by an index, and we by their blocks.
-const NOTE_ERRORS: &str = "
-    INSERT INTO api_request_log_blocks (kind, name, block)
-    SELECT DISTINCT 'error_type', error_type, id >> 8 FROM api_request_log WHERE error_type IS NOT NULL
-    ON CONFLICT DO NOTHING";
 
 /// Says that it is whole, and adds what its source need not have. With this everything that was written before is on the disk.
 pub(super) async fn end(pool: &Arc<Pool>) -> Result<(), Failure> {

@@ -33,7 +33,7 @@ pub(super) fn page(
         return of_open(tx, filter, rows, limit);
     }
     if filter.error_type.is_some() {
-        return query_errors(filter, rows, limit).run(tx);
+        return query(filter, &[], rows, limit).run(tx);
     }
     let (names, floor) = rarest_first(tx, filter, rows)?;
     let combination = Combination::asked(filter).zip(floor);
@@ -110,14 +110,14 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Every row.
-    fn by_row() -> Self {
-        Self { sql: select!("WHERE true").to_owned(), values: Vec::new() }
-    }
-
-    /// Every row with an error, by the index of those.
-    fn by_error() -> Self {
-        Self { sql: select!("INDEXED BY api_request_log_errors WHERE true").to_owned(), values: Vec::new() }
+    /// Every row; of those with an error of a type every one in their index, which knows the key, the token and the model too.
+    /// Sums know that there was an error, and not which; and of one type are few.
+    fn by_row(filter: &RecordFilter) -> Self {
+        let sql = match filter.error_type {
+            Some(_) => select!("INDEXED BY api_request_log_errors WHERE true"),
+            None => select!("WHERE true"),
+        };
+        Self { sql: sql.to_owned(), values: Vec::new() }
     }
 
     /// Only the blocks of `rows` that hold all of `names` are read, from the newest. `None` when there are no names.
@@ -153,16 +153,6 @@ impl<'a> Query<'a> {
         self.narrow(" AND error_type = ?", filter.error_type.as_deref());
     }
 
-    /// The newest of `rows` that `filter` lets through.
-    fn newest(mut self, (range, order): (&str, &str), filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Self {
-        self.push(range, [number(rows.start), number(rows.end)]);
-        self.narrow_by(filter);
-        self.narrow(" AND status = ?", filter.status.as_deref());
-        self.push(order, []);
-        self.push(" LIMIT ?", [number(limit)]);
-        self
-    }
-
     fn run(&self, tx: &Transaction<'_>) -> Result<Vec<StoredRecord>, Failure> {
         let values: Vec<_> = self.values.iter().map(|value| value as &dyn ToSql).collect();
         collect(tx, &self.sql, &values, read)
@@ -186,14 +176,13 @@ fn query<'a>(filter: &'a RecordFilter, names: &[Name<'a>], rows: &Range<i64>, li
         Some(_) => (" AND +id >= ? AND +id < ?", " ORDER BY noted.block DESC, id DESC"),
         None => (" AND id >= ? AND id < ?", " ORDER BY id DESC"),
     };
-    let query = blocks.unwrap_or_else(Query::by_row);
-    query.newest((range, order), filter, rows, limit)
-}
-
-/// Sums know that there was an error, and not which; and of one type are few. So those are gone through, in their index,
-/// which knows the key, the token and the model too.
-fn query_errors<'a>(filter: &'a RecordFilter, rows: &Range<i64>, limit: u32) -> Query<'a> {
-    Query::by_error().newest((" AND id >= ? AND id < ?", " ORDER BY id DESC"), filter, rows, limit)
+    let mut query = blocks.unwrap_or_else(|| Query::by_row(filter));
+    query.push(range, [number(rows.start), number(rows.end)]);
+    query.narrow_by(filter);
+    query.narrow(" AND status = ?", filter.status.as_deref());
+    query.push(order, []);
+    query.push(" LIMIT ?", [number(limit)]);
+    query
 }
 
 /// Few calls are open, so those are found by their own index, and sorted.
@@ -248,7 +237,7 @@ mod tests {
         };
         let found = "SEARCH api_request_log USING INDEX api_request_log_errors (error_type=? AND id>? AND id<?)";
         for filter in [RecordFilter { error_type: all.error_type.clone(), ..Default::default() }, all] {
-            let Query { sql, values } = query_errors(&filter, &(1..9), 5);
+            let Query { sql, values } = query(&filter, &[], &(1..9), 5);
             assert_eq!(plan(&sql, rusqlite::params_from_iter(values)), found, "{filter:?}");
         }
     }
