@@ -11,6 +11,7 @@ pub(super) const NOTE: &str = "
     ON CONFLICT DO NOTHING";
 
 /// For rows that came from SQLite, which finds errors of a type by an index.
+#[cfg(feature = "sqlite")]
 pub(super) const NOTE_ERRORS: &str = "
     INSERT INTO api_request_log_blocks (kind, name, block)
     SELECT DISTINCT 'error_type', error_type, id >> 8 FROM api_request_log WHERE error_type IS NOT NULL
