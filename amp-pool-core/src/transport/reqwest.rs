@@ -11,12 +11,13 @@
 
 use std::{
     error::Error,
+    future::ready,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, StatusCode, Uri, Version, header::CONTENT_LENGTH, request, uri::Scheme};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header::CONTENT_LENGTH, uri::Scheme};
 use reqwest::Client;
 use url::{Host, Url};
 
@@ -123,34 +124,25 @@ impl ReqwestTransport {
 
 impl Transport for ReqwestTransport {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'static, Answer> {
-        let clients = Arc::clone(&self.0);
-        Box::pin(async move { clients.send(outgoing).await })
+        self.0.send(outgoing).unwrap_or_else(|error| Box::pin(ready(Err(error))))
     }
 }
 
 impl Clients {
-    async fn send(&self, Outgoing { request, egress }: Outgoing) -> Answer {
-        let (head, body) = request.into_parts();
-        let head = complete(head, &body);
-        let known = self.known.destination(&head.uri, |uri| self.destination(uri))?;
-        match &egress.proxy {
-            None if known.uri.scheme() == Some(&Scheme::HTTP) && head.method != Method::CONNECT => {
-                known.plain(|uri| self.plain.target(uri))?.send(head, body).await
+    /// What can be done before anything is waited for is done before there is a future: it would keep room for it to its end.
+    fn send(&self, Outgoing { mut request, egress }: Outgoing) -> Result<BoxFuture<'static, Answer>, TransportError> {
+        complete(&mut request);
+        let known = self.known.destination(request.uri(), |uri| self.destination(uri))?;
+        Ok(match &egress.proxy {
+            None if known.uri.scheme() == Some(&Scheme::HTTP) && *request.method() != Method::CONNECT => {
+                Box::pin(known.plain(|uri| self.plain.target(uri))?.send(request))
             }
-            None => direct::send(self.direct()?, head, known.uri.clone(), body).await,
-            Some(proxy) => self.send_through(proxy, head, known.url.clone(), body).await,
-        }
-    }
-
-    async fn send_through(&self, proxy: &ProxyUrl, head: request::Parts, url: Url, body: Chain) -> Answer {
-        let is_forwarded = url.scheme() == "http" && proxy.expose().starts_with("http");
-        let lane = self.proxied(proxy)?;
-
-        let answer = lane.execute(written(head, url, body)).await.map_err(failed)?;
-        if is_forwarded && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(TransportError::new(Stage::Connect, "the proxy asks for other credentials"));
-        }
-        Ok(received(answer, lane))
+            None => Box::pin(direct::send(self.direct()?, known.uri.clone(), request)),
+            Some(proxy) => {
+                let is_forwarded = known.url.scheme() == "http" && proxy.expose().starts_with("http");
+                Box::pin(send_through(self.proxied(proxy)?, is_forwarded, written(request, known.url.clone())))
+            }
+        })
     }
 
     /// The URL of a request. It is judged in this form, in which an address has only one way to be written.
@@ -195,18 +187,27 @@ impl Clients {
     }
 }
 
-/// The head with what the body makes needful.
-fn complete(mut head: request::Parts, body: &Chain) -> request::Parts {
-    if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-        // hyper leaves it out over HTTP/1.1, and servers answer with 411.
-        head.headers.entry(CONTENT_LENGTH).or_insert(const { HeaderValue::from_static("0") });
+/// Sends by a proxy. `is_forwarded`: it makes the request itself, and does not only carry the connection.
+async fn send_through(lane: Lane<Client>, is_forwarded: bool, request: reqwest::Request) -> Answer {
+    let answer = lane.execute(request).await.map_err(failed)?;
+    if is_forwarded && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(TransportError::new(Stage::Connect, "the proxy asks for other credentials"));
     }
-    head
+    Ok(received(answer, lane))
+}
+
+/// Adds to the head what the body makes needful.
+fn complete(request: &mut Request<Chain>) {
+    if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+        // hyper leaves it out over HTTP/1.1, and servers answer with 411.
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(const { HeaderValue::from_static("0") });
+    }
 }
 
 /// The request as reqwest wants it. The version is left to the connection: what a client spoke to us is not what we
 /// speak to the upstream.
-fn written(head: request::Parts, url: Url, body: Chain) -> reqwest::Request {
+fn written(request: Request<Chain>, url: Url) -> reqwest::Request {
+    let (head, body) = request.into_parts();
     let mut request = reqwest::Request::new(head.method, url);
     *request.headers_mut() = head.headers;
     *request.body_mut() = Some(body::outgoing(body));

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Uri, request};
+use http::{Request, Uri};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -68,11 +68,11 @@ pub(super) fn tcp(options: &Options) -> HttpConnector<Resolver> {
 }
 
 /// Sends one request to `uri`, the judged form of the request's own.
-pub(super) async fn send(lane: Lane<Client>, mut head: request::Parts, uri: Uri, body: Chain) -> Answer {
-    head.uri = uri;
-    head.version = http::Version::HTTP_11;
-    head.extensions.clear();
-    let mut answer = lane.request(http::Request::from_parts(head, body)).await.map_err(failed)?;
+pub(super) async fn send(lane: Lane<Client>, uri: Uri, mut request: Request<Chain>) -> Answer {
+    *request.uri_mut() = uri;
+    *request.version_mut() = http::Version::HTTP_11;
+    request.extensions_mut().clear();
+    let mut answer = lane.request(request).await.map_err(failed)?;
     answer.extensions_mut().clear();
     Ok(answer.map(|body| UpstreamBody::new(DirectBody { body, _lane: lane })))
 }

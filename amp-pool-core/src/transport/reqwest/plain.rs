@@ -8,19 +8,24 @@
 
 use std::{
     collections::HashMap,
+    future::ready,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header, request, uri::Authority};
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Uri, header, uri::Authority};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::ServiceExt as _;
 
-use self::{idle::Idle, line::Line};
+use self::{
+    idle::Idle,
+    line::{Line, Unsent},
+};
 use super::{
     Options,
     direct::{Within, tcp},
@@ -105,6 +110,31 @@ impl Origin {
         })
     }
 
+    /// Sends by a connection that rests if there is one, which nearly always is; else by a new one.
+    async fn send(self: Arc<Self>, request: Request<Chain>) -> Answer {
+        let Some(mut line) = self.idle.take() else { return Box::pin(self.send_by_new(request)).await };
+        match line.send(request).await {
+            Ok(answer) => Ok(received(answer, line, &self.idle)),
+            Err(failed) => self.send_again(failed).await,
+        }
+    }
+
+    /// Sends once more what was given back, which is only when nothing of it was written.
+    fn send_again(self: Arc<Self>, mut failed: Unsent) -> BoxFuture<'static, Answer> {
+        match failed.take_message() {
+            Some(request) => Box::pin(self.send(request)),
+            None => Box::pin(ready(Err(TransportError::new(Stage::Head, failed.into_error())))),
+        }
+    }
+
+    async fn send_by_new(&self, request: Request<Chain>) -> Answer {
+        let mut line = self.connect().await?;
+        match line.send(request).await {
+            Ok(answer) => Ok(received(answer, line, &self.idle)),
+            Err(failed) => Err(TransportError::new(Stage::Head, failed.into_error())),
+        }
+    }
+
     async fn connect(&self) -> Result<Box<Line>, TransportError> {
         let io = self.connector.clone().oneshot(self.uri.clone()).await.map_err(|error| {
             let stage = if has_cause::<Refused>(&*error) { Stage::Build } else { Stage::Connect };
@@ -119,30 +149,13 @@ impl Target {
     ///
     /// # Cancel safety
     /// Dropping the future, or later the body before its end, closes the connection.
-    pub(super) async fn send(&self, mut head: request::Parts, body: Chain) -> Answer {
-        let origin = &self.origin;
-        head.uri = self.path.clone();
-        head.version = http::Version::HTTP_11;
-        head.extensions.clear();
-        head.headers.entry(header::HOST).or_insert_with(|| origin.host.clone());
-        let mut request = Request::from_parts(head, body);
-        loop {
-            let rested = origin.idle.take();
-            let is_reused = rested.is_some();
-            let mut line = match rested {
-                Some(line) => line,
-                None => origin.connect().await?,
-            };
-            let mut failed = match line.send(request).await {
-                Ok(answer) => return Ok(received(answer, line, &origin.idle)),
-                Err(failed) => failed,
-            };
-            // Given back only when nothing of it was written.
-            match failed.take_message().filter(|_| is_reused) {
-                Some(unsent) => request = unsent,
-                None => return Err(TransportError::new(Stage::Head, failed.into_error())),
-            }
-        }
+    pub(super) fn send(&self, mut request: Request<Chain>) -> impl Future<Output = Answer> + use<> {
+        let origin = Arc::clone(&self.origin);
+        *request.uri_mut() = self.path.clone();
+        *request.version_mut() = http::Version::HTTP_11;
+        request.extensions_mut().clear();
+        request.headers_mut().entry(header::HOST).or_insert_with(|| origin.host.clone());
+        origin.send(request)
     }
 }
 

@@ -1,8 +1,8 @@
 //! One HTTP/1 connection that is polled by the exchange that uses it.
 
 use std::{
-    future::Future as _,
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -16,6 +16,7 @@ use hyper::{
     },
 };
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 
 use super::gate::Gate;
@@ -23,6 +24,12 @@ use crate::format::Chain;
 
 /// Rounds between a connection and its user before other tasks have their turn.
 const ROUNDS: usize = 8;
+
+/// What became of a request.
+pub(super) type Sent = Result<Response<Incoming>, Unsent>;
+
+/// Why a request has no answer. Holds it when nothing of it was written.
+pub(super) type Unsent = TrySendError<Request<Chain>>;
 
 /// A connection.
 pub(super) struct Line {
@@ -43,13 +50,10 @@ impl Line {
         Ok(Box::new(Self { sender, connection: Some(connection), gate, waker, home }))
     }
 
-    /// Sends a request and waits for the head of its answer. The error holds the request when nothing of it was written.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Chain>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Chain>>> {
-        let mut sent = pin!(self.sender.try_send_request(request));
-        std::future::poll_fn(|cx| self.poll_with(cx, |cx| sent.as_mut().poll(cx))).await
+    /// Sends a request and waits for the head of its answer.
+    pub(super) fn send(&mut self, request: Request<Chain>) -> impl Future<Output = Sent> {
+        let sent = self.sender.try_send_request(request);
+        Sending { sent, line: self }
     }
 
     /// Polls `wanted`, something that this connection feeds, and the connection, until there is nothing more to do.
@@ -83,5 +87,23 @@ impl Line {
         // Lets it take note of what has come meanwhile: the end of the connection, above all.
         let _: Poll<()> = self.poll_with(&mut Context::from_waker(Waker::noop()), |_| Poll::Pending);
         self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+pin_project! {
+    /// A request on its way. Written out, because an async function would keep the request's room beside that of its sending.
+    struct Sending<'a, F> {
+        #[pin]
+        sent: F,
+        line: &'a mut Line,
+    }
+}
+
+impl<F: Future> Future for Sending<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        this.line.poll_with(cx, |cx| this.sent.as_mut().poll(cx))
     }
 }
