@@ -7,6 +7,7 @@ mod area;
 mod door;
 
 use std::{
+    convert::Infallible,
     fmt::Write as _,
     net::IpAddr,
     sync::{Arc, LazyLock},
@@ -18,6 +19,7 @@ use amp_pool_core::{
     handle::Handle,
     pool::Pool,
     secret::Secret,
+    service::{Response as PoolResponse, render::RenderFuture},
     user::Role,
 };
 use axum::{
@@ -30,6 +32,7 @@ use axum::{
     routing::{self, MethodRouter},
 };
 use bytes::Bytes;
+use futures::{FutureExt as _, future::Map};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use schemars::JsonSchema;
@@ -342,20 +345,23 @@ impl App {
         AdminDoor::new(self.admin.clone())
     }
 
-    /// Answers one request of `visitor`.
+    /// Whether a request is for the pool, by [`Self::call`]; all others are for [`Self::answer`].
+    pub(crate) fn is_call(&self, request: &Request<Incoming>) -> bool {
+        Area::of(request.uri().path()) == Area::Gateway && !is_of_no_use(request.method()) && self.gate.is_set_up()
+    }
+
+    /// Calls the pool. Apart from everything else, because calls are most of what comes, and their future is small.
+    pub(crate) fn call(&self, mut request: Request<Incoming>, visitor: Visitor) -> Calling {
+        request.extensions_mut().insert(caller::Peer(visitor.address));
+        self.pool.clone().call(request).map(|Ok(answer)| answer.map(FrontBody::pool))
+    }
+
+    /// Answers a request of `visitor` that is no call.
     pub(crate) async fn answer(&self, mut request: Request<Incoming>, visitor: Visitor) -> Response<FrontBody> {
         let peer = visitor.address;
         match Area::of(request.uri().path()) {
-            // Neither has a use here: one echoes headers back, the other asks for a tunnel.
-            _ if matches!(*request.method(), Method::TRACE | Method::CONNECT) => {
-                api_answer(wrong_method().await.into_response())
-            }
-            Area::Gateway if !self.gate.is_set_up() => not_set_up(&request).into_response().map(FrontBody::page),
-            Area::Gateway => {
-                request.extensions_mut().insert(caller::Peer(peer));
-                let Ok(answer) = self.pool.clone().call(request).await;
-                answer.map(FrontBody::pool)
-            }
+            _ if is_of_no_use(request.method()) => api_answer(wrong_method().await.into_response()),
+            Area::Gateway => not_set_up(&request).into_response().map(FrontBody::page),
             Area::Admin if self.gate.is_set_up() && self.amp.answers(request.uri().path()) => {
                 api_answer(self.amp.answer(request, peer).await)
             }
@@ -393,6 +399,14 @@ impl App {
             Err(problem) => problem.into_response(),
         }
     }
+}
+
+/// The answer to a call, when it comes.
+pub(crate) type Calling = Map<RenderFuture, fn(Result<PoolResponse, Infallible>) -> Response<FrontBody>>;
+
+/// One echoes headers back, the other asks for a tunnel.
+fn is_of_no_use(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
 fn open_router() -> Router<Shared> {

@@ -13,6 +13,10 @@ use std::{
 };
 
 use amp_pool_core::caller::TrustedProxies;
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Either, ready},
+};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -35,7 +39,10 @@ use super::{
     tls::Tls,
     version::Version,
 };
-use crate::{app::App, config::FrontSettings};
+use crate::{
+    app::{App, Calling},
+    config::FrontSettings,
+};
 
 const HEAD_BYTES: u32 = 64 * 1024;
 /// Streams of a connection of HTTP/2 at a time.
@@ -74,6 +81,24 @@ impl House {
     /// Whether a proxy of ours stands there.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.trusts(address)
+    }
+
+    /// Answers a request of `visitor`, which may be a proxy that passes it on. Only what calls need has room in the future itself:
+    /// hyper moves it from place to place.
+    fn answer(
+        house: &Arc<Self>,
+        request: Request<Incoming>,
+        visitor: Visitor,
+    ) -> Either<Calling, BoxFuture<'static, Response<FrontBody>>> {
+        if head_bytes(&request) > HEAD_BYTES as usize {
+            return Either::Right(Box::pin(ready(too_large())));
+        }
+        let visitor = Visitor { address: house.proxies.client(visitor.address, request.headers()), ..visitor };
+        if house.app.is_call(&request) {
+            return Either::Left(house.app.call(request, visitor));
+        }
+        let house = Arc::clone(house);
+        Either::Right(Box::pin(async move { house.app.answer(request, visitor).await }))
     }
 
     fn http(&self, version: Version, streams: Streams) -> Builder<Streams> {
@@ -144,14 +169,7 @@ async fn speak(
     let seen = Arc::clone(&spoke);
     let service = service_fn(move |request: Request<Incoming>| {
         seen.store(true, Ordering::Relaxed);
-        let house = Arc::clone(&house);
-        async move {
-            if head_bytes(&request) > HEAD_BYTES as usize {
-                return Ok(too_large());
-            }
-            let visitor = Visitor { address: house.proxies.client(visitor.address, request.headers()), ..visitor };
-            Ok::<Response<FrontBody>, Infallible>(house.app.answer(request, visitor).await)
-        }
+        House::answer(&house, request, visitor).map(Ok::<_, Infallible>)
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(Chatter::new(io)), service));
     let (mut outside, mut streams_before) = (Outside::new(closing, head), 0);
