@@ -6,6 +6,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 
 use crate::{id::KeyId, route::Catalog};
 
@@ -19,15 +20,15 @@ pub(super) struct Names {
     catalog: Arc<ArcSwap<Catalog>>,
     /// The catalog that `known` was made of.
     of: Option<Arc<Catalog>>,
-    known: HashSet<Box<str>>,
+    known: HashSet<Box<str>, RandomState>,
     /// Models that were counted so far.
-    models: HashSet<Box<str>>,
-    keys: HashMap<KeyId, Box<str>>,
+    models: HashSet<Box<str>, RandomState>,
+    keys: HashMap<KeyId, Box<str>, RandomState>,
 }
 
 impl Names {
     pub(super) fn new(catalog: Arc<ArcSwap<Catalog>>) -> Self {
-        Self { catalog, of: None, known: HashSet::new(), models: HashSet::new(), keys: HashMap::new() }
+        Self { catalog, of: None, known: HashSet::default(), models: HashSet::default(), keys: HashMap::default() }
     }
 
     /// The name to count a model by.

@@ -156,7 +156,7 @@ impl AdmitLayer {
         self.bodies.as_ref()?.listen(Heard { call: call.id, received: call.received, token, request: &call.body })
     }
 
-    fn open(&self, routed: &Routed) -> Result<Recorder, Error> {
+    fn open(&self, routed: &Routed) -> Result<Box<Recorder>, Error> {
         if self.draining.load(Ordering::Acquire) {
             return Err(Error::busy("the server is shutting down").with_retry_after(COME_BACK));
         }

@@ -22,7 +22,7 @@ use self::{
     choosing::{Next, SoFar},
     failure::{Failure, Refusal},
     prepare::Prepared,
-    serving::Come,
+    serving::{Come, Served},
 };
 use super::{
     Admitted, Limits, Response, ResponseFuture, Routed, ambient,
@@ -191,11 +191,11 @@ enum Step {
     /// The client has its answer.
     Answered(Response),
     /// Another key may do better.
-    Failed(Recorder, Failure),
+    Failed(Box<Recorder>, Failure),
     /// Others took what the key had left; nothing was sent.
-    Missed(Recorder),
+    Missed(Box<Recorder>),
     /// The request can not be put into the upstream's format; nothing was sent.
-    Rejected(Recorder, Error),
+    Rejected(Box<Recorder>, Error),
 }
 
 impl Means {
@@ -249,7 +249,7 @@ impl Means {
         seat: &Seat,
         by: By,
         turn: Option<Turn<'_>>,
-        mut recorder: Recorder,
+        mut recorder: Box<Recorder>,
     ) -> Step {
         let model = seat.model(&routed.call.ask.model);
         let format = format_for(routed, seat);
@@ -281,7 +281,12 @@ impl Means {
             Ok(come) => {
                 recorder.answered(&come.head.headers, model);
                 self.remember(routed, target, &come.opening);
-                let answer = self.serve(routed, way, recorder, come, again).await;
+                let mut answer = match self.serve(routed, way, recorder, come, again) {
+                    Served::Begun(answer) => answer,
+                    Served::Gathered(answer) => answer.await,
+                };
+                // One that is all here goes out at once, head and body in one write, when the books have it.
+                answer.body_mut().settled().await;
                 return Step::Answered(self.naming(seat, answer));
             }
             Err(Refusal::OfTheCaller(refusal)) => {
@@ -310,7 +315,7 @@ impl Means {
         &self,
         routed: &Routed,
         target: Target<'_>,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         recorder: &mut Recorder,
     ) -> Result<Come, Refusal> {
         let answer = self.send(routed, outgoing).await.map_err(Refusal::OfTheKey)?;
@@ -329,7 +334,7 @@ impl Means {
         routed: &Routed,
         target: Target<'_>,
         refusal: &http::Response<Bytes>,
-    ) -> Option<Outgoing> {
+    ) -> Option<Box<Outgoing>> {
         if !refuses_reasoning(refusal.status().as_u16(), refusal.body()) {
             return None;
         }
@@ -397,9 +402,9 @@ pub(super) fn input(routed: &Routed) -> u64 {
 
 /// Sending.
 impl Means {
-    async fn send(&self, routed: &Routed, outgoing: Outgoing) -> Result<http::Response<UpstreamBody>, Failure> {
+    async fn send(&self, routed: &Routed, outgoing: Box<Outgoing>) -> Result<http::Response<UpstreamBody>, Failure> {
         let patience = self.patience(routed);
-        match tokio::time::timeout(patience, self.transport.send(outgoing)).await {
+        match tokio::time::timeout(patience, self.transport.send(*outgoing)).await {
             Ok(answer) => answer.map_err(|error| Failure::network(&error)),
             Err(_) => Err(Failure::silent(patience)),
         }

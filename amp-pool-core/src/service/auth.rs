@@ -51,7 +51,7 @@ pub trait Callers: Send + Sync + 'static {
 
 /// Callers by client token.
 #[derive(Default)]
-pub struct Tokens(ArcSwap<HashMap<TokenDigest, (ClientToken, Arc<Caller>)>>);
+pub struct Tokens(ArcSwap<HashMap<TokenDigest, (ClientToken, Arc<Caller>), foldhash::fast::RandomState>>);
 
 impl Tokens {
     /// Replaces all tokens, and what each of them may. In force for the next call.

@@ -53,6 +53,16 @@ impl PoolBody {
         Self(Kind::Metered(metered))
     }
 
+    /// Waits for the books if the whole answer is here already; else not at all.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, and the body with it, leaves a record that is complete.
+    pub(super) async fn settled(&mut self) {
+        if let Kind::Metered(metered) = &mut self.0 {
+            metered.settled().await;
+        }
+    }
+
     pub(super) fn heard_by(self, capture: Box<Capture>) -> Self {
         Self(Kind::Heard(Box::new(self.0), capture))
     }

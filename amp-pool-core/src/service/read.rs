@@ -66,23 +66,20 @@ where
     fn call(&mut self, known: Known<B>) -> ResponseFuture {
         let mut inner = self.inner.clone();
         let limits = self.limits.clone();
-        Box::pin(async move { inner.call(read(known, &limits).await?).await })
+        // Taken apart here: a future keeps room for what it is handed beside what it makes of it.
+        let Known { caller, arrived } = known;
+        let Arrived { id, received, started, endpoint, format, provider, request, .. } = arrived;
+        let (head, body) = request.into_parts();
+        let head = Box::new(head);
+        Box::pin(async move {
+            let encoding = Encoding::of(&head.headers)?;
+            let body = encoding.decode(collect(body, &limits).await?, &limits)?;
+            let heading =
+                Heading { token: caller.token, endpoint, format, path: head.uri.path(), headers: &head.headers };
+            let ask = Box::new(Ask { provider, ..ask(heading, &body)? });
+            inner.call(Call { id, received, started, caller, head, body, ask }).await
+        })
     }
-}
-
-async fn read<B>(known: Known<B>, limits: &Limits) -> Result<Call, Error>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let Known { caller, arrived } = known;
-    let Arrived { id, received, started, endpoint, format, provider, request, .. } = arrived;
-    let (head, body) = request.into_parts();
-    let encoding = Encoding::of(&head.headers)?;
-    let body = encoding.decode(collect(body, limits).await?, limits)?;
-    let heading = Heading { token: caller.token, endpoint, format, path: head.uri.path(), headers: &head.headers };
-    let ask = Box::new(Ask { provider, ..ask(heading, &body)? });
-    Ok(Call { id, received, started, caller, head: Box::new(head), body, ask })
 }
 
 /// How a body is written. Some agents compress large ones; upstreams are sent what was in them.

@@ -35,6 +35,7 @@ const UNFINISHED: &str = "unfinished";
 /// The status in the books of a call whose client was gone before there was one.
 const CLIENT_GONE: u16 = 499;
 
+/// Boxed wherever it is, because it is handed from step to step.
 pub(crate) struct Recorder {
     /// Gone once the record is written.
     open: Option<Open>,
@@ -50,7 +51,7 @@ pub(crate) struct Recorder {
 /// A record that is not written yet, and its place in the ledger.
 struct Open {
     slot: Slot,
-    // Boxed, because a recorder is handed from step to step, and in the end to the ledger.
+    // Boxed, because it is handed on to the ledger.
     record: Box<Record>,
 }
 
@@ -80,10 +81,10 @@ impl Recorder {
         prices: Arc<PriceBook>,
         ledger: &Ledger,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, Busy> {
+    ) -> Result<Box<Self>, Busy> {
         let slot = ledger.open(opened.clone())?;
         let open = Some(Open { slot, record: Box::new(blank(opened)) });
-        Ok(Self { open, started, running: None, passes: Vec::new(), held: None, prices, clock })
+        Ok(Box::new(Self { open, started, running: None, passes: Vec::new(), held: None, prices, clock }))
     }
 
     /// The call stands behind turnstiles until it has ended.
@@ -361,8 +362,8 @@ impl Recorder {
         }
     }
 
-    /// Writes the record. The future is ready when it is durable.
-    pub(super) fn finish(mut self, outcome: Outcome) -> Option<Durable> {
+    /// Writes the record, to which nothing is added any more. The future is ready when it is durable.
+    pub(super) fn finish(&mut self, outcome: Outcome) -> Option<Durable> {
         let Open { slot, record } = self.close(outcome)?;
         Some(slot.settle_durably(record))
     }

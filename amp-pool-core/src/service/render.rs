@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::{Layer, Service};
 
 use super::{Arrived, PoolBody, Response, ResponseFuture, headers};
@@ -88,10 +88,10 @@ impl Future for RenderFuture {
 
 fn name(response: &mut Response, id: CallId) {
     let mut buffer = uuid::Uuid::encode_buffer();
-    let id = id.0.hyphenated().encode_lower(&mut buffer);
+    let Ok(id) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut buffer)) else { return };
     // Each SDK knows one of them, and those of others follow either.
-    headers::set(response.headers_mut(), "x-request-id", id);
-    headers::set(response.headers_mut(), "request-id", id);
+    response.headers_mut().insert(const { HeaderName::from_static("x-request-id") }, id.clone());
+    response.headers_mut().insert(const { HeaderName::from_static("request-id") }, id);
 }
 
 fn answer(error: &Error, format: Format, id: CallId) -> Response {

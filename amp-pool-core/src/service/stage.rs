@@ -402,7 +402,7 @@ pub struct Routed {
 pub struct Admitted {
     /// The call.
     pub routed: Routed,
-    pub(crate) recorder: Recorder,
+    pub(crate) recorder: Box<Recorder>,
     /// Places in the plan of keys that it may not be sent to.
     pub(crate) barred: Vec<usize>,
 }

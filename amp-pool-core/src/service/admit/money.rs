@@ -23,7 +23,7 @@ use crate::{
 
 /// What a call was let in on.
 pub(super) struct Paid {
-    pub(super) recorder: Recorder,
+    pub(super) recorder: Box<Recorder>,
     pub(super) barred: Vec<usize>,
     pub(super) told: Vec<Header>,
 }
@@ -47,7 +47,7 @@ pub(super) fn quote(routed: &Routed, allowances: &[Arc<Allowance>]) -> Result<Op
 pub(super) async fn hold(
     door: &AdmitLayer,
     routed: &mut Routed,
-    mut recorder: Recorder,
+    mut recorder: Box<Recorder>,
     quote: Quote,
     allowances: &[Arc<Allowance>],
 ) -> Result<Paid, Error> {

@@ -188,13 +188,13 @@ impl Means {
 /// Giving up.
 impl Means {
     /// Ends a call whose request no upstream could be sent.
-    pub(super) async fn reject(&self, routed: &Routed, mut recorder: Recorder, error: Error) -> Error {
+    pub(super) async fn reject(&self, routed: &Routed, mut recorder: Box<Recorder>, error: Error) -> Error {
         recorder.verdict(Verdict::CallerFault.as_str(), None, Some(&error.to_string()));
         self.fail(routed, recorder, &error).await;
         error
     }
 
-    async fn fail(&self, routed: &Routed, mut recorder: Recorder, error: &Error) {
+    async fn fail(&self, routed: &Routed, mut recorder: Box<Recorder>, error: &Error) {
         recorder.status(render::status(error, routed.call.ask.format).as_u16());
         recorder.error(error.name(), &error.to_string());
         self.written(recorder, Outcome::Failed).await;
@@ -203,7 +203,7 @@ impl Means {
     pub(super) async fn give_up(
         &self,
         routed: &Routed,
-        recorder: Recorder,
+        recorder: Box<Recorder>,
         last: Option<Failure>,
         choice: Choice,
     ) -> Error {

@@ -44,11 +44,11 @@ impl Means {
         };
         recorder.first_byte();
         let opening = if is_stream(&head.headers) {
-            self.open_stream(format, seat, first, &mut body, recorder).await?
+            Box::pin(self.open_stream(format, seat, first, &mut body, recorder)).await?
         } else {
             let first = if packed::is_packed(&first) {
                 packed::amend(&mut head.headers);
-                let whole = tokio::time::timeout(patience, unpacked(first, &mut body)).await;
+                let whole = Box::pin(tokio::time::timeout(patience, unpacked(first, &mut body))).await;
                 let whole = whole.map_err(|_| Failure::silent(patience))??;
                 body = Empty::new().map_err(|never| match never {}).boxed_unsync();
                 whole

@@ -27,7 +27,8 @@ use crate::{
 
 /// A request, and its way back.
 pub(super) struct Prepared {
-    pub(super) outgoing: Outgoing,
+    /// Boxed, because it is handed from step to step.
+    pub(super) outgoing: Box<Outgoing>,
     pub(super) way: Way,
 }
 
@@ -117,13 +118,7 @@ fn policy(routed: &Routed) -> Policy {
     policy
 }
 
-fn outgoing(
-    routed: &Routed,
-    seat: &Seat,
-    format: Format,
-    path: &str,
-    body: Chain,
-) -> Result<crate::transport::Outgoing, Error> {
+fn outgoing(routed: &Routed, seat: &Seat, format: Format, path: &str, body: Chain) -> Result<Box<Outgoing>, Error> {
     let (key, ask) = (&seat.key, &routed.call.ask);
     let manner = if ask.endpoint == Endpoint::Google { key.google(&ask.model) } else { key.manner(format) };
     let manner = manner.ok_or_else(|| Error::internal("this key does not speak the format"))?;
@@ -136,7 +131,7 @@ fn outgoing(
     let Provider { passes, betas, .. } = &*key.provider;
     let passing = Passing { is_translated, own: passes, betas: betas.as_deref() };
     *request.headers_mut() = headers::to_upstream(&client.headers, passing, complete, &manner.headers);
-    Ok(Outgoing { request, egress: key.egress.clone() })
+    Ok(Box::new(Outgoing { request, egress: key.egress.clone() }))
 }
 
 fn destination(manner: &Manner, model: &str, path: &str) -> Result<Uri, Error> {

@@ -35,41 +35,52 @@ pub(super) struct Come {
     pub(super) body: UpstreamBody,
 }
 
+/// An answer that goes out.
+pub(super) enum Served<'a> {
+    /// With its head; its body may still be to come.
+    Begun(Response),
+    /// Put together of a stream first.
+    Gathered(BoxFuture<'a, Response>),
+}
+
 impl Means {
     /// Gives the answer its body. `again`: the request as it was sent, where its turn may pause.
-    pub(super) async fn serve(
-        &self,
-        routed: &Routed,
+    ///
+    /// No future of its own, which would keep room for all that it is handed.
+    pub(super) fn serve<'a>(
+        &'a self,
+        routed: &'a Routed,
         way: Way,
-        mut recorder: Recorder,
+        mut recorder: Box<Recorder>,
         come: Come,
-        again: Option<Outgoing>,
-    ) -> Response {
+        again: Option<Box<Outgoing>>,
+    ) -> Served<'a> {
         let status = come.head.status;
         recorder.verdict(Verdict::Answer.as_str(), Some(status.as_u16()), None);
         recorder.serving();
         recorder.status(status.as_u16());
         let is_mended = matches!(way, Way::Mended);
         match way {
-            Way::Native | Way::Mended => match &routed.call.ask.cap {
-                None => self.serve_native(routed, recorder, come, is_mended).await,
+            Way::Native | Way::Mended => Served::Begun(match &routed.call.ask.cap {
+                None => self.serve_native(routed, recorder, come, is_mended),
                 Some(cap) => {
                     recorder.lost(Side::Request, &cap.told);
-                    tell_losses(self.serve_native(routed, recorder, come, is_mended).await, &cap.told)
+                    tell_losses(self.serve_native(routed, recorder, come, is_mended), &cap.told)
                 }
-            },
+            }),
             Way::Translated(back, losses) => {
                 recorder.lost(Side::Request, &losses);
                 let again = again.and_then(|sent| self.resend(routed, sent, recorder.held()));
                 if routed.call.ask.stream {
-                    return tell_losses(self.serve_translated(routed, *back, recorder, come, again), &losses);
+                    let answer = self.serve_translated(routed, *back, recorder, come, again);
+                    return Served::Begun(tell_losses(answer, &losses));
                 }
-                Box::pin(self.serve_whole(routed, *back, losses, recorder, come, again)).await
+                Served::Gathered(Box::pin(self.serve_whole(routed, *back, losses, recorder, come, again)))
             }
         }
     }
 
-    async fn serve_native(&self, routed: &Routed, recorder: Recorder, come: Come, is_mended: bool) -> Response {
+    fn serve_native(&self, routed: &Routed, recorder: Box<Recorder>, come: Come, is_mended: bool) -> Response {
         let Come { head, opening, body: upstream } = come;
         let call = &routed.call;
         let stream = headers::is_stream(&head.headers);
@@ -82,10 +93,7 @@ impl Means {
             drain: self.drain(routed, call.ask.format),
             ..self.parts(routed, upstream)
         };
-        let mut body = Metered::new(parts, recorder, opening);
-        // An answer that is all here goes out at once, head and body in one write, when the books have it.
-        body.settled().await;
-        respond(head.status, &head.headers, PoolBody::metered(body))
+        respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening)))
     }
 
     /// A stream in the client's format. The meter reads the upstream's own events: they are the richest truth.
@@ -93,7 +101,7 @@ impl Means {
         &self,
         routed: &Routed,
         back: WayBack,
-        recorder: Recorder,
+        recorder: Box<Recorder>,
         come: Come,
         again: Option<Box<Again>>,
     ) -> Response {
@@ -121,7 +129,7 @@ impl Means {
         routed: &Routed,
         back: WayBack,
         mut losses: Losses,
-        recorder: Recorder,
+        recorder: Box<Recorder>,
         come: Come,
         again: Option<Box<Again>>,
     ) -> Response {
@@ -170,7 +178,7 @@ impl Means {
     }
 
     /// Sends a request again with more of its turn, when that has paused.
-    fn resend(&self, routed: &Routed, sent: Outgoing, held: Option<Arc<Held>>) -> Option<Box<Again>> {
+    fn resend(&self, routed: &Routed, sent: Box<Outgoing>, held: Option<Arc<Held>>) -> Option<Box<Again>> {
         let pausing = Pausing::new(&sent.request.body().clone().into_bytes())?;
         let (transport, patience) = (self.transport.clone(), self.patience(routed));
         let input = input(routed);
@@ -183,14 +191,19 @@ impl Means {
                 if let Some(held) = held {
                     held.hold_again().await?;
                 }
-                next_pass(tokio::time::timeout(patience, transport.send(outgoing)).await, input)
+                next_pass(tokio::time::timeout(patience, transport.send(*outgoing)).await, input)
             }) as BoxFuture<'static, _>
         };
         Some(Box::new(Again::new(pausing, send)))
     }
 
     /// Passes the upstream's refusal of the client's own mistake on, as it is.
-    pub(super) async fn pass_on(&self, way: Way, mut recorder: Recorder, refusal: http::Response<Bytes>) -> Response {
+    pub(super) async fn pass_on(
+        &self,
+        way: Way,
+        mut recorder: Box<Recorder>,
+        refusal: http::Response<Bytes>,
+    ) -> Response {
         let (head, body) = refusal.into_parts();
         recorder.verdict(Verdict::CallerFault.as_str(), Some(head.status.as_u16()), None);
         recorder.serving();
@@ -206,7 +219,7 @@ impl Means {
     }
 
     /// Writes a failed call's record and waits for it, within bounds: an error is an answer too.
-    pub(super) async fn written(&self, recorder: Recorder, outcome: Outcome) {
+    pub(super) async fn written(&self, mut recorder: Box<Recorder>, outcome: Outcome) {
         if let Some(durable) = recorder.finish(outcome)
             && !matches!(tokio::time::timeout(self.limits.durable, durable).await, Ok(Ok(())))
         {

@@ -76,7 +76,7 @@ pub(in crate::service) struct Drain {
 impl Drain {
     /// Reads the rest of an answer beside everything else, and then writes its record. At once, with what is known, where
     /// it can not be drained.
-    pub(super) fn start(self, upstream: UpstreamBody, meter: Meter, recorder: Recorder) {
+    pub(super) fn start(self, upstream: UpstreamBody, meter: Meter, recorder: Box<Recorder>) {
         let mut running = Running { upstream, meter, recorder };
         let place = self.drains.enter(self.token);
         match (place, tokio::runtime::Handle::try_current()) {
@@ -97,7 +97,7 @@ impl Drain {
 struct Running {
     upstream: UpstreamBody,
     meter: Meter,
-    recorder: Recorder,
+    recorder: Box<Recorder>,
 }
 
 impl Running {

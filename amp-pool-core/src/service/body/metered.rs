@@ -34,7 +34,7 @@ const TRAILING: std::time::Duration = std::time::Duration::from_secs(2);
 /// An upstream's answer on its way.
 pub(in super::super) struct Metered {
     parts: Parts,
-    recorder: Option<Recorder>,
+    recorder: Option<Box<Recorder>>,
     /// The call's places behind turnstiles, when its record is written.
     passes: Vec<crate::caller::Pass>,
     /// May go to the client.
@@ -82,7 +82,7 @@ enum Rang {
 
 impl Metered {
     /// A body that begins with `opening`, frames that have come already.
-    pub(in super::super) fn new(parts: Parts, recorder: Recorder, opening: Vec<Bytes>) -> Box<Self> {
+    pub(in super::super) fn new(parts: Parts, recorder: Box<Recorder>, opening: Vec<Bytes>) -> Box<Self> {
         let mut metered = Box::new(Self {
             parts,
             recorder: Some(recorder),
@@ -100,11 +100,8 @@ impl Metered {
         metered
     }
 
-    /// Waits for the books if the whole answer is here already; else not at all.
-    ///
-    /// # Cancel safety
-    /// Dropping the future, and the body with it, leaves a record that is complete.
-    pub(in super::super) async fn settled(&mut self) {
+    /// As of [`PoolBody`](super::PoolBody).
+    pub(super) async fn settled(&mut self) {
         if let (Phase::Settling(_, After::Over), Shape::Whole { .. }) = (&self.phase, self.parts.shape) {
             std::future::poll_fn(|cx| self.poll_settled(cx)).await;
         }
@@ -326,7 +323,7 @@ impl Metered {
             }
             None => Outcome::Done,
         };
-        self.write(recorder, outcome, after);
+        self.write(&mut recorder, outcome, after);
     }
 
     /// Sends a turn back that has paused.
@@ -374,10 +371,10 @@ impl Metered {
             }
             Shape::Whole { .. } => After::Breaking(error.into()),
         };
-        self.write(recorder, Outcome::Cut, after);
+        self.write(&mut recorder, Outcome::Cut, after);
     }
 
-    fn write(&mut self, mut recorder: Recorder, outcome: Outcome, after: After) {
+    fn write(&mut self, recorder: &mut Recorder, outcome: Outcome, after: After) {
         if let Some(losses) = self.parts.rewrite.losses() {
             recorder.lost(Side::Answer, losses);
         }
@@ -413,7 +410,7 @@ impl Metered {
     }
 
     /// The recorder, told what was used. `None` when the record is written already.
-    fn measured(&mut self) -> Option<Recorder> {
+    fn measured(&mut self) -> Option<Box<Recorder>> {
         self.tell_usage();
         self.recorder.take()
     }

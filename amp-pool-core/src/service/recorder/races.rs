@@ -142,7 +142,7 @@ impl Day {
     }
 
     /// Holds, tries once or twice, and ends well, or hands its record to somebody who forgets it.
-    async fn serve(&self, call: CallId, mut recorder: Recorder) -> Option<Durable> {
+    async fn serve(&self, call: CallId, mut recorder: Box<Recorder>) -> Option<Durable> {
         let held = Arc::new(Held {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
