@@ -26,30 +26,56 @@ use crate::{
     time::Timestamp,
 };
 
-// Numbered as below: the same values are bound to both. A sum that would leave 64 bits stops at the largest number: SQLite
-// would make a float of it, which a strict table refuses, and then no batch could be written any more.
-const ADD: &str = "
-    UPDATE api_request_stats SET
-        update_time           = max(update_time, ?1),
-        requests              = requests + ?8,
-        errors                = errors + ?9,
-        uncached_input_tokens = min(uncached_input_tokens, 0x7fffffffffffffff - ?10) + ?10,
-        cache_read_tokens     = min(cache_read_tokens, 0x7fffffffffffffff - ?11) + ?11,
-        cache_write_5m_tokens = min(cache_write_5m_tokens, 0x7fffffffffffffff - ?12) + ?12,
-        cache_write_1h_tokens = min(cache_write_1h_tokens, 0x7fffffffffffffff - ?13) + ?13,
-        output_tokens         = min(output_tokens, 0x7fffffffffffffff - ?14) + ?14,
-        reasoning_tokens      = coalesce(min(reasoning_tokens, 0x7fffffffffffffff - ?15) + ?15, reasoning_tokens, ?15),
-        cost                  = min(cost, 0x7fffffffffffffff - max(?16, 0)) + ?16,
-        unpriced              = unpriced + ?17,
-        latency_ms            = min(latency_ms, 0x7fffffffffffffff - ?18) + ?18,
-        first_byte_ms         = min(first_byte_ms, 0x7fffffffffffffff - ?19) + ?19,
-        first_bytes           = first_bytes + ?20,
-        cached                = cached + ?21,
-        saved_known           = saved_known + ?22,
-        saved                 = min(saved, 0x7fffffffffffffff - max(?23, 0)) + ?23,
-        latency_histogram     = merge_histograms(latency_histogram, ?24),
-        first_byte_histogram  = merge_histograms(first_byte_histogram, ?25)
-    WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7";
+// Numbered as below: the same values are bound to all three.
+macro_rules! add_by {
+    ($plus:ident) => {
+        concat!(
+            "UPDATE api_request_stats SET update_time = max(update_time, ?1), requests = requests + ?8, ",
+            "errors = errors + ?9, unpriced = unpriced + ?17, first_bytes = first_bytes + ?20, cached = cached + ?21, ",
+            "saved_known = saved_known + ?22, uncached_input_tokens = ",
+            $plus!("uncached_input_tokens", "?10"),
+            ", cache_read_tokens = ",
+            $plus!("cache_read_tokens", "?11"),
+            ", cache_write_5m_tokens = ",
+            $plus!("cache_write_5m_tokens", "?12"),
+            ", cache_write_1h_tokens = ",
+            $plus!("cache_write_1h_tokens", "?13"),
+            ", output_tokens = ",
+            $plus!("output_tokens", "?14"),
+            ", reasoning_tokens = coalesce(",
+            $plus!("reasoning_tokens", "?15"),
+            ", reasoning_tokens, ?15), cost = ",
+            $plus!("cost", "?16"),
+            ", latency_ms = ",
+            $plus!("latency_ms", "?18"),
+            ", first_byte_ms = ",
+            $plus!("first_byte_ms", "?19"),
+            ", saved = ",
+            $plus!("saved", "?23"),
+            ", latency_histogram = merge_histograms(latency_histogram, ?24), ",
+            "first_byte_histogram = merge_histograms(first_byte_histogram, ?25) ",
+            "WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7"
+        )
+    };
+}
+
+macro_rules! plainly {
+    ($column:literal, $more:literal) => {
+        concat!($column, " + ", $more)
+    };
+}
+
+macro_rules! up_to_the_largest {
+    ($column:literal, $more:literal) => {
+        concat!("min(", $column, ", 0x7fffffffffffffff - max(", $more, ", 0)) + ", $more)
+    };
+}
+
+const ADD: &str = add_by!(plainly);
+
+/// A sum that would leave 64 bits stops at the largest number: SQLite would make a float of it, which a strict table refuses, and
+/// then no batch could be written any more. Ten calls of functions cost as much as the rest, so this is for sums that were refused.
+const ADD_UP_TO_THE_LARGEST: &str = add_by!(up_to_the_largest);
 
 const BEGIN: &str = "
     INSERT INTO api_request_stats
@@ -88,7 +114,13 @@ pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failu
     let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default();
     let mut add = Repeated::prepare(tx, ADD)?;
     for (group, sums) in &roll_up(settled) {
-        if !write(&mut add, group, sums, now)? {
+        let is_there = match write(&mut add, group, sums, now) {
+            Err(refused) if refused.is_about_a_type() => {
+                write(&mut Repeated::prepare(tx, ADD_UP_TO_THE_LARGEST)?, group, sums, now)?
+            }
+            written => written?,
+        };
+        if !is_there {
             write(&mut Repeated::prepare(tx, BEGIN)?, group, sums, now)?;
         }
     }
