@@ -17,9 +17,12 @@ pub(crate) struct Plan {
     /// Rounds; each measures every proxy once per phase
     #[arg(long, env = "LOOPBACK_ROUNDS", default_value_t = 5)]
     pub(crate) rounds: usize,
-    /// JSON calls per round, on 64 connections
+    /// JSON calls per round
     #[arg(long, env = "LOOPBACK_CALLS", default_value_t = 10_000)]
     calls: usize,
+    /// Connections that make them, each the next call when it has the answer to the last
+    #[arg(long, env = "LOOPBACK_CONNECTIONS", default_value_t = 64)]
+    connections: usize,
     /// JSON calls per round at a fixed rate
     #[arg(long, env = "LOOPBACK_PACED", default_value_t = 2_000)]
     paced: usize,
@@ -116,7 +119,7 @@ impl Plan {
         let burst = Stream { events: self.events, pace_ms: 0 };
         let slow = Stream { events: self.slow_events(), pace_ms: self.pace_ms() };
         let all = [
-            phase(Kind::Json, 64, self.calls, None),
+            phase(Kind::Json, self.connections.max(1), self.calls, None),
             phase(Kind::Paced, 64, self.paced, None),
             phase(Kind::Burst, 16, self.streams, Some(burst)),
             phase(Kind::Translated, 16, self.streams, Some(burst)),
