@@ -28,7 +28,7 @@ run: ui-if-possible
 build:
 	$(BY_PROFILE) cargo build --release --locked --package amp-pool-server
 
-## make profile    what the server does most, counted anew; takes half an hour and needs llvm-profdata
+## make profile    what the server does most, counted anew; takes a quarter of an hour and needs llvm-profdata
 profile:
 	amp-pool-server/profile/count
 
