@@ -50,16 +50,13 @@ pub struct Traffic {
     past: VecDeque<Minute>,
 }
 
-/// Few names, each asked for with every call.
-type Counts = HashMap<Box<str>, Count, foldhash::fast::RandomState>;
-
 #[derive(Debug, Default)]
 struct Minute {
     number: i64,
     pool: Count,
-    models: Counts,
-    providers: Counts,
-    keys: Counts,
+    models: HashMap<Box<str>, Count>,
+    providers: HashMap<Box<str>, Count>,
+    keys: HashMap<Box<str>, Count>,
 }
 
 impl Traffic {
@@ -125,7 +122,7 @@ fn number(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(MINUTE_MS)
 }
 
-fn add(counts: &mut Counts, name: &str, failed: bool) {
+fn add(counts: &mut HashMap<Box<str>, Count>, name: &str, failed: bool) {
     let has_room = counts.len() < MOST_NAMES;
     match counts.get_mut(name) {
         Some(count) => count.add(failed),
