@@ -196,22 +196,24 @@ async fn send_through(lane: Lane<Client>, is_forwarded: bool, request: reqwest::
     Ok(received(answer, lane))
 }
 
-/// Adds to the head what the body makes needful.
+/// Adds to the head what the body makes needful. The version is left to the connection: what a client spoke to us is not what we
+/// speak to the upstream, and nothing that was noted beside its request is for that.
 fn complete(request: &mut Request<Chain>) {
+    *request.version_mut() = Version::HTTP_11;
+    request.extensions_mut().clear();
     if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
         // hyper leaves it out over HTTP/1.1, and servers answer with 411.
         request.headers_mut().entry(CONTENT_LENGTH).or_insert(const { HeaderValue::from_static("0") });
     }
 }
 
-/// The request as reqwest wants it. The version is left to the connection: what a client spoke to us is not what we
-/// speak to the upstream.
+/// The request as reqwest wants it.
 fn written(request: Request<Chain>, url: Url) -> reqwest::Request {
     let (head, body) = request.into_parts();
     let mut request = reqwest::Request::new(head.method, url);
     *request.headers_mut() = head.headers;
     *request.body_mut() = Some(body::outgoing(body));
-    *request.version_mut() = Version::HTTP_11;
+    *request.version_mut() = head.version;
     request
 }
 

@@ -29,30 +29,20 @@ use crate::{
 // Numbered as below: the same values are bound to all three.
 macro_rules! add_by {
     ($plus:ident) => {
+        add_by!(
+            $plus: "uncached_input_tokens" "?10", "cache_read_tokens" "?11", "cache_write_5m_tokens" "?12",
+            "cache_write_1h_tokens" "?13", "output_tokens" "?14", "cost" "?16", "latency_ms" "?18", "first_byte_ms" "?19",
+            "saved" "?23"
+        )
+    };
+    ($plus:ident: $($column:literal $more:literal),+) => {
         concat!(
             "UPDATE api_request_stats SET update_time = max(update_time, ?1), requests = requests + ?8, ",
             "errors = errors + ?9, unpriced = unpriced + ?17, first_bytes = first_bytes + ?20, cached = cached + ?21, ",
-            "saved_known = saved_known + ?22, uncached_input_tokens = ",
-            $plus!("uncached_input_tokens", "?10"),
-            ", cache_read_tokens = ",
-            $plus!("cache_read_tokens", "?11"),
-            ", cache_write_5m_tokens = ",
-            $plus!("cache_write_5m_tokens", "?12"),
-            ", cache_write_1h_tokens = ",
-            $plus!("cache_write_1h_tokens", "?13"),
-            ", output_tokens = ",
-            $plus!("output_tokens", "?14"),
-            ", reasoning_tokens = coalesce(",
-            $plus!("reasoning_tokens", "?15"),
-            ", reasoning_tokens, ?15), cost = ",
-            $plus!("cost", "?16"),
-            ", latency_ms = ",
-            $plus!("latency_ms", "?18"),
-            ", first_byte_ms = ",
-            $plus!("first_byte_ms", "?19"),
-            ", saved = ",
-            $plus!("saved", "?23"),
-            ", latency_histogram = merge_histograms(latency_histogram, ?24), ",
+            "saved_known = saved_known + ?22, ",
+            $($column, " = ", $plus!($column, $more), ", ",)+
+            "reasoning_tokens = coalesce(", $plus!("reasoning_tokens", "?15"), ", reasoning_tokens, ?15), ",
+            "latency_histogram = merge_histograms(latency_histogram, ?24), ",
             "first_byte_histogram = merge_histograms(first_byte_histogram, ?25) ",
             "WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7"
         )

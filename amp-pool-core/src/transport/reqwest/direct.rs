@@ -70,8 +70,6 @@ pub(super) fn tcp(options: &Options) -> HttpConnector<Resolver> {
 /// Sends one request to `uri`, the judged form of the request's own.
 pub(super) async fn send(lane: Lane<Client>, uri: Uri, mut request: Request<Chain>) -> Answer {
     *request.uri_mut() = uri;
-    *request.version_mut() = http::Version::HTTP_11;
-    request.extensions_mut().clear();
     let mut answer = lane.request(request).await.map_err(failed)?;
     answer.extensions_mut().clear();
     Ok(answer.map(|body| UpstreamBody::new(DirectBody { body, _lane: lane })))

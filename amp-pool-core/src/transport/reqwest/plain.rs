@@ -123,7 +123,7 @@ impl Origin {
     fn send_again(self: Arc<Self>, mut failed: Unsent) -> BoxFuture<'static, Answer> {
         match failed.take_message() {
             Some(request) => Box::pin(self.send(request)),
-            None => Box::pin(ready(Err(TransportError::new(Stage::Head, failed.into_error())))),
+            None => Box::pin(ready(Err(lost(failed)))),
         }
     }
 
@@ -131,7 +131,7 @@ impl Origin {
         let mut line = self.connect().await?;
         match line.send(request).await {
             Ok(answer) => Ok(received(answer, line, &self.idle)),
-            Err(failed) => Err(TransportError::new(Stage::Head, failed.into_error())),
+            Err(failed) => Err(lost(failed)),
         }
     }
 
@@ -152,11 +152,13 @@ impl Target {
     pub(super) fn send(&self, mut request: Request<Chain>) -> impl Future<Output = Answer> + use<> {
         let origin = Arc::clone(&self.origin);
         *request.uri_mut() = self.path.clone();
-        *request.version_mut() = http::Version::HTTP_11;
-        request.extensions_mut().clear();
         request.headers_mut().entry(header::HOST).or_insert_with(|| origin.host.clone());
         origin.send(request)
     }
+}
+
+fn lost(failed: Unsent) -> TransportError {
+    TransportError::new(Stage::Head, failed.into_error())
 }
 
 fn unusable(what: &'static str) -> TransportError {
