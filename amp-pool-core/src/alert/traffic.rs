@@ -1,6 +1,6 @@
 //! How many calls and attempts there were in the last minutes, and how many of them failed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{SplitBy, rule::LONGEST_WINDOW};
 use crate::time::Timestamp;
@@ -54,9 +54,9 @@ pub struct Traffic {
 struct Minute {
     number: i64,
     pool: Count,
-    models: HashMap<Box<str>, Count>,
-    providers: HashMap<Box<str>, Count>,
-    keys: HashMap<Box<str>, Count>,
+    models: BTreeMap<Box<str>, Count>,
+    providers: BTreeMap<Box<str>, Count>,
+    keys: BTreeMap<Box<str>, Count>,
 }
 
 impl Traffic {
@@ -83,14 +83,12 @@ impl Traffic {
         if by == SplitBy::Pool {
             return vec![(String::new(), recent.fold(Count::default(), |sum, minute| sum.plus(minute.pool)))];
         }
-        let mut sums = HashMap::<&str, Count>::new();
+        let mut sums = BTreeMap::<&str, Count>::new();
         for (name, count) in recent.flat_map(|minute| minute.split(by)) {
             let sum = sums.entry(name).or_default();
             *sum = sum.plus(*count);
         }
-        let mut sums: Vec<_> = sums.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        sums.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        sums
+        sums.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
     /// The minute of `now`, where nothing is older than an hour. A clock that was set back counts on in the newest one.
@@ -122,7 +120,7 @@ fn number(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(MINUTE_MS)
 }
 
-fn add(counts: &mut HashMap<Box<str>, Count>, name: &str, failed: bool) {
+fn add(counts: &mut BTreeMap<Box<str>, Count>, name: &str, failed: bool) {
     let has_room = counts.len() < MOST_NAMES;
     match counts.get_mut(name) {
         Some(count) => count.add(failed),

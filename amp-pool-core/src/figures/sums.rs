@@ -1,6 +1,6 @@
 //! What was counted so far.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::Spread;
 use crate::{
@@ -12,13 +12,13 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
     /// Calls that have ended, by model.
-    pub calls: HashMap<Box<str>, CallSum>,
+    pub calls: BTreeMap<Box<str>, CallSum>,
     /// Calls that have ended, by what went wrong; those that went well are not here.
-    pub errors: HashMap<Box<str>, u64>,
+    pub errors: BTreeMap<Box<str>, u64>,
     /// Attempts, by provider.
-    pub attempts: HashMap<Box<str>, AttemptSum>,
+    pub attempts: BTreeMap<Box<str>, AttemptSum>,
     /// Attempts, by the row of their key: how many, and how many of them were answered.
-    pub keys: HashMap<Box<str>, (u64, u64)>,
+    pub keys: BTreeMap<Box<str>, (u64, u64)>,
     /// The books.
     pub books: BookSums,
 }
@@ -81,7 +81,7 @@ pub struct CallSum {
 #[derive(Debug, Clone, Default)]
 pub struct AttemptSum {
     /// How many had which verdict.
-    pub verdicts: HashMap<&'static str, u64>,
+    pub verdicts: BTreeMap<&'static str, u64>,
     /// How long they took.
     pub latency: Spread,
 }
@@ -149,7 +149,7 @@ impl BookSums {
 }
 
 /// The value of a name, without a new text for one that is there. It is always there in the end.
-fn named<'a, T: Default>(values: &'a mut HashMap<Box<str>, T>, name: &str) -> Option<&'a mut T> {
+fn named<'a, T: Default>(values: &'a mut BTreeMap<Box<str>, T>, name: &str) -> Option<&'a mut T> {
     if !values.contains_key(name) {
         values.insert(name.into(), T::default());
     }

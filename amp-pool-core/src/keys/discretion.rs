@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use super::{KeySpec, LiveKey};
 
@@ -40,11 +40,9 @@ impl LiveKey {
     /// of one, unless it is the last. As long as it was: its length may have been told. One search, and no copy where nothing is
     /// found; an upstream that hides it in other words or letters is not caught.
     pub(crate) fn unechoed_piece(&self, mut said: Bytes, is_last: bool) -> (Bytes, Bytes) {
-        let secret = self.key.spec.api_key.expose().as_bytes();
-        if secret.len() < SHORTEST_ECHOED {
-            return (said, Bytes::new());
-        }
-        if let Some(first) = memmem::find(&said, secret) {
+        let Some(echo) = &self.echo else { return (said, Bytes::new()) };
+        let secret = echo.needle();
+        if let Some(first) = echo.find(&said) {
             tracing::warn!(key = %self.key.id, "the upstream of this key repeated its credential in an answer; it was left out");
             said = starred(&said, first, secret).into();
         }
@@ -59,6 +57,12 @@ impl LiveKey {
             if said.contains(&*secret) { said.replace(&*secret, "[redacted]") } else { said }
         })
     }
+}
+
+/// What an upstream must not repeat in a good answer, ready to be searched for: making it so costs more than most searches.
+pub(super) fn echo(spec: &KeySpec) -> Option<Finder<'static>> {
+    let secret = spec.api_key.expose().as_bytes();
+    (secret.len() >= SHORTEST_ECHOED).then(|| Finder::new(secret).into_owned())
 }
 
 /// Everything secret in a key, in each way in which an upstream might write it.

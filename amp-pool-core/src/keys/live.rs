@@ -6,10 +6,11 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Uri, header};
+use memchr::memmem::Finder;
 
 use super::{
     Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Moment, Purse, Resource, Room,
-    Slice, Standing,
+    Slice, Standing, discretion,
 };
 use crate::{
     budget::Window,
@@ -69,6 +70,8 @@ pub struct LiveKey {
     pub caps: Caps,
     manners: Vec<Manner>,
     google: Option<Manner>,
+    /// What is searched for in its good answers.
+    pub(super) echo: Option<Finder<'static>>,
 }
 
 /// Why a key can not be put in service.
@@ -121,8 +124,21 @@ impl LiveKey {
         let egress = Arc::new(spec.egress.clone());
         let google = Manner::of_google(spec, provider)?;
         let Standing { health, account, link, purse } = standing;
-        let (rules, caps) = (OwnRules::default(), key.spec.limits);
-        Ok(Self { provider: provider.clone(), egress, rules, health, account, link, purse, caps, manners, google, key })
+        let (rules, caps, echo) = (OwnRules::default(), key.spec.limits, discretion::echo(spec));
+        Ok(Self {
+            provider: provider.clone(),
+            egress,
+            rules,
+            health,
+            account,
+            link,
+            purse,
+            caps,
+            manners,
+            google,
+            echo,
+            key,
+        })
     }
 
     /// The key where only `slice` of its limits is this node's.

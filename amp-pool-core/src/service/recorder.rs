@@ -221,9 +221,10 @@ impl Recorder {
 
     /// The first byte of the upstream's answer came.
     pub(super) fn first_byte(&mut self) {
-        let since_admission = millis_since(self.started);
+        let now = ambient::now();
+        let since_admission = millis(self.started, now);
         if let Some((running, attempt)) = self.attempt() {
-            attempt.first_byte_ms.get_or_insert(millis_since(running.sent));
+            attempt.first_byte_ms.get_or_insert(millis(running.sent, now));
             self.change(|record| record.first_byte_ms = Some(since_admission));
         }
     }
@@ -431,7 +432,11 @@ fn blank(opened: Opened) -> Record {
 }
 
 fn millis_since(then: Instant) -> u64 {
-    u64::try_from(ambient::now().saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
+    millis(then, ambient::now())
+}
+
+fn millis(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,25 +2,25 @@
 //!
 //! Sums saturate: an upstream that reports absurd counts spoils its own statistics, never the writing of the books.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{GroupBy, Outcome, Totals, TotalsFilter, rows::Row};
 use crate::time::Timestamp;
 
 /// Calls that are summed together. `0` and the empty text stand for none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Group<'a> {
     pub(super) span: Span,
     /// The start of the hour or day.
     pub(super) start: Timestamp,
     pub(super) key: i64,
     pub(super) token: i64,
-    pub(super) model: &'a str,
-    pub(super) provider: &'a str,
+    pub(super) model: Cow<'a, str>,
+    pub(super) provider: Cow<'a, str>,
 }
 
 /// How long a group is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Span {
     Hour,
     Day,
@@ -77,13 +77,22 @@ impl<'a> Group<'a> {
             start: span.start_of(row.create_time),
             key: row.key.map_or(0, |key| key.0),
             token: row.token.map_or(0, |token| token.0),
-            model: row.model,
-            provider: row.provider.unwrap_or_default(),
+            model: row.model.into(),
+            provider: row.provider.unwrap_or_default().into(),
         }
+    }
+
+    /// The same, for longer than the rows it was made of.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn into_owned(self) -> Group<'static> {
+        let Self { span, start, key, token, model, provider } = self;
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        Group { span, start, key, token, model: owned(model), provider: owned(provider) }
     }
 }
 
 /// Sums `rows`, each into its hour and its day.
+#[cfg(feature = "postgres")]
 pub(super) fn roll_up<'a>(rows: &[Row<'a>]) -> BTreeMap<Group<'a>, Totals> {
     let mut groups = BTreeMap::<Group<'a>, Totals>::new();
     for row in rows {

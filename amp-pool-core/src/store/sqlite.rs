@@ -34,6 +34,7 @@ mod fields;
 mod groups;
 mod health;
 mod keys;
+mod known;
 mod migrate;
 mod open_rows;
 mod pages;
@@ -46,6 +47,7 @@ mod retention;
 mod providers;
 mod routes;
 mod rules;
+mod running;
 #[cfg(feature = "postgres")]
 pub(super) mod source;
 mod statistics;
@@ -61,7 +63,6 @@ use check::Search;
 use connect::Access;
 pub use copy::{back_up, check_backup, restore};
 use failure::Failure;
-use open_rows::OpenRows;
 use reader::Readers;
 pub use rekey::rekey;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -113,7 +114,6 @@ pub struct SqliteStore {
     readers: Readers,
     vault: Arc<Vault>,
     search: Arc<Search>,
-    open_rows: Arc<OpenRows>,
 }
 
 impl SqliteStore {
@@ -144,7 +144,7 @@ impl SqliteStore {
         let search = Arc::new(Search::start(&access, unsearched)?);
         let readers = Readers::new(access.clone());
         let writer = Writer::start(connection, access)?;
-        Ok(Self { writer, readers, vault, search, open_rows: Arc::default() })
+        Ok(Self { writer, readers, vault, search })
     }
 
     /// The vault of this database.

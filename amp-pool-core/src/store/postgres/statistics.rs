@@ -99,7 +99,7 @@ pub(super) async fn shift(tx: &Lent, row: &StoredRecord, by: Shift, now: Timesta
     let Shift { cost, unpriced, saved, saved_known } = by;
     let row = Row::of(row);
     for Group { span, start, key, token, model, provider } in Group::both(&row) {
-        let (model, provider) = (text(model), text(provider));
+        let (model, provider) = (text(&model), text(&provider));
         let (now, start, span) = (now.as_millis(), start.as_millis(), span.as_str());
         let values: [&(dyn ToSql + Sync); 11] =
             [&now, &span, &start, &key, &model, &provider, &token, &cost, &unpriced, &saved, &saved_known];
@@ -165,13 +165,13 @@ fn histogram(parts: Option<Vec<i64>>) -> Result<Histogram, Failure> {
     Ok(histogram)
 }
 
-fn stats_row<'a>(group: &Group<'a>, sums: &Totals, latencies: &'a str, first_bytes: &'a str) -> [Cell<'a>; 24] {
+fn stats_row<'a>(group: &'a Group<'_>, sums: &Totals, latencies: &'a str, first_bytes: &'a str) -> [Cell<'a>; 24] {
     let names = [
         group.span.as_str().into(),
         number(group.start.as_millis()),
         number(group.key),
-        group.model.into(),
-        group.provider.into(),
+        (&*group.model).into(),
+        (&*group.provider).into(),
         number(group.token),
     ];
     sums_row(names, sums, latencies, first_bytes)

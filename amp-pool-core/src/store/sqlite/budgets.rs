@@ -106,7 +106,7 @@ pub(super) fn apply(
 /// Resolves every hold that a crash left open.
 pub(super) fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
     let open = collect(tx, OPEN, &[], |row| Ok((row.take::<i64>()?, row.take()?, NanoUsd(row.take()?))))?;
-    let (mut periods, mut resolve) = (Periods::new(tx), Repeated::prepare(tx, RESOLVE)?);
+    let (mut periods, mut resolve) = (Periods::new(tx), Repeated::new(tx, RESOLVE));
     for (id, period, amount) in open {
         resolve.run([number(id), number(now.as_millis()), number(amount.0), HoldState::Recovered.as_str().into()])?;
         periods.change(period, now, |tally| tally.settling(amount, amount))?;
@@ -126,7 +126,7 @@ struct Budgets<'tx> {
 
 impl<'tx> Budgets<'tx> {
     fn open(tx: &'tx Transaction<'_>, calls: Calls) -> Result<Self, Failure> {
-        let (insert, resolve) = (Repeated::prepare(tx, INSERT)?, Repeated::prepare(tx, RESOLVE)?);
+        let (insert, resolve) = (Repeated::new(tx, INSERT), Repeated::new(tx, RESOLVE));
         Ok(Self { tx, calls, periods: Periods::new(tx), insert, held: tx.prepare_cached(HELD)?, resolve })
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{
     trace::{TraceEvent, TraceEventCodes},
 };
 
-use super::{Durability, Failure, statistics, unavailable};
+use super::{Durability, Failure, unavailable};
 
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -44,7 +44,6 @@ impl Access {
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        statistics::add_functions(&connection)?;
         // 16 MiB between checkpoints: each of them syncs the main file, and the writer waits for it.
         connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;

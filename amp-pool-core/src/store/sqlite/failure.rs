@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rusqlite::{Error, ErrorCode, ffi};
+use rusqlite::{Error, ErrorCode};
 
 use crate::store::StoreError;
 
@@ -27,12 +27,6 @@ impl Failure {
             Self::Store(_) => None,
         };
         matches!(code, Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::DatabaseCorrupt))
-    }
-
-    /// Whether a strict column does not take the kind of value that it was given.
-    pub(super) fn is_about_a_type(&self) -> bool {
-        let Self::Sqlite(Error::SqliteFailure(failure, _)) = self else { return false };
-        failure.extended_code == ffi::SQLITE_CONSTRAINT_DATATYPE
     }
 }
 
@@ -101,6 +95,8 @@ fn refused(message: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::ffi;
+
     use super::*;
 
     fn check(code: i32, message: Option<&str>, expected: &str) {

@@ -35,6 +35,7 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
 pub(super) struct Fields<'r> {
     row: &'r Row<'r>,
     next: usize,
+    forgiving: bool,
 }
 
 impl<'r> Fields<'r> {
@@ -44,7 +45,17 @@ impl<'r> Fields<'r> {
 
     /// From the column behind the first `taken`.
     pub(super) fn after(row: &'r Row<'r>, taken: usize) -> Self {
-        Self { row, next: taken }
+        Self { row, next: taken, forgiving: false }
+    }
+
+    /// A count or a histogram that makes no sense is taken for nothing: it spoils its own statistics, never the writing of the
+    /// books.
+    pub(super) fn forgiving(self) -> Self {
+        Self { forgiving: true, ..self }
+    }
+
+    fn nonsense<T: Default>(&self, what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Result<T, Failure> {
+        if self.forgiving { Ok(T::default()) } else { Err(Failure::corrupt(what)) }
     }
 
     pub(super) fn take<T: FromSql>(&mut self) -> Result<T, Failure> {
@@ -54,11 +65,11 @@ impl<'r> Fields<'r> {
     }
 
     pub(super) fn count(&mut self) -> Result<u64, Failure> {
-        u64::try_from(self.take::<i64>()?).map_err(Failure::corrupt)
+        u64::try_from(self.take::<i64>()?).or_else(|error| self.nonsense(error))
     }
 
     pub(super) fn maybe_count(&mut self) -> Result<Option<u64>, Failure> {
-        self.take::<Option<i64>>()?.map(u64::try_from).transpose().map_err(Failure::corrupt)
+        self.take::<Option<i64>>()?.map(u64::try_from).transpose().or_else(|error| self.nonsense(error))
     }
 
     pub(super) fn time(&mut self) -> Result<Timestamp, Failure> {
@@ -76,7 +87,7 @@ impl<'r> Fields<'r> {
         let Some(bytes) = self.row.get_ref(at)?.as_blob_or_null().map_err(Failure::corrupt)? else {
             return Ok(Histogram::default());
         };
-        Histogram::from_bytes(bytes).ok_or_else(|| Failure::corrupt("these bytes are no histogram"))
+        Histogram::from_bytes(bytes).map_or_else(|| self.nonsense("these bytes are no histogram"), Ok)
     }
 
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {

@@ -3,31 +3,17 @@
 //! A hint, so that the row of a call that ends need not be searched for: whoever goes by it checks that the row is the
 //! call's, and looks for the row of a call that is not here. So it takes no part in transactions, and may forget.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashMap;
 
 use crate::id::CallId;
 
 /// Calls under way are far fewer; what is left here of others is forgotten at once.
 const MOST: usize = 1 << 17;
 
-type Rows = HashMap<CallId, i64, foldhash::fast::RandomState>;
-
 #[derive(Default)]
-pub(super) struct OpenRows(Mutex<Rows>);
+pub(super) struct OpenRows(HashMap<CallId, i64, foldhash::fast::RandomState>);
 
 impl OpenRows {
-    /// For one batch: only the writer asks.
-    pub(super) fn of_batch(&self) -> OfBatch<'_> {
-        OfBatch(self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-pub(super) struct OfBatch<'a>(MutexGuard<'a, Rows>);
-
-impl OfBatch<'_> {
     pub(super) fn add(&mut self, call: CallId, row: i64) {
         if self.0.len() >= MOST {
             self.0.clear();

@@ -5,16 +5,18 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params, types::ValueRef};
+use rusqlite::{OptionalExtension as _, Transaction, params, types::ValueRef};
 
 use super::{
     Failure, SqliteStore,
-    blocks::{Name, Notes},
+    blocks::{Name, Noted, Notes},
     budgets::{self, Calls},
     fields::{collect, int, json},
-    open_rows::OfBatch,
+    known::Known,
+    open_rows::OpenRows,
     pages,
     repeated::{Repeated, maybe, number},
+    running::RunningSums,
     statistics,
 };
 use crate::{
@@ -72,8 +74,11 @@ const INSERT_LOSS: &str =
 
 impl RecordStore for SqliteStore {
     fn commit(&self, batch: Arc<[Entry]>) -> StoreFuture<'_, Vec<HoldAnswer>> {
-        let open_rows = self.open_rows.clone();
-        self.write(move |tx| commit(tx, &batch, open_rows.of_batch()))
+        let search = self.search.clone();
+        Box::pin(self.writer.transact_knowing(move |tx, known, open_rows| {
+            search.verdict()?;
+            commit(tx, &batch, known, open_rows)
+        }))
     }
 
     fn recover(&self, now: Timestamp) -> StoreFuture<'_, u64> {
@@ -111,8 +116,14 @@ impl RecordStore for SqliteStore {
     }
 }
 
-fn commit(tx: &Transaction<'_>, batch: &[Entry], open_rows: OfBatch<'_>) -> Result<Vec<HoldAnswer>, Failure> {
-    let mut books = Books::open(tx, open_rows)?;
+fn commit(
+    tx: &Transaction<'_>,
+    batch: &[Entry],
+    known: &mut Known,
+    open_rows: &mut OpenRows,
+) -> Result<Vec<HoldAnswer>, Failure> {
+    known.check(tx)?;
+    let mut books = Books::open(tx, Notes::beside(&mut known.noted), open_rows);
     let mut settled = Vec::with_capacity(batch.len());
     for change in changes(batch) {
         match change {
@@ -122,38 +133,36 @@ fn commit(tx: &Transaction<'_>, batch: &[Entry], open_rows: OfBatch<'_>) -> Resu
         }
     }
     books.notes.write(tx)?;
-    statistics::add(tx, &settled)?;
+    known.sums.add(tx, &settled)?;
     budgets::apply(tx, batch, || Calls {
         new: books.admitted.iter().copied().collect(),
         settled: settled.iter().map(|row| row.call).collect(),
     })
 }
 
-/// The books as one batch writes them. Its statements are looked up once: finding one costs as much as binding it.
+/// The books as one batch writes them.
 struct Books<'tx, 'batch> {
     tx: &'tx Transaction<'tx>,
     insert: Repeated<'tx>,
     settle: Repeated<'tx>,
     insert_attempt: Repeated<'tx>,
-    row: CachedStatement<'tx>,
-    notes: Notes<'batch>,
-    open_rows: OfBatch<'batch>,
+    notes: Notes<'batch, 'tx>,
+    open_rows: &'tx mut OpenRows,
     /// Whose rows it has written that are open.
     admitted: Vec<CallId>,
 }
 
 impl<'tx, 'batch> Books<'tx, 'batch> {
-    fn open(tx: &'tx Transaction<'_>, open_rows: OfBatch<'batch>) -> Result<Self, Failure> {
-        Ok(Self {
+    fn open(tx: &'tx Transaction<'_>, notes: Notes<'batch, 'tx>, open_rows: &'tx mut OpenRows) -> Self {
+        Self {
             tx,
-            insert: Repeated::prepare(tx, INSERT)?,
-            settle: Repeated::prepare(tx, SETTLE)?,
-            insert_attempt: Repeated::prepare(tx, INSERT_ATTEMPT)?,
-            row: tx.prepare_cached(ROW)?,
-            notes: Notes::default(),
+            insert: Repeated::new(tx, INSERT),
+            settle: Repeated::new(tx, SETTLE),
+            insert_attempt: Repeated::new(tx, INSERT_ATTEMPT),
+            notes,
             open_rows,
             admitted: Vec::new(),
-        })
+        }
     }
 
     /// Writes the row of a call that is not there yet.
@@ -200,7 +209,7 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         {
             return Ok(Some(id));
         }
-        let found = self.row.query_row([row.call.as_bytes()], |found| found.get(0)).optional()?;
+        let found = self.tx.prepare_cached(ROW)?.query_row([row.call.as_bytes()], |found| found.get(0)).optional()?;
         let Some(id) = found else { return Ok(None) };
         Ok(close(&mut self.settle, row, id)?.then_some(id))
     }
@@ -318,7 +327,8 @@ fn insert_losses(tx: &Transaction<'_>, record: &Record) -> Result<(), Failure> {
 /// Resolves what is open, and counts it.
 fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
     let mut open = collect(tx, pages::OPEN, &[], pages::read)?;
-    let (mut settle, mut notes) = (Repeated::prepare(tx, SETTLE)?, Notes::default());
+    let (mut settle, mut noted) = (Repeated::new(tx, SETTLE), Noted::default());
+    let mut notes = Notes::beside(&mut noted);
     open.iter_mut().for_each(|row| rows::interrupt(row, now));
     let rows: Vec<_> = open.iter().map(Row::of).collect();
     for (row, StoredRecord { id, .. }) in rows.iter().zip(&open) {
@@ -326,7 +336,7 @@ fn recover(tx: &Transaction<'_>, now: Timestamp) -> Result<u64, Failure> {
         notes.add(*id, Name::all(row));
     }
     notes.write(tx)?;
-    statistics::add(tx, &rows)?;
+    RunningSums::default().add(tx, &rows)?;
     budgets::recover(tx, now)?;
     Ok(open.len() as u64)
 }

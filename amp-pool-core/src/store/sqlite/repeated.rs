@@ -10,9 +10,11 @@ use super::Failure;
 /// A statement that binds only what differs from the row before.
 ///
 /// Rows of the books are much alike, and SQLite keeps what is bound: handing it the same text again would cost more than
-/// comparing it.
+/// comparing it. It is looked up when it is run for the first time, and then no more: that costs as much as binding it.
 pub(super) struct Repeated<'c> {
-    statement: CachedStatement<'c>,
+    connection: &'c Connection,
+    sql: &'static str,
+    statement: Option<CachedStatement<'c>>,
     /// What is bound, as far as it may come again.
     bound: Vec<Bound>,
 }
@@ -52,32 +54,43 @@ impl Bound {
 }
 
 impl<'c> Repeated<'c> {
-    /// `sql`, parsed now or earlier.
-    pub(super) fn prepare(connection: &'c Connection, sql: &str) -> Result<Self, Failure> {
-        let statement = connection.prepare_cached(sql)?;
-        let bound = vec![Bound::Unknown; statement.parameter_count()];
-        Ok(Self { statement, bound })
+    pub(super) fn new(connection: &'c Connection, sql: &'static str) -> Self {
+        Self { connection, sql, statement: None, bound: Vec::new() }
     }
 
     /// Runs the statement with `row` as its values, in order. Gives how many rows were changed.
     pub(super) fn run<'v>(&mut self, row: impl IntoIterator<Item = ValueRef<'v>>) -> Result<usize, Failure> {
+        let Self { connection, sql, statement, bound } = self;
+        let statement = match statement {
+            Some(statement) => statement,
+            missing => {
+                let statement = missing.insert(connection.prepare_cached(sql)?);
+                bound.resize(statement.parameter_count(), Bound::Unknown);
+                statement
+            }
+        };
         for (at, value) in row.into_iter().enumerate() {
-            self.bind(at, value)?;
+            bind(statement, bound, at, value)?;
         }
-        Ok(self.statement.raw_execute()?)
+        Ok(statement.raw_execute()?)
     }
+}
 
-    fn bind(&mut self, at: usize, value: ValueRef<'_>) -> Result<(), Failure> {
-        let bound = self.bound.get_mut(at);
-        if bound.as_ref().is_some_and(|bound| bound.is(value)) {
-            return Ok(());
-        }
-        self.statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?;
-        if let Some(bound) = bound {
-            bound.set(value);
-        }
-        Ok(())
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    bound: &mut [Bound],
+    at: usize,
+    value: ValueRef<'_>,
+) -> Result<(), Failure> {
+    let bound = bound.get_mut(at);
+    if bound.as_ref().is_some_and(|bound| bound.is(value)) {
+        return Ok(());
     }
+    statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?;
+    if let Some(bound) = bound {
+        bound.set(value);
+    }
+    Ok(())
 }
 
 /// A number.
@@ -98,7 +111,7 @@ mod tests {
     fn what_stays_the_same_is_written_all_the_same() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (a, b, c)").unwrap();
-        let mut insert = Repeated::prepare(&connection, "INSERT INTO t VALUES (?1, ?2, ?3)").unwrap();
+        let mut insert = Repeated::new(&connection, "INSERT INTO t VALUES (?1, ?2, ?3)");
         let rows = [(1, Some(1), "x"), (1, None, "x"), (2, None, "y"), (2, Some(3), "x")];
         for (a, b, c) in rows {
             assert_eq!(insert.run([number(a), maybe(b), c.into()]).unwrap(), 1);
@@ -115,7 +128,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (a)").unwrap();
         for _ in 0..2 {
-            Repeated::prepare(&connection, "INSERT INTO t VALUES (?1)").unwrap().run([number(7)]).unwrap();
+            Repeated::new(&connection, "INSERT INTO t VALUES (?1)").run([number(7)]).unwrap();
         }
         let sum: i64 = connection.query_row("SELECT sum(a) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(sum, 14);

@@ -2,79 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{
-    Connection, Transaction,
-    functions::{Context, FunctionFlags},
-    params,
-    types::ValueRef,
-};
+use rusqlite::{Transaction, params, types::ValueRef};
 
 use super::{
     Failure,
-    fields::{Fields, each, int},
-    repeated::{Repeated, maybe, number},
+    fields::{Fields, each},
     sums,
 };
 use crate::{
     money::NanoUsd,
     store::{
-        GroupBy, Histogram, StoredRecord, Totals, TotalsFilter,
+        GroupBy, StoredRecord, Totals, TotalsFilter,
         adjustments::Shift,
-        rollup::{Asked, Group, Part, Piece, cut, earliest_hour, pieces, roll_up},
+        rollup::{Asked, Group, Part, Piece, cut, pieces},
         rows::Row,
     },
     time::Timestamp,
 };
-
-// Numbered as below: the same values are bound to all three.
-macro_rules! add_by {
-    ($plus:ident) => {
-        add_by!(
-            $plus: "uncached_input_tokens" "?10", "cache_read_tokens" "?11", "cache_write_5m_tokens" "?12",
-            "cache_write_1h_tokens" "?13", "output_tokens" "?14", "cost" "?16", "latency_ms" "?18", "first_byte_ms" "?19",
-            "saved" "?23"
-        )
-    };
-    ($plus:ident: $($column:literal $more:literal),+) => {
-        concat!(
-            "UPDATE api_request_stats SET update_time = max(update_time, ?1), requests = requests + ?8, ",
-            "errors = errors + ?9, unpriced = unpriced + ?17, first_bytes = first_bytes + ?20, cached = cached + ?21, ",
-            "saved_known = saved_known + ?22, ",
-            $($column, " = ", $plus!($column, $more), ", ",)+
-            "reasoning_tokens = coalesce(", $plus!("reasoning_tokens", "?15"), ", reasoning_tokens, ?15), ",
-            "latency_histogram = merge_histograms(latency_histogram, ?24), ",
-            "first_byte_histogram = merge_histograms(first_byte_histogram, ?25) ",
-            "WHERE granularity = ?2 AND bucket_start = ?3 AND key_id = ?4 AND model = ?5 AND provider = ?6 AND token_id = ?7"
-        )
-    };
-}
-
-macro_rules! plainly {
-    ($column:literal, $more:literal) => {
-        concat!($column, " + ", $more)
-    };
-}
-
-macro_rules! up_to_the_largest {
-    ($column:literal, $more:literal) => {
-        concat!("min(", $column, ", 0x7fffffffffffffff - max(", $more, ", 0)) + ", $more)
-    };
-}
-
-const ADD: &str = add_by!(plainly);
-
-/// A sum that would leave 64 bits stops at the largest number: SQLite would make a float of it, which a strict table refuses, and
-/// then no batch could be written any more. Ten calls of functions cost as much as the rest, so this is for sums that were refused.
-const ADD_UP_TO_THE_LARGEST: &str = add_by!(up_to_the_largest);
-
-const BEGIN: &str = "
-    INSERT INTO api_request_stats
-        (create_time, update_time, granularity, bucket_start, key_id, model, provider, token_id, requests, errors,
-         uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, cost, unpriced, latency_ms, first_byte_ms, first_bytes, cached, saved_known, saved,
-         latency_histogram, first_byte_histogram)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-            ?23, ?24, ?25)";
 
 // A sum that would leave 64 bits stays as it is: a strict table refuses what SQLite would make of it.
 const SHIFT: &str = "
@@ -97,71 +41,6 @@ pub(super) fn shift(tx: &Transaction<'_>, row: &StoredRecord, by: Shift, now: Ti
         tx.prepare_cached(SHIFT)?.execute(name)?;
     }
     Ok(())
-}
-
-/// Counts settled calls. Nearly always the row is there, and an upsert that meets one costs twice as much as an update.
-pub(super) fn add(tx: &Transaction<'_>, settled: &[Row<'_>]) -> Result<(), Failure> {
-    let now = settled.iter().map(|row| row.update_time).max().unwrap_or_default();
-    let mut add = Repeated::prepare(tx, ADD)?;
-    for (group, sums) in &roll_up(settled) {
-        let is_there = match write(&mut add, group, sums, now) {
-            Err(refused) if refused.is_about_a_type() => {
-                write(&mut Repeated::prepare(tx, ADD_UP_TO_THE_LARGEST)?, group, sums, now)?
-            }
-            written => written?,
-        };
-        if !is_there {
-            write(&mut Repeated::prepare(tx, BEGIN)?, group, sums, now)?;
-        }
-    }
-    earliest_hour(settled).map_or(Ok(()), |hour| sums::set_back(tx, hour))
-}
-
-fn write(statement: &mut Repeated<'_>, group: &Group<'_>, sums: &Totals, now: Timestamp) -> Result<bool, Failure> {
-    let usage = &sums.usage;
-    let changed = statement.run([
-        number(now.as_millis()),
-        group.span.as_str().into(),
-        number(group.start.as_millis()),
-        number(group.key),
-        group.model.into(),
-        group.provider.into(),
-        number(group.token),
-        number(int(sums.requests)),
-        number(int(sums.errors)),
-        number(int(usage.uncached_input)),
-        number(int(usage.cache_read)),
-        number(int(usage.cache_write_5m)),
-        number(int(usage.cache_write_1h)),
-        number(int(usage.output)),
-        maybe(usage.reasoning.map(int)),
-        number(sums.cost.0),
-        number(int(sums.unpriced)),
-        number(int(sums.latency_ms)),
-        number(int(sums.first_byte_ms)),
-        number(int(sums.first_bytes)),
-        number(int(sums.cached)),
-        number(int(sums.saved_known)),
-        number(sums.saved.0),
-        ValueRef::Blob(&sums.latency.to_bytes()),
-        ValueRef::Blob(&sums.first_byte.to_bytes()),
-    ])?;
-    Ok(changed == 1)
-}
-
-/// Teaches a connection to add up histograms, so that a sum is kept by one statement.
-pub(super) fn add_functions(connection: &Connection) -> Result<(), Failure> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    Ok(connection.create_scalar_function("merge_histograms", 2, flags, |values| {
-        let mut sum = histogram(values, 0);
-        sum.merge(&histogram(values, 1));
-        Ok(sum.to_bytes())
-    })?)
-}
-
-/// One that can not be read counts as empty: it spoils its own statistics, never the writing of the books.
-fn histogram(values: &Context<'_>, at: usize) -> Histogram {
-    values.get_raw(at).as_blob().ok().and_then(Histogram::from_bytes).unwrap_or_default()
 }
 
 /// The columns of sums, as [`read`] takes them.

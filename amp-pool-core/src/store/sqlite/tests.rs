@@ -11,7 +11,7 @@ use crate::{
     keys::KeySpec,
     secret::Secret,
     store::{
-        ConfigStore as _, Entry, Opened, Page, Record, RecordFilter, RecordStore as _, RetentionStore as _,
+        ConfigStore as _, Entry, GroupBy, Opened, Page, Record, RecordFilter, RecordStore as _, RetentionStore as _,
         TotalsFilter, calls,
     },
 };
@@ -96,13 +96,80 @@ async fn a_full_disk_refuses_a_batch_whole_and_takes_it_when_there_is_room() {
     assert!(store.get(small).await.unwrap().is_some());
 }
 
+/// Whether so many calls are in the sums, and the sums are those of the log.
+async fn check_sums(dir: &TempDir, store: &SqliteStore, requests: u64) {
+    let totals = store.totals(TotalsFilter::span(NOW, NOW.plus_millis(1)), GroupBy::Nothing).await.unwrap();
+    assert_eq!(totals[0].requests, requests);
+    let found = audit(&dir.path().join("test.db")).unwrap();
+    assert_eq!(found.discrepancies, 0, "{:?}", found.findings);
+}
+
+/// Writes beside the store's own ways, by the connection that it writes with.
+async fn tamper(store: &SqliteStore, sql: &'static str) {
+    store.writer.run(|connection| Ok(connection.execute_batch(sql)?)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_refused_batch_has_summed_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.commit([settled(record(1, "m"))].into()).await.unwrap();
+
+    let long = "m".repeat(100_000);
+    let batch: Arc<[Entry]> = [record(2, "m"), record(3, &long)].map(settled).into();
+    limit(&store, 10).await;
+    assert!(store.commit(Arc::clone(&batch)).await.is_err());
+    assert!(store.commit(Arc::clone(&batch)).await.is_err());
+    check_sums(&dir, &store, 1).await;
+
+    limit(&store, 0).await;
+    store.commit([settled(record(4, "m"))].into()).await.unwrap();
+    store.commit(batch).await.unwrap();
+    check_sums(&dir, &store, 4).await;
+    let of_long = RecordFilter { model: Some(long), ..RecordFilter::default() };
+    assert_eq!(store.list(of_long, Page { before: None, limit: 10 }).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_another_connection_has_written_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (open(&dir), open(&dir));
+    for n in 0..3 {
+        one.commit([settled(record(2 * n, "m"))].into()).await.unwrap();
+        other.commit([settled(record(2 * n + 1, "m"))].into()).await.unwrap();
+    }
+    check_sums(&dir, &one, 6).await;
+}
+
+#[tokio::test]
+async fn sums_that_were_changed_by_others_are_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.commit([settled(record(1, "m"))].into()).await.unwrap();
+    tamper(&store, "UPDATE api_request_stats SET saved = saved + 5; DELETE FROM api_request_log_blocks").await;
+    store.commit([settled(record(2, "m"))].into()).await.unwrap();
+
+    let totals = store.totals(TotalsFilter::span(NOW, NOW.plus_millis(1)), GroupBy::Nothing).await.unwrap();
+    assert_eq!((totals[0].requests, totals[0].saved.0), (2, 5));
+    let of_model = RecordFilter { model: Some("m".into()), ..RecordFilter::default() };
+    assert_eq!(store.list(of_model, Page { before: None, limit: 10 }).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn sums_that_make_no_sense_never_stop_the_books() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.commit([settled(record(1, "m"))].into()).await.unwrap();
+    tamper(&store, "UPDATE api_request_stats SET latency_histogram = x'01ff', errors = -1").await;
+    store.commit([settled(record(2, "m"))].into()).await.unwrap();
+
+    let totals = store.totals(TotalsFilter::span(NOW, NOW.plus_millis(1)), GroupBy::Nothing).await.unwrap();
+    assert_eq!((totals[0].requests, totals[0].errors, totals[0].latency.count()), (2, 0, 1));
+}
+
 #[tokio::test]
 async fn absurd_counts_never_stop_the_books() {
-    use crate::{
-        money::NanoUsd,
-        store::{Attempt, GroupBy},
-        usage::Usage,
-    };
+    use crate::{money::NanoUsd, store::Attempt, usage::Usage};
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let (output, reasoning, uncached_input, cache_read) = (u64::MAX, Some(u64::MAX), u64::MAX, u64::MAX);

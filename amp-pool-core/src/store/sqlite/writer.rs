@@ -1,6 +1,7 @@
 //! The one thread that writes.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
 };
@@ -8,14 +9,28 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Failure, unavailable};
+use super::{Access, Failure, known::Known, open_rows::OpenRows, unavailable};
 use crate::store::StoreError;
 
 /// Jobs that wait before whoever brings the next one waits as well.
 const QUEUE: usize = 256;
 
-/// Takes the connection, or why there is none, and gives it back if it can be used further.
-type Job = Box<dyn FnOnce(Result<Connection, Failure>) -> Option<Connection> + Send>;
+/// What the writer works with.
+struct Desk {
+    connection: Connection,
+    /// What it knows of the books without reading them.
+    known: Known,
+    open_rows: OpenRows,
+}
+
+impl From<Connection> for Desk {
+    fn from(connection: Connection) -> Self {
+        Self { connection, known: Known::default(), open_rows: OpenRows::default() }
+    }
+}
+
+/// Takes the desk, or why there is none, and gives it back if it can be used further.
+type Job = Box<dyn FnOnce(Result<Desk, Failure>) -> Option<Desk> + Send>;
 
 /// The way to the writing thread. The thread ends when this is dropped and its queue is empty.
 pub(super) struct Writer {
@@ -39,11 +54,20 @@ impl Writer {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(|connection| {
-            // Asking for the write lock later, at the first write, would fail at once if someone else had written since.
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&tx)?;
-            tx.commit()?;
+        self.run(|connection| transact(connection, work)).await
+    }
+
+    /// As [`transact`](Self::transact), for work that goes by what is known of the books, and leaves behind what is known
+    /// after it.
+    pub(super) async fn transact_knowing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &mut Known, &mut OpenRows) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.hand_in(|Desk { connection, known, open_rows }| {
+            // Kept only if all of it is durable.
+            let mut knowing = mem::take(known);
+            let value = transact(connection, |tx| work(tx, &mut knowing, open_rows))?;
+            *known = knowing;
             Ok(value)
         })
         .await
@@ -54,43 +78,66 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.hand_in(|desk| {
+            // Whatever is done may change what is known.
+            desk.known = Known::default();
+            work(&mut desk.connection)
+        })
+        .await
+    }
+
+    async fn hand_in<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let (outcome, connection) = attempt(connection, work);
+        let job: Job = Box::new(move |desk| {
+            let (outcome, desk) = attempt(desk, work);
             // Whoever asked may have gone; the work is done for the books, not for them.
             let _ = answer.send(outcome.map_err(StoreError::from));
-            connection
+            desk
         });
         self.jobs.send(job).await.map_err(|_| unavailable(WriterGone))?;
         result.await.map_err(|_| unavailable(WriterGone))?
     }
 }
 
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // Asking for the write lock later, at the first write, would fail at once if someone else had written since.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&tx)?;
+    tx.commit()?;
+    Ok(value)
+}
+
 fn attempt<T>(
-    connection: Result<Connection, Failure>,
-    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
-) -> (Result<T, Failure>, Option<Connection>) {
-    let mut connection = match connection {
-        Ok(connection) => connection,
+    desk: Result<Desk, Failure>,
+    work: impl FnOnce(&mut Desk) -> Result<T, Failure>,
+) -> (Result<T, Failure>, Option<Desk>) {
+    let mut desk = match desk {
+        Ok(desk) => desk,
         Err(failure) => return (Err(failure), None),
     };
-    let result = work(&mut connection);
+    let result = work(&mut desk);
     let spoiled = result.as_ref().is_err_and(Failure::spoils_connection);
-    (result, (!spoiled).then_some(connection))
+    (result, (!spoiled).then_some(desk))
 }
 
 fn serve(connection: Connection, access: &Access, mut queue: mpsc::Receiver<Job>) {
-    let mut current = Some(connection);
+    let mut current = Some(connection.into());
     while let Some(job) = queue.blocking_recv() {
-        let connection = current.take().map_or_else(|| reopen(access), Ok);
-        // A defect in one job must not end the books for all others. It took its connection along.
-        current = catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_default();
+        let desk = current.take().map_or_else(|| reopen(access), Ok);
+        // A defect in one job must not end the books for all others. It took its desk along.
+        current = catch_unwind(AssertUnwindSafe(|| job(desk))).unwrap_or_default();
     }
 }
 
-fn reopen(access: &Access) -> Result<Connection, Failure> {
+fn reopen(access: &Access) -> Result<Desk, Failure> {
     tracing::warn!("opening the database again after a failed write");
-    access.writer()
+    access.writer().map(Desk::from)
 }
 
 /// A job has ended by a defect, without an answer.

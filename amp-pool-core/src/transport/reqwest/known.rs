@@ -5,11 +5,15 @@
 
 use std::{
     collections::HashMap,
+    hash::{Hash, Hasher},
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use foldhash::fast::RandomState;
-use http::Uri;
+use http::{
+    Uri,
+    uri::{Authority, PathAndQuery},
+};
 use url::Url;
 
 use super::plain::Target;
@@ -40,9 +44,32 @@ impl Destination {
     }
 }
 
-// A URL is hashed byte by byte, which the standard hasher is slow at.
+/// A URL by how it is written. URLs are the same in large and small letters, and to see that they go byte by byte.
+struct Written(Uri);
+
+impl Written {
+    fn parts(&self) -> [Option<&str>; 3] {
+        let Self(uri) = self;
+        [uri.scheme_str(), uri.authority().map(Authority::as_str), uri.path_and_query().map(PathAndQuery::as_str)]
+    }
+}
+
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Written {}
+
+impl Hash for Written {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.parts().hash(hasher);
+    }
+}
+
 #[derive(Default)]
-pub(super) struct Known(RwLock<HashMap<Uri, Arc<Destination>, RandomState>>);
+pub(super) struct Known(RwLock<HashMap<Written, Arc<Destination>, RandomState>>);
 
 impl Known {
     /// Where `uri` leads, judged by `judge` if it is new.
@@ -51,7 +78,8 @@ impl Known {
         uri: &Uri,
         judge: impl FnOnce(&Uri) -> Result<Url, TransportError>,
     ) -> Result<Arc<Destination>, TransportError> {
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(uri) {
+        let written = Written(uri.clone());
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&written) {
             return Ok(Arc::clone(known));
         }
         let url = judge(uri)?;
@@ -62,7 +90,7 @@ impl Known {
         if known.len() >= KEPT {
             known.clear();
         }
-        known.insert(uri.clone(), Arc::clone(&new));
+        known.insert(written, Arc::clone(&new));
         Ok(new)
     }
 }
