@@ -6,10 +6,7 @@
 mod page;
 mod process;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use amp_pool_core::{
     alert::KeyFact,
@@ -45,41 +42,41 @@ fn text(handle: &Handle, visits: &Visits) -> String {
     page.sample("amp_pool_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.family("amp_pool_ready", Gauge, "Whether calls are taken.");
     page.sample("amp_pool_ready", &[], u8::from(handle.is_ready()));
-    of_calls(&mut page, &sorted(&calls));
+    of_calls(&mut page, &calls);
     page.family("amp_pool_call_errors_total", Counter, "Calls that went wrong, by what went wrong.");
-    for (kind, count) in sorted(&errors) {
+    for (kind, count) in named(&errors) {
         page.sample("amp_pool_call_errors_total", &[("type", kind)], count);
     }
-    of_attempts(&mut page, &sorted(&attempts));
-    of_keys(&mut page, &handle.key_facts(), &sorted(&keys));
+    of_attempts(&mut page, &attempts);
+    of_keys(&mut page, &handle.key_facts(), &keys);
     of_books(&mut page, &books, handle);
     of_connections(&mut page, visits);
     process::figures(&mut page);
     page.into_text()
 }
 
-fn sorted<T>(values: &HashMap<Box<str>, T>) -> BTreeMap<&str, &T> {
-    values.iter().map(|(name, value)| (&**name, value)).collect()
+fn named<T>(values: &BTreeMap<Box<str>, T>) -> impl Iterator<Item = (&str, &T)> {
+    values.iter().map(|(name, value)| (&**name, value))
 }
 
-fn of_calls(page: &mut Page, calls: &BTreeMap<&str, &CallSum>) {
+fn of_calls(page: &mut Page, calls: &BTreeMap<Box<str>, CallSum>) {
     page.family("amp_pool_calls_total", Counter, "Calls that have ended, by the model that was asked for.");
-    for (&model, sum) in calls {
+    for (model, sum) in named(calls) {
         for (outcome, count) in Outcome::ALL.iter().zip(sum.outcomes) {
             page.sample("amp_pool_calls_total", &[("model", model), ("outcome", outcome.as_str())], count);
         }
     }
     page.family("amp_pool_tokens_total", Counter, "Tokens, in classes that do not overlap but for reasoning.");
-    for (&model, sum) in calls {
+    for (model, sum) in named(calls) {
         of_tokens(page, model, sum);
     }
     page.family("amp_pool_cost_usd_total", Counter, "What calls cost, as far as prices are known.");
-    for (&model, sum) in calls {
+    for (model, sum) in named(calls) {
         let (whole, nanos) = (sum.cost_nanos / 1_000_000_000, sum.cost_nanos % 1_000_000_000);
         page.sample("amp_pool_cost_usd_total", &[("model", model)], format_args!("{whole}.{nanos:09}"));
     }
     page.family("amp_pool_unpriced_calls_total", Counter, "Calls without a known price.");
-    for (&model, sum) in calls {
+    for (model, sum) in named(calls) {
         page.sample("amp_pool_unpriced_calls_total", &[("model", model)], sum.unpriced);
     }
     spreads(page, "amp_pool_call_duration_seconds", "From admission to the last byte.", "model", calls, |sum| {
@@ -103,11 +100,10 @@ fn of_tokens(page: &mut Page, model: &str, sum: &CallSum) {
     }
 }
 
-fn of_attempts(page: &mut Page, attempts: &BTreeMap<&str, &AttemptSum>) {
+fn of_attempts(page: &mut Page, attempts: &BTreeMap<Box<str>, AttemptSum>) {
     page.family("amp_pool_attempts_total", Counter, "Tries on keys, by what the upstream's answer meant.");
-    for (&provider, sum) in attempts {
-        let verdicts: BTreeMap<_, _> = sum.verdicts.iter().collect();
-        for (&verdict, count) in verdicts {
+    for (provider, sum) in named(attempts) {
+        for (&verdict, count) in &sum.verdicts {
             page.sample("amp_pool_attempts_total", &[("provider", provider), ("verdict", verdict)], count);
         }
     }
@@ -115,7 +111,7 @@ fn of_attempts(page: &mut Page, attempts: &BTreeMap<&str, &AttemptSum>) {
     spreads(page, "amp_pool_attempt_duration_seconds", help, "provider", attempts, |sum| &sum.latency);
 }
 
-fn of_keys(page: &mut Page, facts: &[KeyFact], attempts: &BTreeMap<&str, &(u64, u64)>) {
+fn of_keys(page: &mut Page, facts: &[KeyFact], attempts: &BTreeMap<Box<str>, (u64, u64)>) {
     let mut counts = BTreeMap::<&str, [u64; KeyState::ALL.len()]>::new();
     for fact in facts {
         let counts = counts.entry(&fact.provider).or_default();
@@ -137,7 +133,7 @@ fn of_keys(page: &mut Page, facts: &[KeyFact], attempts: &BTreeMap<&str, &(u64, 
         page.sample("amp_pool_key_ready", &labels, u8::from(fact.state == KeyState::Ready));
     }
     page.family("amp_pool_key_attempts_total", Counter, "Tries on a key, by its row.");
-    for (&key, (all, answered)) in attempts {
+    for (key, (all, answered)) in named(attempts) {
         page.sample("amp_pool_key_attempts_total", &[("key", key), ("answered", "true")], answered);
         page.sample("amp_pool_key_attempts_total", &[("key", key), ("answered", "false")], all - answered);
     }
@@ -180,11 +176,11 @@ fn spreads<T>(
     name: &'static str,
     help: &'static str,
     label: &'static str,
-    sums: &BTreeMap<&str, &T>,
+    sums: &BTreeMap<Box<str>, T>,
     of: impl Fn(&T) -> &Spread,
 ) {
     page.family(name, Histogram, help);
-    for (&value, sum) in sums {
+    for (value, sum) in named(sums) {
         page.spread(name, &[(label, value)], of(sum));
     }
 }
