@@ -5,6 +5,7 @@
 mod body;
 mod chatter;
 mod connection;
+mod heavy;
 mod listen;
 mod outside;
 mod room;

@@ -12,7 +12,8 @@ use hyper_util::{
 
 use crate::{Result, host};
 
-/// Forwards to `upstream` until the driver is gone. Its runtime is the one the server has: a thread per processor.
+/// Forwards to `upstream` until the driver is gone. Its runtime is the one the server has: a thread for two
+/// processors.
 pub(crate) fn run(upstream: &str) -> Result<()> {
     let upstream: Authority = upstream.parse()?;
     let mut connector = HttpConnector::new();
@@ -22,7 +23,9 @@ pub(crate) fn run(upstream: &str) -> Result<()> {
         let (client, upstream) = (client.clone(), upstream.clone());
         async move { Ok(client.request(redirect(request, upstream)?).await?) }
     });
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)? {}
+    let threads = std::thread::available_parallelism()?.get().div_ceil(2);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    match runtime.block_on(serving)? {}
 }
 
 fn redirect(mut request: Request<Incoming>, upstream: Authority) -> Result<Request<Incoming>> {

@@ -33,6 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     body::FrontBody,
     chatter::Chatter,
+    heavy::{Heavy, may_be_heavy},
     outside::{Event, Outside},
     stall::StallLimit,
     streams::Streams,
@@ -94,11 +95,16 @@ impl House {
             return Either::Right(Box::pin(ready(too_large())));
         }
         let visitor = Visitor { address: house.proxies.client(visitor.address, request.headers()), ..visitor };
-        if house.app.is_call(&request) {
+        let (is_call, is_heavy) = (house.app.is_call(&request), may_be_heavy(&request));
+        if is_call && !is_heavy {
             return Either::Left(house.app.call(request, visitor));
         }
         let house = Arc::clone(house);
-        Either::Right(Box::pin(async move { house.app.answer(request, visitor).await }))
+        let answer: BoxFuture<'_, _> = match is_call {
+            true => Box::pin(house.app.call(request, visitor)),
+            false => Box::pin(async move { house.app.answer(request, visitor).await }),
+        };
+        Either::Right(if is_heavy { Box::pin(Heavy(answer)) } else { answer })
     }
 
     fn http(&self, version: Version, streams: Streams) -> Builder<Streams> {
