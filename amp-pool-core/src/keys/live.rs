@@ -6,11 +6,10 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Uri, header};
-use memchr::memmem::Finder;
 
 use super::{
     Account, Caps, Condition, Egress, Health, Key, KeySpec, KeyState, Level, Line, Moment, Purse, Resource, Room,
-    Slice, Standing, discretion,
+    Slice, Standing,
 };
 use crate::{
     budget::Window,
@@ -71,7 +70,8 @@ pub struct LiveKey {
     manners: Vec<Manner>,
     google: Option<Manner>,
     /// What is searched for in its good answers.
-    pub(super) echo: Option<Finder<'static>>,
+    #[cfg(feature = "pool")]
+    pub(super) echo: Option<memchr::memmem::Finder<'static>>,
 }
 
 /// Why a key can not be put in service.
@@ -124,7 +124,7 @@ impl LiveKey {
         let egress = Arc::new(spec.egress.clone());
         let google = Manner::of_google(spec, provider)?;
         let Standing { health, account, link, purse } = standing;
-        let (rules, caps, echo) = (OwnRules::default(), key.spec.limits, discretion::echo(spec));
+        let (rules, caps) = (OwnRules::default(), key.spec.limits);
         Ok(Self {
             provider: provider.clone(),
             egress,
@@ -136,7 +136,8 @@ impl LiveKey {
             caps,
             manners,
             google,
-            echo,
+            #[cfg(feature = "pool")]
+            echo: super::discretion::echo(spec),
             key,
         })
     }
