@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rusqlite::{Transaction, params, types::ValueRef};
+use rusqlite::{Transaction, params};
 
 use super::{
     Failure,
-    fields::{Fields, int},
-    repeated::{Repeated, maybe, number},
+    fields::Fields,
+    repeated::{Repeated, number},
     statistics, sums,
 };
 use crate::{
@@ -132,29 +132,9 @@ impl RunningSum {
 
     fn write(&self, statement: &mut Repeated<'_>) -> Result<(), Failure> {
         let Self { id, update_time, sums } = self;
-        let usage = &sums.usage;
-        statement.run([
-            number(update_time.as_millis()),
-            number(int(sums.requests)),
-            number(int(sums.errors)),
-            number(int(usage.uncached_input)),
-            number(int(usage.cache_read)),
-            number(int(usage.cache_write_5m)),
-            number(int(usage.cache_write_1h)),
-            number(int(usage.output)),
-            maybe(usage.reasoning.map(int)),
-            number(sums.cost.0),
-            number(int(sums.unpriced)),
-            number(int(sums.latency_ms)),
-            number(int(sums.first_byte_ms)),
-            number(int(sums.first_bytes)),
-            number(int(sums.cached)),
-            number(int(sums.saved_known)),
-            number(sums.saved.0),
-            ValueRef::Blob(&sums.latency.to_bytes()),
-            ValueRef::Blob(&sums.first_byte.to_bytes()),
-            number(*id),
-        ])?;
+        let spread = statistics::spread(sums);
+        let sums = statistics::values(sums, &spread);
+        statement.run([number(update_time.as_millis())].into_iter().chain(sums).chain([number(*id)]))?;
         Ok(())
     }
 }

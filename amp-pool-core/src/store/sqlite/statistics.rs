@@ -6,7 +6,8 @@ use rusqlite::{Transaction, params, types::ValueRef};
 
 use super::{
     Failure,
-    fields::{Fields, each},
+    fields::{Fields, each, int},
+    repeated::{maybe, number},
     sums,
 };
 use crate::{
@@ -188,6 +189,36 @@ impl Sums {
         let numbers = self.numbers.into_iter().map(|(number, sums)| Totals { group: text(number), ..sums });
         numbers.chain(self.names.into_iter().map(|(group, sums)| Totals { group, ..sums })).collect()
     }
+}
+
+/// How latencies and first bytes spread, as they are stored.
+pub(super) fn spread(sums: &Totals) -> [Vec<u8>; 2] {
+    [sums.latency.to_bytes(), sums.first_byte.to_bytes()]
+}
+
+/// What is stored in the columns of [`sum_columns!`].
+pub(super) fn values<'a>(sums: &Totals, [latencies, first_bytes]: &'a [Vec<u8>; 2]) -> [ValueRef<'a>; 18] {
+    let usage = &sums.usage;
+    [
+        number(int(sums.requests)),
+        number(int(sums.errors)),
+        number(int(usage.uncached_input)),
+        number(int(usage.cache_read)),
+        number(int(usage.cache_write_5m)),
+        number(int(usage.cache_write_1h)),
+        number(int(usage.output)),
+        maybe(usage.reasoning.map(int)),
+        number(sums.cost.0),
+        number(int(sums.unpriced)),
+        number(int(sums.latency_ms)),
+        number(int(sums.first_byte_ms)),
+        number(int(sums.first_bytes)),
+        number(int(sums.cached)),
+        number(int(sums.saved_known)),
+        number(sums.saved.0),
+        ValueRef::Blob(latencies),
+        ValueRef::Blob(first_bytes),
+    ]
 }
 
 /// Reads the columns of [`sum_columns!`].

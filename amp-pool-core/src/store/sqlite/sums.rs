@@ -7,7 +7,8 @@ use rusqlite::{ToSql, Transaction, params};
 
 use super::{
     Failure,
-    fields::{Fields, collect, each, int},
+    fields::{Fields, collect, each},
+    repeated::{Repeated, number},
     statistics,
 };
 use crate::{
@@ -27,12 +28,11 @@ const NEXT_HOUR: &str =
 const DAYS: &str = "
     SELECT DISTINCT bucket_start FROM api_request_stats
     WHERE granularity = 'day' AND bucket_start >= ?1 AND bucket_start < ?2";
-const WRITE: &str = "
-    INSERT OR REPLACE INTO api_request_sums
-        (granularity, bucket_start, part, name, requests, errors, uncached_input_tokens, cache_read_tokens,
-         cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost, unpriced, latency_ms,
-         first_byte_ms, first_bytes, cached, saved_known, saved, latency_histogram, first_byte_histogram)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+const WRITE: &str = concat!(
+    "INSERT OR REPLACE INTO api_request_sums (granularity, bucket_start, part, name, ",
+    statistics::sum_columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
+);
 
 /// The end of what is added up.
 pub(super) fn until(tx: &Transaction<'_>) -> Result<Timestamp, Failure> {
@@ -66,34 +66,10 @@ pub(super) fn sum_up(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Failu
 }
 
 fn write(tx: &Transaction<'_>, span: Span, start: Timestamp) -> Result<(), Failure> {
-    let sums = of_bucket(tx, span, start)?;
-    let mut statement = tx.prepare_cached(WRITE)?;
-    for (part, name, sums) in sums.iter() {
-        let usage = &sums.usage;
-        statement.execute(params![
-            span.as_str(),
-            start.as_millis(),
-            part.as_str(),
-            name,
-            int(sums.requests),
-            int(sums.errors),
-            int(usage.uncached_input),
-            int(usage.cache_read),
-            int(usage.cache_write_5m),
-            int(usage.cache_write_1h),
-            int(usage.output),
-            usage.reasoning.map(int),
-            sums.cost.0,
-            int(sums.unpriced),
-            int(sums.latency_ms),
-            int(sums.first_byte_ms),
-            int(sums.first_bytes),
-            int(sums.cached),
-            int(sums.saved_known),
-            sums.saved.0,
-            sums.latency.to_bytes(),
-            sums.first_byte.to_bytes(),
-        ])?;
+    let mut write = Repeated::new(tx, WRITE);
+    for (part, name, sums) in of_bucket(tx, span, start)?.iter() {
+        let names = [span.as_str().into(), number(start.as_millis()), part.as_str().into(), name.into()];
+        write.run(names.into_iter().chain(statistics::values(sums, &statistics::spread(sums))))?;
     }
     Ok(())
 }
