@@ -22,6 +22,10 @@ impl Made {
         self.tokens += calls * ask.script.tokens();
     }
 
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { calls: self.calls + other.calls, tokens: self.tokens + other.tokens }
+    }
+
     /// Compares with what the server says, in sum and call by call.
     pub(crate) fn check(self, admin: Admin) -> Result<()> {
         let Self { calls, tokens } = self;

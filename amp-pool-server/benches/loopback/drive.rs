@@ -65,25 +65,28 @@ fn measure(plan: &Plan, home: &Path) -> Result<Report> {
 struct Bench {
     floor: Proxy,
     nginx: Option<Proxy>,
-    pool: Pool,
-    /// A server of its own for keys of another format, so that the first has as many keys in every run.
-    translator: Option<Pool>,
+    server: Server,
+    other: Option<Server>,
 }
 
 impl Bench {
     fn start(plan: &Plan, home: &Path) -> Result<Self> {
-        let translates = plan.phases().iter().any(|phase| phase.kind == Kind::Translated);
+        let other = plan.other.as_ref().map(|other| Server::start(["other", "other translator"], other, plan, home));
         Ok(Self {
             floor: floor()?,
             nginx: nginx::is_here().then(|| nginx(plan, home)).transpose()?,
-            pool: pool("pool", plan, plan.format, home)?,
-            translator: translates.then(|| pool("translator", plan, Format::Messages, home)).transpose()?,
+            server: Server::start(["pool", "translator"], &plan.server, plan, home)?,
+            other: other.transpose()?,
         })
     }
 
     fn resident(&self) -> Result<Each<u64>> {
-        let nginx = self.nginx.as_ref().map(Proxy::resident).transpose()?;
-        Ok(Each { floor: self.floor.resident()?, nginx, pool: self.pool.proxy.resident()? })
+        Ok(Each {
+            floor: self.floor.resident()?,
+            nginx: self.nginx.as_ref().map(Proxy::resident).transpose()?,
+            pool: self.server.pool.proxy.resident()?,
+            other: self.other.as_ref().map(|other| other.pool.proxy.resident()).transpose()?,
+        })
     }
 
     fn warm_up(&mut self, plan: &Plan) -> Result<()> {
@@ -96,20 +99,47 @@ impl Bench {
 
     /// What `of` finds out about each by the load of `phase`.
     fn each<T>(&mut self, phase: Phase, of: impl Fn(&Proxy, Phase) -> Result<T>) -> Result<Each<T>> {
-        let floor = of(&self.floor, phase.untranslated())?;
-        let nginx = self.nginx.as_ref().map(|nginx| of(nginx, phase.untranslated())).transpose()?;
-        let pool = match &mut self.translator {
-            Some(translator) if phase.kind == Kind::Translated => translator,
-            _ => &mut self.pool,
-        };
-        Ok(Each { floor, nginx, pool: pool.take(phase, of)? })
+        Ok(Each {
+            floor: of(&self.floor, phase.untranslated())?,
+            nginx: self.nginx.as_ref().map(|nginx| of(nginx, phase.untranslated())).transpose()?,
+            pool: self.server.take(phase, &of)?,
+            other: self.other.as_mut().map(|other| other.take(phase, &of)).transpose()?,
+        })
     }
 
     /// What the books of all servers show.
     fn made(&self) -> Result<Made> {
-        let first = self.pool.made()?;
-        let second = self.translator.as_ref().map(Pool::made).transpose()?.unwrap_or_default();
-        Ok(Made { calls: first.calls + second.calls, tokens: first.tokens + second.tokens })
+        std::iter::once(&self.server).chain(&self.other).try_fold(Made::default(), |sum, server| server.made(sum))
+    }
+}
+
+/// A build of the server under test.
+struct Server {
+    pool: Pool,
+    /// A process of its own for keys of another format, so that the first has as many keys in every run.
+    translator: Option<Pool>,
+}
+
+impl Server {
+    fn start([first, second]: [&'static str; 2], server: &Path, plan: &Plan, home: &Path) -> Result<Self> {
+        let translates = plan.phases().iter().any(|phase| phase.kind == Kind::Translated);
+        let start = |name, format| pool(name, server, plan, format, home);
+        Ok(Self {
+            pool: start(first, plan.format)?,
+            translator: translates.then(|| start(second, Format::Messages)).transpose()?,
+        })
+    }
+
+    fn take<T>(&mut self, phase: Phase, of: impl FnOnce(&Proxy, Phase) -> Result<T>) -> Result<T> {
+        match &mut self.translator {
+            Some(translator) if phase.kind == Kind::Translated => translator.take(phase, of),
+            _ => self.pool.take(phase, of),
+        }
+    }
+
+    /// What its books show, and `sum`.
+    fn made(&self, sum: Made) -> Result<Made> {
+        std::iter::once(&self.pool).chain(&self.translator).try_fold(sum, |sum, pool| Ok(sum.and(pool.made()?)))
     }
 }
 
@@ -125,6 +155,6 @@ fn nginx(plan: &Plan, home: &Path) -> Result<Proxy> {
     Proxy::start("nginx", |upstream| nginx::start(plan, upstream, &home.join("nginx")))
 }
 
-fn pool(name: &'static str, plan: &Plan, format: Format, home: &Path) -> Result<Pool> {
-    Ok(Pool::new(Proxy::start(name, |upstream| pool::start(plan, format, upstream, &home.join(name)))?))
+fn pool(name: &'static str, server: &Path, plan: &Plan, format: Format, home: &Path) -> Result<Pool> {
+    Ok(Pool::new(Proxy::start(name, |upstream| pool::start(server, plan, format, upstream, &home.join(name)))?))
 }

@@ -60,6 +60,9 @@ pub(crate) struct Plan {
     /// The server to measure, built by other means
     #[arg(long, env = "LOOPBACK_SERVER", default_value = env!("CARGO_BIN_EXE_amp-pool-server"), hide_default_value = true)]
     pub(crate) server: PathBuf,
+    /// Another build of it, measured in the same rounds: of two runs the machine says more than the builds
+    #[arg(long, env = "LOOPBACK_OTHER")]
+    pub(crate) other: Option<PathBuf>,
     /// How durable a record is before the end of its answer goes out
     #[arg(long, env = "LOOPBACK_DURABILITY", default_value = "full")]
     pub(crate) durability: String,

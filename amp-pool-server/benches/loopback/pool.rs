@@ -30,12 +30,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy)]
 pub(crate) struct Admin(SocketAddr);
 
-/// Starts the server on a fresh database in the new folder `home`, with the plan's keys of an upstream that speaks
+/// Starts `server` on a fresh database in the new folder `home`, with the plan's keys of an upstream that speaks
 /// `format`.
-pub(crate) fn start(plan: &Plan, format: Format, upstream: SocketAddr, home: &Path) -> Result<(Process, SocketAddr)> {
+pub(crate) fn start(
+    server: &Path,
+    plan: &Plan,
+    format: Format,
+    upstream: SocketAddr,
+    home: &Path,
+) -> Result<(Process, SocketAddr)> {
     fs::create_dir(home)?;
     let address = free_address()?;
-    let mut process = Process::start(&mut command(plan, address, home)?)?;
+    let mut process = Process::start(&mut command(server, plan, address, home)?)?;
     let admin = Admin(address);
     admin.wait_until_ready(&mut process)?;
     for number in 0..plan.keys {
@@ -47,8 +53,8 @@ pub(crate) fn start(plan: &Plan, format: Format, upstream: SocketAddr, home: &Pa
     Ok((process, address))
 }
 
-fn command(plan: &Plan, address: SocketAddr, home: &Path) -> Result<Command> {
-    let mut command = with_many_files(plan.server.as_os_str());
+fn command(server: &Path, plan: &Plan, address: SocketAddr, home: &Path) -> Result<Command> {
+    let mut command = with_many_files(server.as_os_str());
     command.env_clear().current_dir(home).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log(home))?);
     command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
     command.env("DATA_DIR", home.join("data")).env("AMP_POOL_DURABILITY", &plan.durability);

@@ -37,11 +37,21 @@ pub(crate) struct Each<T> {
     /// Not everywhere.
     pub(crate) nginx: Option<T>,
     pub(crate) pool: T,
+    /// Another build of the pool, where one is compared.
+    pub(crate) other: Option<T>,
 }
 
 impl<T> Each<T> {
+    /// Those that take part, by name.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&'static str, &T)> {
+        let Self { floor, nginx, pool, other } = self;
+        let all = [("floor", Some(floor)), ("nginx", nginx.as_ref()), ("pool", Some(pool)), ("other", other.as_ref())];
+        all.into_iter().filter_map(|(name, figure)| Some((name, figure?)))
+    }
+
     pub(crate) fn map<U>(&self, of: impl Fn(&T) -> U) -> Each<U> {
-        Each { floor: of(&self.floor), nginx: self.nginx.as_ref().map(&of), pool: of(&self.pool) }
+        let Self { floor, nginx, pool, other } = self;
+        Each { floor: of(floor), nginx: nginx.as_ref().map(&of), pool: of(pool), other: other.as_ref().map(&of) }
     }
 }
 

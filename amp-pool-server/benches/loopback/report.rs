@@ -73,8 +73,7 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let has_nginx = self.idle.nginx.is_some();
-        writeln!(f, "\n{}\n\n{}", self.title(), row::head(has_nginx))?;
+        writeln!(f, "\n{}\n\n{}", self.title(), row::head(&self.idle))?;
         self.results.iter().try_for_each(|results| write!(f, "{results}"))?;
         let rounds = vec![self.idle.map(|bytes| megabytes(*bytes))];
         write!(
@@ -82,7 +81,7 @@ impl Display for Report {
             "before any load\n{}",
             Row { label: "resident, MB".into(), digits: 1, rounds, beside: Beside::Ratio }
         )?;
-        if !has_nginx {
+        if self.idle.nginx.is_none() {
             writeln!(f, "\nnginx is not on the path: it was left out")?;
         }
         let Made { calls, tokens } = self.made;

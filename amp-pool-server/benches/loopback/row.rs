@@ -19,7 +19,7 @@ pub(crate) struct Row {
 /// What else is told of the rounds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
-    /// Pool to floor.
+    /// Pool to floor, and to another build.
     Ratio,
     /// And by how much the pool is above each of the others.
     Added,
@@ -28,22 +28,25 @@ pub(crate) enum Beside {
 }
 
 /// What stands above the columns.
-pub(crate) fn head(has_nginx: bool) -> String {
-    let nginx = if has_nginx { format!("{:>WIDTH$}", "nginx") } else { String::new() };
-    let wide = LABEL + 2;
-    format!("{:<wide$}{:>WIDTH$}{nginx}{:>WIDTH$}   pool / floor (min to max)", "medians", "floor", "pool")
+pub(crate) fn head<T>(each: &Each<T>) -> String {
+    let columns: String = each.columns().map(|(name, _)| format!("{name:>WIDTH$}")).collect();
+    let (wide, other) = (LABEL + 2, if each.other.is_some() { ", pool / other (min to max)" } else { "" });
+    format!("{:<wide$}{columns}   pool / floor (min to max){other}", "medians")
 }
 
 impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { label, digits, .. } = self;
-        write!(f, "  {label:<LABEL$}{:>WIDTH$.digits$}", self.median(|each| Some(each.floor)))?;
-        if self.has_nginx() {
-            write!(f, "{:>WIDTH$.digits$}", self.median(|each| each.nginx))?;
+        write!(f, "  {label:<LABEL$}")?;
+        for place in 0..self.places() {
+            let median = self.median(|each| each.columns().nth(place).map(|(_, figure)| *figure));
+            write!(f, "{median:>WIDTH$.digits$}")?;
         }
-        write!(f, "{:>WIDTH$.digits$}", self.median(|each| Some(each.pool)))?;
         if self.beside != Beside::Nothing {
-            self.ratio(f)?;
+            write!(f, "   {}", self.ratio(|each| Some(each.floor)))?;
+        }
+        if self.beside != Beside::Nothing && self.has(|each| each.other) {
+            write!(f, ", {}", self.ratio(|each| each.other))?;
         }
         if self.beside == Beside::Added {
             self.added(f)?;
@@ -53,24 +56,29 @@ impl Display for Row {
 }
 
 impl Row {
-    fn has_nginx(&self) -> bool {
-        self.rounds.iter().any(|each| each.nginx.is_some())
+    fn places(&self) -> usize {
+        self.rounds.first().map_or(0, |each| each.columns().count())
+    }
+
+    fn has(&self, of: impl Fn(&Each<f64>) -> Option<f64>) -> bool {
+        self.rounds.iter().any(|each| of(each).is_some())
     }
 
     fn median(&self, of: impl Fn(&Each<f64>) -> Option<f64>) -> f64 {
         middle(&sorted(self.rounds.iter().filter_map(of)))
     }
 
-    fn ratio(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ratios = sorted(self.rounds.iter().map(|each| each.pool / each.floor));
+    /// How the pool stands to another within a round.
+    fn ratio(&self, other: impl Fn(&Each<f64>) -> Option<f64>) -> String {
+        let ratios = sorted(self.rounds.iter().filter_map(|each| Some(each.pool / other(each)?)));
         let (min, max) = (ratios.first().copied().unwrap_or(f64::NAN), ratios.last().copied().unwrap_or(f64::NAN));
-        write!(f, "   {:.2} ({min:.2} to {max:.2})", middle(&ratios))
+        format!("{:.2} ({min:.2} to {max:.2})", middle(&ratios))
     }
 
     fn added(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let digits = self.digits;
         write!(f, ", {:+.digits$}", self.median(|each| Some(each.pool - each.floor)))?;
-        if self.has_nginx() {
+        if self.has(|each| each.nginx) {
             write!(f, ", to nginx {:+.digits$}", self.median(|each| Some(each.pool - each.nginx?)))?;
         }
         Ok(())
