@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR
 PYTHON := .venv/bin/python
 
 .PHONY: run build profile test deps lint docs face features test-rust test-languages test-ffi test-miri test-races test-model test-kill test-sdk \
-	bench-python package install-ffi wasm api schema simulate bench fuzz help
+	what-is-only-compiled clients bench-python package install-ffi wasm api schema simulate bench fuzz help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -33,7 +33,17 @@ profile:
 	amp-pool-server/profile/count
 
 ## make test       install what the tests need, and pass all of them
-test: deps lint test-rust test-languages package features docs wasm test-ui check-ui test-sdk test-e2e
+test: deps lint test-rust test-languages package
+	$(MAKE) --no-print-directory --jobs=2 what-is-only-compiled clients
+	$(MAKE) --no-print-directory test-e2e
+
+# Side by side, because clients mostly wait: their servers for them, and they for their packages. A browser has the machine to itself.
+what-is-only-compiled:
+	$(ONE_BY_ONE) features docs wasm
+clients:
+	$(ONE_BY_ONE) test-ui check-ui test-sdk
+# Without what this make tells those that it starts of how many may run at once.
+ONE_BY_ONE := MAKEFLAGS= $(MAKE) --no-print-directory
 
 deps:
 	.ci/deps
@@ -57,6 +67,7 @@ features:
 	for features in "" pool sqlite reqwest postgres testkit schema; do \
 		cargo clippy --quiet --locked --package amp-pool-core --no-default-features --features "$$features" -- --deny warnings || exit 1; \
 	done
+	cargo clippy --quiet --locked --package amp-pool-server -- --deny warnings
 	cargo clippy --quiet --locked --package amp-pool-server --no-default-features -- --deny warnings
 	cargo clippy --quiet --locked --package amp-pool-ffi --no-default-features -- --deny warnings
 	! cargo tree --locked --package amp-pool-core --no-default-features --edges normal --prefix none | grep -E '^(tokio|tower|reqwest|rusqlite) '
@@ -155,11 +166,13 @@ api:
 schema:
 	AMP_POOL_UPDATE_SCHEMA=1 cargo test --locked --package amp-pool-core --lib whole::tests::the_schema
 
+# The server that clients are tried with is the one that Rust's tests were: alone it would have other features, and be compiled once more.
+TESTED_SERVER := cargo test --workspace --locked --no-run --quiet
 ## make test-sdk   real clients against the real server: SDKs, LangChain, the AI SDK, Claude Code and Codex
 test-sdk:
 	.ci/python
 	.ci/node
-	cargo build --locked --package amp-pool-server
+	$(TESTED_SERVER)
 	AMP_POOL_SERVER=$(CARGO_TARGET_DIR)/debug/amp-pool-server $(PYTHON) -m pytest -q amp-pool-server/tests/sdk
 	AMP_POOL_SERVER=$(abspath $(CARGO_TARGET_DIR)/debug/amp-pool-server) AMP_POOL_PYTHON=$(abspath $(PYTHON)) \
 	  node --test --test-reporter=spec amp-pool-server/tests/node/*.test.mjs

@@ -40,5 +40,5 @@ test-ui: check-types
 
 # Journeys in a browser through the real server; their pictures stay in frontend/.e2e.
 test-e2e:
-	@browser=$$(.ci/browser) && cargo build --locked --quiet --package amp-pool-server && cd frontend && $(UI_INSTALL) && \
+	@browser=$$(.ci/browser) && $(TESTED_SERVER) && cd frontend && $(UI_INSTALL) && \
 	  CHROMIUM="$$browser" AMP_POOL_SERVER=$(abspath $(CARGO_TARGET_DIR)/debug/amp-pool-server) npm run --silent e2e
