@@ -161,7 +161,7 @@ impl AdmitLayer {
             return Err(Error::busy("the server is shutting down").with_retry_after(COME_BACK));
         }
         let prices = routed.catalog.prices().clone();
-        Recorder::open(opened(routed), routed.call.started, prices, &self.ledger, self.clock.clone())
+        Recorder::open(opened(routed), routed.call.started, prices, &self.ledger)
             .map_err(|busy| Error::busy(busy.to_string()).with_retry_after(COME_BACK))
     }
 }

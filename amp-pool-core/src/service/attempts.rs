@@ -261,10 +261,11 @@ impl Means {
         let terms = if format == routed.call.ask.format { routed.call.ask.terms } else { ServiceTerms::default() };
         let candidates = choosing::count(&routed.plan);
         let asked = Asked { format, model, chosen_by: Some(by), candidates, terms };
-        let Some(place) = Place::take(seat, model, input(routed), self.waits.clone()) else {
+        let now = ambient::now();
+        let Some(place) = Place::take(seat, model, input(routed), self.waits.clone(), now) else {
             return Step::Missed(recorder);
         };
-        recorder.begin(place, asked);
+        recorder.begin(place, asked, now);
         // The place is taken: whoever waits behind this call sees a key with one place less.
         drop(turn);
         let target = Target { seat, format };
@@ -279,8 +280,8 @@ impl Means {
         }
         let failure = match asked {
             Ok(come) => {
-                recorder.answered(&come.head.headers, model);
-                self.remember(routed, target, &come.opening);
+                recorder.answered(&come.head.headers, model, come.at);
+                self.remember(routed, target, &come);
                 let mut answer = match self.serve(routed, way, recorder, come, again) {
                     Served::Begun(answer) => answer,
                     Served::Gathered(answer) => answer.await,
@@ -298,7 +299,7 @@ impl Means {
         let mut failure = failure;
         failure.teach(seat, model);
         recorder.verdict(failure.verdict.as_str(), failure.status.map(|s| s.as_u16()), Some(&failure.message));
-        recorder.end_attempt();
+        recorder.end_attempt(ambient::now());
         Step::Failed(recorder, failure)
     }
 
@@ -322,9 +323,7 @@ impl Means {
         if !answer.status().is_success() {
             return Err(Box::pin(self.refusal(target.seat, answer, recorder)).await);
         }
-        let (head, opening, body) =
-            self.open(routed, target.seat, target.format, answer, recorder).await.map_err(Refusal::OfTheKey)?;
-        Ok(Come { head, opening, body })
+        self.open(routed, target.seat, target.format, answer, recorder).await.map_err(Refusal::OfTheKey)
     }
 
     /// The same request without the reasoning in its history, where that is what the upstream refuses and there is any:
@@ -383,13 +382,15 @@ impl Means {
     }
 
     /// Where the conversation is now, and where the answer is that a next call may go on from.
-    fn remember(&self, routed: &Routed, Target { seat, format }: Target<'_>, opening: &[Bytes]) {
-        let (ask, key, now) = (&routed.call.ask, seat.key.key.id, ambient::now());
+    fn remember(&self, routed: &Routed, Target { seat, format }: Target<'_>, come: &Come) {
+        let (ask, key, now) = (&routed.call.ask, seat.key.key.id, come.at);
         if let Some(talk) = ask.talk {
             self.trail.leave(talk.conversation, key, now);
         }
         let keeps_answers = ask.format == Format::Responses && format == Format::Responses;
-        if let Some(id) = opening.first().filter(|_| keeps_answers).and_then(|first| conversation::answer_id(first)) {
+        if let Some(id) =
+            come.opening.first().filter(|_| keeps_answers).and_then(|first| conversation::answer_id(first))
+        {
             self.trail.leave(conversation::going_on_from(id), key, now);
         }
     }
@@ -404,7 +405,7 @@ pub(super) fn input(routed: &Routed) -> u64 {
 impl Means {
     async fn send(&self, routed: &Routed, outgoing: Box<Outgoing>) -> Result<http::Response<UpstreamBody>, Failure> {
         let patience = self.patience(routed);
-        match tokio::time::timeout(patience, self.transport.send(*outgoing)).await {
+        match ambient::within(patience, self.transport.send(*outgoing)).await {
             Ok(answer) => answer.map_err(|error| Failure::network(&error)),
             Err(_) => Err(Failure::silent(patience)),
         }
@@ -417,6 +418,6 @@ impl Means {
 }
 
 /// The next bytes of an upstream's answer.
-async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, TransportError> {
-    std::future::poll_fn(|cx| poll_data(body, cx)).await.transpose()
+fn next(body: &mut UpstreamBody) -> impl Future<Output = Result<Option<Bytes>, TransportError>> + Unpin {
+    std::future::poll_fn(|cx| poll_data(body, cx).map(Option::transpose))
 }

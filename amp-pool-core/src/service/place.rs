@@ -1,6 +1,6 @@
 //! A call's place on a key: counted from the moment it is sent to the end of its answer, whatever happens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{ambient, waits::Waits};
 use crate::{
@@ -16,6 +16,8 @@ pub(super) struct Place {
     input: u64,
     counted: [u64; 2],
     used: Option<(u64, u64)>,
+    /// When it was left, if that was told.
+    left: Option<Instant>,
     /// Who has to hear that the place is free again.
     waits: Option<Arc<Waits>>,
 }
@@ -23,8 +25,8 @@ pub(super) struct Place {
 impl Place {
     /// Takes a place for a call of about `input` tokens, unless others took the last that the key's operator allows. If the
     /// key or its line is to prove that it is fit again, this call does so.
-    pub(super) fn take(seat: &Seat, model: &str, input: u64, waits: Option<Arc<Waits>>) -> Option<Self> {
-        let (now, key) = (ambient::now(), seat.key.clone());
+    pub(super) fn take(seat: &Seat, model: &str, input: u64, waits: Option<Arc<Waits>>, now: Instant) -> Option<Self> {
+        let key = seat.key.clone();
         let whole = key.account.rooms.whole().clone();
         let in_whole = whole.try_enter(input, key.caps, now)?;
         key.health.try_out(model, now);
@@ -32,15 +34,15 @@ impl Place {
         key.link.health.try_out("", now);
         let model = (!Arc::ptr_eq(&whole, &seat.room)).then(|| seat.room.clone());
         let counted = [in_whole, model.as_ref().map_or(0, |room| room.enter(input, now))];
-        Some(Self { key, whole, model, input, counted, used: None, waits })
+        Some(Self { key, whole, model, input, counted, used: None, left: None, waits })
     }
 
     /// Another place on the same key, for a call that asks it once more.
-    pub(super) fn renew(&self) -> Self {
-        let (now, input) = (ambient::now(), self.input);
-        let (key, whole, model) = (self.key.clone(), self.whole.clone(), self.model.clone());
+    pub(super) fn renew(&self, now: Instant) -> Self {
+        let Self { key, whole, model, input, .. } = self;
+        let (key, whole, model, input) = (key.clone(), whole.clone(), model.clone(), *input);
         let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
-        Self { key, whole, model, input, counted, used: None, waits: self.waits.clone() }
+        Self { key, whole, model, input, counted, used: None, left: None, waits: self.waits.clone() }
     }
 
     /// The room of what was asked for.
@@ -57,11 +59,16 @@ impl Place {
     pub(super) fn used(&mut self, read: u64, written: u64) {
         self.used = Some((read, written));
     }
+
+    /// Leaves it, as dropping it does without being told when.
+    pub(super) fn leave(mut self, now: Instant) {
+        self.left = Some(now);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let now = ambient::now();
+        let now = self.left.unwrap_or_else(ambient::now);
         self.whole.leave(self.counted[0], self.used, now);
         if let Some(room) = &self.model {
             room.leave(self.counted[1], self.used, now);

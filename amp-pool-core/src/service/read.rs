@@ -2,7 +2,7 @@
 
 use std::{
     io::Read as _,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, conversation, headers};
+use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, ambient, conversation, headers};
 use crate::{
     Error,
     format::{Endpoint, Format, Peek, PeekError, google_model, peek},
@@ -131,11 +131,11 @@ where
     if body.size_hint().lower() > limits.body as u64 {
         return Err(Error::too_large(limits.body));
     }
-    let pace = Pace { begun: Instant::now(), limits };
+    let mut pace = Pace { begun: None, limits };
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(piece) = next_piece(&mut body, pace.until(first.len() + all.len())).await? {
+    while let Some(piece) = next_piece(&mut body, &mut pace, first.len() + all.len()).await? {
         if first.len() + all.len() + piece.len() > limits.body {
             return Err(Error::too_large(limits.body));
         }
@@ -155,30 +155,33 @@ where
 
 /// How fast a body has to come.
 struct Pace<'a> {
-    begun: Instant,
+    /// Since when it is waited for, if it had to be.
+    begun: Option<Instant>,
     limits: &'a Limits,
 }
 
 impl Pace<'_> {
     /// By when the next piece has to be there, after `taken` bytes. A client that sends a byte before each gap is over would
     /// else be here for ever.
-    fn until(&self, taken: usize) -> Instant {
+    fn until(&mut self, taken: usize) -> Instant {
         let Limits { body_gap, body_rate, .. } = *self.limits;
-        let next = Instant::now() + body_gap;
+        let now = Instant::now();
+        let (begun, next) = (*self.begun.get_or_insert(now), now + body_gap);
         let earned = Duration::from_millis(
             (taken as u64).saturating_mul(1000).checked_div(body_rate as u64).unwrap_or(u64::MAX),
         );
-        self.begun.checked_add(body_gap.saturating_add(earned)).map_or(next, |last| next.min(last))
+        begun.checked_add(body_gap.saturating_add(earned)).map_or(next, |last| next.min(last))
     }
 }
 
-async fn next_piece<B>(body: &mut std::pin::Pin<&mut B>, until: Instant) -> Result<Option<Bytes>, Error>
+/// The next piece of `body`, of which `taken` bytes have come.
+async fn next_piece<B>(body: &mut Pin<&mut B>, pace: &mut Pace<'_>, taken: usize) -> Result<Option<Bytes>, Error>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     loop {
-        let frame = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Error::slow_body())?;
+        let frame = ambient::by(|| pace.until(taken), body.frame()).await.map_err(|_| Error::slow_body())?;
         match frame {
             None => return Ok(None),
             Some(Err(error)) => {

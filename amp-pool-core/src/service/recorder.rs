@@ -19,13 +19,13 @@ use crate::{
     classify::{DecidedBy, Evidence, Verdict, scrub},
     format::{Endpoint, Format, Losses, Meter},
     id::AttemptId,
-    keys::{Lesson, LiveKey, told},
+    keys::{Lesson, LiveKey, Moment, on_the_wall, told},
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::{Billing, PriceBook},
     route::By,
     store::{Attempt, Booking, Opened, Outcome, Record, RecordedChoice, RecordedLoss, Side},
-    time::{Clock, Timestamp},
+    time::Timestamp,
     usage::{ServiceTerms, Usage, UsageSource},
 };
 
@@ -36,6 +36,9 @@ const UNFINISHED: &str = "unfinished";
 const CLIENT_GONE: u16 = 499;
 
 /// Boxed wherever it is, because it is handed from step to step.
+///
+/// Steps are told the moment they happen at: several of them are one look at the clock. What it says on the wall follows from
+/// that, so within a record time never goes backwards, whoever sets that clock meanwhile.
 pub(crate) struct Recorder {
     /// Gone once the record is written.
     open: Option<Open>,
@@ -45,7 +48,6 @@ pub(crate) struct Recorder {
     passes: Vec<Pass>,
     held: Option<Arc<Held>>,
     prices: Arc<PriceBook>,
-    clock: Arc<dyn Clock>,
 }
 
 /// A record that is not written yet, and its place in the ledger.
@@ -80,11 +82,10 @@ impl Recorder {
         started: Instant,
         prices: Arc<PriceBook>,
         ledger: &Ledger,
-        clock: Arc<dyn Clock>,
     ) -> Result<Box<Self>, Busy> {
         let slot = ledger.open(opened.clone())?;
         let open = Some(Open { slot, record: Box::new(blank(opened)) });
-        Ok(Box::new(Self { open, started, running: None, passes: Vec::new(), held: None, prices, clock }))
+        Ok(Box::new(Self { open, started, running: None, passes: Vec::new(), held: None, prices }))
     }
 
     /// The call stands behind turnstiles until it has ended.
@@ -134,9 +135,10 @@ impl Recorder {
     }
 
     /// A key is about to be tried.
-    pub(super) fn begin(&mut self, place: Place, asked: Asked<'_>) {
+    pub(super) fn begin(&mut self, place: Place, asked: Asked<'_>, now: Instant) {
+        let Some(open) = &mut self.open else { return };
         let key = &place.key;
-        let create_time = self.clock.now();
+        let create_time = on_the_wall(now, self.started, open.record.opened.create_time);
         let attempt = Attempt {
             id: AttemptId::new(create_time, &ambient::random()),
             key: key.key.id,
@@ -162,10 +164,8 @@ impl Recorder {
             evidence: None,
             decided_by: None,
         };
-        if let Some(open) = &mut self.open {
-            open.record.attempts.push(attempt);
-            self.running = Some(Running { sent: ambient::now(), place });
-        }
+        open.record.attempts.push(attempt);
+        self.running = Some(Running { sent: now, place });
     }
 
     /// The attempt that is under way.
@@ -175,23 +175,25 @@ impl Recorder {
 
     /// The same key is asked once more: of a turn that paused, or without what it refused.
     pub(super) fn again(&mut self) {
+        let now = ambient::now();
         let Some((running, attempt)) = self.attempt() else { return };
-        let (place, format, model) = (running.place.renew(), attempt.upstream_format, attempt.upstream_model.clone());
+        let place = running.place.renew(now);
+        let (format, model) = (attempt.upstream_format, attempt.upstream_model.clone());
         let (candidates, terms) = (attempt.candidates, attempt.terms);
-        self.end_attempt();
-        self.begin(place, Asked { format, model: &model, chosen_by: None, candidates, terms });
+        self.end_attempt(now);
+        self.begin(place, Asked { format, model: &model, chosen_by: None, candidates, terms }, now);
     }
 
     /// The key answers: whatever was held against it before is over, and its headers may tell how much more it takes.
-    pub(super) fn answered(&self, headers: &HeaderMap, model: &str) {
-        let Some(Running { sent, place, .. }) = &self.running else { return };
-        let (now, key) = (ambient::now(), &place.key);
+    pub(super) fn answered(&self, headers: &HeaderMap, model: &str, now: Instant) {
+        let (Some(Running { sent, place }), Some(open)) = (&self.running, &self.open) else { return };
+        let (key, wall) = (&place.key, on_the_wall(now, self.started, open.record.opened.create_time));
         for health in [&*key.health, &*key.account.health, &key.link.health] {
             health.learn(model, Lesson::Fit { sent: *sent }, now);
         }
         key.link.answered(now);
         place.room().pass(now.saturating_duration_since(*sent), now);
-        told(headers, now, self.clock.now()).for_each(|(resource, told)| place.room().hear(resource, told));
+        told(headers, now, wall).for_each(|(resource, told)| place.room().hear(resource, told));
     }
 
     /// What the upstream's answer meant.
@@ -220,8 +222,7 @@ impl Recorder {
     }
 
     /// The first byte of the upstream's answer came.
-    pub(super) fn first_byte(&mut self) {
-        let now = ambient::now();
+    pub(super) fn first_byte(&mut self, now: Instant) {
         let since_admission = millis(self.started, now);
         if let Some((running, attempt)) = self.attempt() {
             attempt.first_byte_ms.get_or_insert(millis(running.sent, now));
@@ -240,13 +241,13 @@ impl Recorder {
     }
 
     /// The attempt is over.
-    pub(super) fn end_attempt(&mut self) {
+    pub(super) fn end_attempt(&mut self, now: Instant) {
         let Some(Running { sent, mut place }) = self.running.take() else { return };
         let Some(Record { attempts, opened, booking, .. }) = self.open.as_mut().map(|open| &mut *open.record) else {
             return;
         };
         let Some(attempt) = attempts.last_mut() else { return };
-        attempt.latency_ms = millis_since(sent);
+        attempt.latency_ms = millis(sent, now);
         if attempt.usage_source != UsageSource::None {
             place.used(attempt.usage.input(), attempt.usage.output);
         }
@@ -265,8 +266,10 @@ impl Recorder {
             }
         }
         if let Some(cost) = attempt.cost.filter(|cost| *cost > NanoUsd::ZERO) {
-            charge(&place.key, cost, opened.create_time, self.clock.now(), booking);
+            let moment = Moment { now, wall: on_the_wall(now, self.started, opened.create_time) };
+            charge(&place.key, cost, opened.create_time, moment, booking);
         }
+        place.leave(now);
     }
 
     /// A request that was sent is most likely read and paid for, also when nobody waits for its answer.
@@ -364,29 +367,29 @@ impl Recorder {
     }
 
     /// Writes the record, to which nothing is added any more. The future is ready when it is durable.
-    pub(super) fn finish(&mut self, outcome: Outcome) -> Option<Durable> {
-        let Open { slot, record } = self.close(outcome)?;
+    pub(super) fn finish(&mut self, outcome: Outcome, now: Instant) -> Option<Durable> {
+        let Open { slot, record } = self.close(outcome, now)?;
         Some(slot.settle_durably(record))
     }
 
-    fn close(&mut self, outcome: Outcome) -> Option<Open> {
-        self.end_attempt();
+    fn close(&mut self, outcome: Outcome, now: Instant) -> Option<Open> {
+        self.end_attempt(now);
         drop(self.leave());
         let charged = self.charged();
         let mut open = self.open.take()?;
         open.record.booking.charged = charged;
         open.record.outcome = outcome;
-        open.record.latency_ms = millis_since(self.started);
+        open.record.latency_ms = millis(self.started, now);
         Some(open)
     }
 }
 
 /// Takes what an attempt did cost from the budget of its key, if that has one.
-fn charge(key: &LiveKey, cost: NanoUsd, admitted: Timestamp, now: Timestamp, booking: &mut Booking) {
+fn charge(key: &LiveKey, cost: NanoUsd, admitted: Timestamp, Moment { now, wall }: Moment, booking: &mut Booking) {
     let Some(budget) = &key.key.spec.budget else { return };
     let (period, until) = budget.period(Scope::Key(key.key.id), admitted);
     booking.add(period, cost);
-    key.purse.spend(period, cost, until.map(|until| ambient::now() + until.since(now)));
+    key.purse.spend(period, cost, until.map(|until| now + until.since(wall)));
 }
 
 /// Whether it is sure that an attempt used nothing: it was refused, or the call is of a kind that is free.
@@ -409,7 +412,7 @@ impl Drop for Recorder {
             self.assume_read();
             Outcome::HungUp
         };
-        if let Some(Open { slot, record }) = self.close(outcome) {
+        if let Some(Open { slot, record }) = self.close(outcome, ambient::now()) {
             slot.settle(record);
         }
     }
@@ -429,10 +432,6 @@ fn blank(opened: Opened) -> Record {
         losses: Vec::new(),
         booking: Booking::default(),
     }
-}
-
-fn millis_since(then: Instant) -> u64 {
-    millis(then, ambient::now())
 }
 
 fn millis(from: Instant, to: Instant) -> u64 {

@@ -14,7 +14,7 @@ use crate::{
     Error,
     caller::Allowance,
     service::{
-        Routed,
+        Routed, ambient,
         held::{Due, Held},
         recorder::Recorder,
     },
@@ -72,7 +72,7 @@ pub(super) async fn hold(
         }
         Err(error) => {
             recorder.refused(&error, routed.call.ask.format);
-            let written = recorder.finish(Outcome::Failed);
+            let written = recorder.finish(Outcome::Failed, ambient::now());
             // An error is an answer too. Books that can not be written now have its record in their queue.
             if let (Some(written), false) = (written, error.is_busy()) {
                 let _ = written.await;

@@ -13,12 +13,13 @@ use super::{
     Means,
     failure::{Failure, failed},
     next,
+    serving::Come,
 };
 use crate::{
     classify::{Judgement, Signal, Verdict},
     format::{self, Endpoint, Format, Opened, Opening},
     route::Seat,
-    service::{Routed, headers::is_stream, recorder::Recorder},
+    service::{Routed, ambient, headers::is_stream, recorder::Recorder},
     transport::{UpstreamBody, packed},
 };
 
@@ -32,25 +33,29 @@ impl Means {
         format: Format,
         answer: http::Response<UpstreamBody>,
         recorder: &mut Recorder,
-    ) -> Result<(http::response::Parts, Vec<Bytes>, UpstreamBody), Failure> {
+    ) -> Result<Come, Failure> {
         let (mut head, mut body) = answer.into_parts();
         let patience = self.patience(routed);
-        let first = match tokio::time::timeout(patience, next(&mut body)).await {
+        let first = match ambient::within(patience, next(&mut body)).await {
             Err(_) => return Err(Failure::silent(patience)),
             Ok(Err(error)) => return Err(Failure::network(&error)),
             Ok(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
-            Ok(Ok(None)) => return Ok((head, Vec::new(), body)),
+            Ok(Ok(None)) => return Ok(Come { head, opening: Vec::new(), body, at: ambient::now() }),
             Ok(Ok(Some(first))) => first,
         };
-        recorder.first_byte();
+        let mut at = ambient::now();
+        recorder.first_byte(at);
         let opening = if is_stream(&head.headers) {
-            Box::pin(self.open_stream(format, seat, first, &mut body, recorder)).await?
+            let held = Box::pin(self.open_stream(format, seat, first, &mut body, recorder)).await?;
+            at = ambient::now();
+            held
         } else {
             let first = if packed::is_packed(&first) {
                 packed::amend(&mut head.headers);
                 let whole = Box::pin(tokio::time::timeout(patience, unpacked(first, &mut body))).await;
                 let whole = whole.map_err(|_| Failure::silent(patience))??;
                 body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+                at = ambient::now();
                 whole
             } else {
                 first
@@ -65,7 +70,7 @@ impl Means {
                 None => vec![first],
             }
         };
-        Ok((head, opening, body))
+        Ok(Come { head, opening, body, at })
     }
 
     async fn open_stream(

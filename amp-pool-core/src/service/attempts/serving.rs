@@ -1,6 +1,6 @@
 //! An answer goes out: as it is, as a stream of another format, or as a whole one of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -18,7 +18,7 @@ use crate::{
         Chain, Endpoint, Format, Gatherer, HiddenUsage, Losses, Meter, Pausing, Repair, Transcoder, WayBack, Whole,
     },
     service::{
-        Ask, PoolBody, Response, Routed,
+        Ask, PoolBody, Response, Routed, ambient,
         body::{Again, Beside, Drain, Mended, Metered, Parts, Pass, Rewrite, Shape},
         headers,
         held::Held,
@@ -33,6 +33,8 @@ pub(super) struct Come {
     pub(super) head: http::response::Parts,
     pub(super) opening: Vec<Bytes>,
     pub(super) body: UpstreamBody,
+    /// When so much of it was here.
+    pub(super) at: Instant,
 }
 
 /// An answer that goes out.
@@ -81,7 +83,7 @@ impl Means {
     }
 
     fn serve_native(&self, routed: &Routed, recorder: Box<Recorder>, come: Come, is_mended: bool) -> Response {
-        let Come { head, opening, body: upstream } = come;
+        let Come { head, opening, body: upstream, at } = come;
         let call = &routed.call;
         let stream = headers::is_stream(&head.headers);
         let arrived: u64 = opening.iter().map(|frame| frame.len() as u64).sum();
@@ -93,7 +95,7 @@ impl Means {
             drain: self.drain(routed, call.ask.format),
             ..self.parts(routed, upstream)
         };
-        respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening)))
+        respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening, at)))
     }
 
     /// A stream in the client's format. The meter reads the upstream's own events: they are the richest truth.
@@ -105,7 +107,7 @@ impl Means {
         come: Come,
         again: Option<Box<Again>>,
     ) -> Response {
-        let Come { head, opening, body: upstream } = come;
+        let Come { head, opening, body: upstream, at } = come;
         let parts = Parts {
             meter: meter(routed, back.upstream(), &head.headers),
             drain: self.drain(routed, back.upstream()),
@@ -114,7 +116,7 @@ impl Means {
             ..self.parts(routed, upstream)
         };
         let mut response =
-            respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening)));
+            respond(head.status, &head.headers, PoolBody::metered(Metered::new(parts, recorder, opening, at)));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -133,7 +135,7 @@ impl Means {
         come: Come,
         again: Option<Box<Again>>,
     ) -> Response {
-        let Come { head, opening, body: upstream } = come;
+        let Come { head, opening, body: upstream, at } = come;
         let is_stream = headers::is_stream(&head.headers);
         let parts = Parts {
             shape: if is_stream { Shape::Stream } else { Shape::Whole { left: None } },
@@ -145,7 +147,7 @@ impl Means {
             idle: self.limits.whole_answer,
             ..self.parts(routed, upstream)
         };
-        let whole = Metered::new(parts, recorder, opening).whole().await;
+        let whole = Metered::new(parts, recorder, opening, at).whole().await;
         let whole = whole.unwrap_or_else(|| back.error(StatusCode::BAD_GATEWAY.as_u16(), b""));
         losses.join(&whole.losses);
         tell_losses(translated(&head.headers, whole), &losses)
@@ -220,7 +222,7 @@ impl Means {
 
     /// Writes a failed call's record and waits for it, within bounds: an error is an answer too.
     pub(super) async fn written(&self, mut recorder: Box<Recorder>, outcome: Outcome) {
-        if let Some(durable) = recorder.finish(outcome)
+        if let Some(durable) = recorder.finish(outcome, ambient::now())
             && !matches!(tokio::time::timeout(self.limits.durable, durable).await, Ok(Ok(())))
         {
             tracing::error!("an error was answered before the books had it");

@@ -44,7 +44,8 @@ pub(in super::super) struct Metered {
     /// The end of what came, of an event or of a whole answer, where it may be the beginning of a secret.
     begun: Bytes,
     phase: Phase,
-    last_byte: Instant,
+    /// When something came last, or its end.
+    last: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -81,8 +82,8 @@ enum Rang {
 }
 
 impl Metered {
-    /// A body that begins with `opening`, frames that have come already.
-    pub(in super::super) fn new(parts: Parts, recorder: Box<Recorder>, opening: Vec<Bytes>) -> Box<Self> {
+    /// A body that begins with `opening`, frames that have come `at` some time before.
+    pub(in super::super) fn new(parts: Parts, recorder: Box<Recorder>, opening: Vec<Bytes>, at: Instant) -> Box<Self> {
         let mut metered = Box::new(Self {
             parts,
             recorder: Some(recorder),
@@ -91,7 +92,7 @@ impl Metered {
             held: VecDeque::new(),
             begun: Bytes::new(),
             phase: Phase::Flowing,
-            last_byte: ambient::now(),
+            last: at,
             timer: None,
         });
         for frame in opening {
@@ -149,6 +150,7 @@ impl Metered {
     fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match poll_data(&mut self.parts.upstream, cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                self.last = ambient::now();
                 self.take(frame);
                 if self.recorder.is_some() && self.parts.rewrite.is_too_long() {
                     self.cut(Error::upstream("the upstream's answer is too long to be translated"));
@@ -199,7 +201,7 @@ impl Metered {
     }
 
     fn next_ring(&self) -> (Instant, Rang) {
-        let idle = (self.last_byte + self.parts.idle, Rang::Silent);
+        let idle = (self.last + self.parts.idle, Rang::Silent);
         let late = (self.parts.deadline, Rang::Late);
         let end = if late.0 <= idle.0 { late } else { idle };
         let keep_alive = self.parts.rewrite.keep_alive_at().map(|at| (at, Rang::KeepAlive));
@@ -207,7 +209,6 @@ impl Metered {
     }
 
     fn take(&mut self, frame: Bytes) {
-        self.last_byte = ambient::now();
         if let Some(meter) = &mut self.parts.meter {
             meter.feed(&frame);
         }
@@ -286,6 +287,7 @@ impl Metered {
 
     /// The upstream has nothing more.
     fn end(&mut self) {
+        self.last = ambient::now();
         if let Some(meter) = &mut self.parts.meter {
             meter.finish();
         }
@@ -331,7 +333,7 @@ impl Metered {
         let again = self.parts.translation.as_mut().and_then(|beside| beside.again.as_mut());
         match again.and_then(|again| again.send()) {
             Some(continued) => {
-                self.last_byte = ambient::now();
+                self.last = ambient::now();
                 self.phase = Phase::Resuming(continued);
             }
             None => self.cut(Error::upstream("the upstream paused its turn, which can not be sent back")),
@@ -353,12 +355,13 @@ impl Metered {
         self.parts.shape = if is_stream { Shape::Stream } else { Shape::Whole { left: None } };
         self.parts.rewrite.resume();
         self.free.append(&mut self.held);
-        self.last_byte = ambient::now();
+        self.last = ambient::now();
         self.phase = Phase::Flowing;
     }
 
     /// Breaks off an answer: with an error event where there are events, else in a way that clients notice.
     fn cut(&mut self, error: Error) {
+        self.last = ambient::now();
         let Some(mut recorder) = self.measured() else { return self.phase = Phase::Over };
         recorder.error(error.name(), &error.to_string());
         let is_told = self.translate_error(&error);
@@ -385,9 +388,8 @@ impl Metered {
             memos.keep(tenant, self.parts.rewrite.memos());
         }
         self.timer = None;
-        self.last_byte = ambient::now();
         self.passes = recorder.leave();
-        self.phase = match recorder.finish(outcome) {
+        self.phase = match recorder.finish(outcome, self.last) {
             Some(durable) => Phase::Settling(durable, after),
             None => Phase::Over,
         };
@@ -451,7 +453,7 @@ impl Metered {
 
     /// The books may be slow, but not for ever: then the client must not see an end that is not in them.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let end = self.last_byte + self.parts.limits.durable;
+        let end = self.last + self.parts.limits.durable;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
         ready!(timer.as_mut().poll(cx));
         self.phase = Phase::Breaking(Error::busy("the books can not be written").into());

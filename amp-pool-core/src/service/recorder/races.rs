@@ -23,6 +23,7 @@ use crate::{
         BudgetStore as _, Entry, FailurePage, GroupBy, HoldAnswer, Page, RecordFilter, RecordStore, StoreError,
         StoreFuture, StoredFailure, StoredRecord, Totals, TotalsFilter, calls, memory::MemoryStore,
     },
+    time::Clock,
 };
 
 const SCHEDULES: usize = 2_000;
@@ -124,9 +125,7 @@ impl Day {
         wait().await;
         let opened = calls::opened(n, NOW);
         let (call, prices) = (opened.call, Arc::<PriceBook>::default());
-        let Ok(recorder) = Recorder::open(opened, ambient::now(), prices, &self.ledger, self.clock.clone()) else {
-            return;
-        };
+        let Ok(recorder) = Recorder::open(opened, ambient::now(), prices, &self.ledger) else { return };
         self.admitted.lock().unwrap().push(call);
         let patience = if below(2) == 0 { below(40) } else { u32::MAX };
         let served = Box::pin(self.serve(call, recorder));
@@ -156,7 +155,7 @@ impl Day {
         recorder.hold_by(held.clone());
         if let Err(error) = held.hold(NanoUsd(WORST), NanoUsd(WORST)).await {
             recorder.refused(&error, Format::Chat);
-            return recorder.finish(Outcome::Failed);
+            return recorder.finish(Outcome::Failed, ambient::now());
         }
         wait().await;
         attempt(&mut recorder);
@@ -171,7 +170,7 @@ impl Day {
             });
             return None;
         }
-        recorder.finish(Outcome::Done)
+        recorder.finish(Outcome::Done, ambient::now())
     }
 
     /// Everybody goes home.

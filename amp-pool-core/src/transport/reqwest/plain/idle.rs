@@ -61,10 +61,11 @@ impl Idle {
 
     fn take_from(&self, place: usize) -> Option<Box<Line>> {
         loop {
-            // Dropped at the end of the statement: looking at a connection may close it.
-            let Resting { mut line, since } = self.place(place).pop()?;
+            // Dropped at the end of the statement: closing a connection takes its time.
+            let Resting { line, since } = self.place(place).pop()?;
             self.count.fetch_sub(1, Ordering::Relaxed);
-            if since.elapsed() < self.timeout && line.is_fit() {
+            // Whether it has ended meanwhile is seen before anything is written, and then the next one is asked for.
+            if since.elapsed() < self.timeout {
                 return Some(line);
             }
         }
