@@ -73,7 +73,7 @@ impl Idle {
 
     /// Lets a connection rest, if it is fit for another exchange and there is room; else it is closed.
     pub(super) fn park(self: &Arc<Self>, mut line: Box<Line>) {
-        if self.count.load(Ordering::Relaxed) >= self.limit || !line.is_fit() {
+        if self.count.load(Ordering::Relaxed) >= self.limit || !line.is_free() {
             return;
         }
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -82,10 +82,18 @@ impl Line {
         Poll::Pending
     }
 
-    /// Whether another request can be sent, as far as is known here.
+    /// Whether another request can be sent after an exchange. Nearly always that is known when the last of it has come.
+    pub(super) fn is_free(&mut self) -> bool {
+        self.is_ready() || self.is_fit()
+    }
+
+    /// Whether another request can be sent, by a look at what has come meanwhile: the end of the connection, above all.
     pub(super) fn is_fit(&mut self) -> bool {
-        // Lets it take note of what has come meanwhile: the end of the connection, above all.
         let _: Poll<()> = self.poll_with(&mut Context::from_waker(Waker::noop()), |_| Poll::Pending);
+        self.is_ready()
+    }
+
+    fn is_ready(&self) -> bool {
         self.connection.is_some() && self.sender.is_ready()
     }
 }
