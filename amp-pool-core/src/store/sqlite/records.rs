@@ -3,7 +3,7 @@
 //! Whatever comes twice is written once: a call is inserted under its own id or not at all, and settled only while it is
 //! open. So a batch whose fate was not known can be handed in again.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{OptionalExtension as _, Transaction, params, types::ValueRef};
 
@@ -15,7 +15,7 @@ use super::{
     known::Known,
     open_rows::OpenRows,
     pages,
-    repeated::{Repeated, maybe, number},
+    repeated::{Repeated, SEVERAL, maybe, number, several},
     running::RunningSums,
     statistics,
 };
@@ -31,17 +31,32 @@ use crate::{
     time::Timestamp,
 };
 
-const INSERT: &str = "
-    INSERT INTO api_request_log
-        (create_time, token_id, model, format, endpoint, stream,
-         update_time, key_id, provider, upstream_format, upstream_model,
-         input_tokens, total_tokens, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens,
-         cache_write_1h_tokens, output_tokens, reasoning_tokens,
-         cost, latency_ms, first_byte_ms, attempts, estimated, status, outcome,
-         http_status_code, error_type, error_message, call_id, saved)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-            ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
-    ON CONFLICT (call_id) DO NOTHING";
+macro_rules! into_log {
+    () => {
+        "INTO api_request_log
+            (create_time, token_id, model, format, endpoint, stream,
+             update_time, key_id, provider, upstream_format, upstream_model,
+             input_tokens, total_tokens, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens,
+             cache_write_1h_tokens, output_tokens, reasoning_tokens,
+             cost, latency_ms, first_byte_ms, attempts, estimated, status, outcome,
+             http_status_code, error_type, error_message, call_id, saved)"
+    };
+}
+
+const INSERT: &str = concat!(
+    "INSERT ",
+    into_log!(),
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+              ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
+      ON CONFLICT (call_id) DO NOTHING"
+);
+
+// What else is wrong with a row is left out as well, and noticed by its absence. A statement that could fail behind its first
+// row would keep every page that it changes as it was.
+static INSERT_SEVERAL: LazyLock<String> =
+    LazyLock::new(|| several(concat!("INSERT OR IGNORE ", into_log!()), LOG_COLUMNS));
+
+const LOG_COLUMNS: usize = 31;
 
 // Numbered as above: the same values are bound to both, and behind them the row. What was known at admission stays.
 const SETTLE: &str = "
@@ -55,14 +70,26 @@ const SETTLE: &str = "
 
 const ROW: &str = "SELECT id FROM api_request_log WHERE call_id = ?1";
 
-const INSERT_ATTEMPT: &str = "
-    INSERT INTO api_request_attempts
-        (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
-         http_status_code, error_message, latency_ms, first_byte_ms,
-         uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-         reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates, service_terms, price_factor)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-            ?24, ?25, ?26, ?27, ?28)";
+macro_rules! insert_into_attempts {
+    () => {
+        "INSERT OR FAIL INTO api_request_attempts
+            (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
+             http_status_code, error_message, latency_ms, first_byte_ms,
+             uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+             reasoning_tokens, estimated, cost, price_version, saved, chosen_by, candidates, service_terms, price_factor)"
+    };
+}
+
+const INSERT_ATTEMPT: &str = concat!(
+    insert_into_attempts!(),
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+              ?24, ?25, ?26, ?27, ?28)"
+);
+
+// What fails takes the whole batch along, so nothing is kept for taking a part of it back.
+static INSERT_ATTEMPTS: LazyLock<String> = LazyLock::new(|| several(insert_into_attempts!(), ATTEMPT_COLUMNS));
+
+const ATTEMPT_COLUMNS: usize = 28;
 
 const INSERT_CHOICE: &str = "INSERT INTO api_request_choices (call_id, n, choice) VALUES (?1, ?2, ?3)";
 
@@ -124,19 +151,23 @@ fn commit(
 ) -> Result<Vec<HoldAnswer>, Failure> {
     known.check(tx)?;
     let mut books = Books::open(tx, Notes::beside(&mut known.noted), open_rows);
-    let mut settled = Vec::with_capacity(batch.len());
+    let mut new = Vec::with_capacity(batch.len());
     for change in changes(batch) {
         match change {
-            Change { settled: Some(record), opened } => settled.extend(books.settle(record, opened.is_some())?),
+            // As most of them.
+            Change { settled: Some(record), opened: Some(_) } => new.push(record),
+            Change { settled: Some(record), opened: None } => books.settle(record)?,
             Change { opened: Some(call), .. } => books.admit(call)?,
             Change { opened: None, settled: None } => {}
         }
     }
+    new.chunks(SEVERAL).try_for_each(|records| books.settle_new(records))?;
+    books.write_attempts()?;
     books.notes.write(tx)?;
-    known.sums.add(tx, &settled)?;
+    known.sums.add(tx, &books.settled)?;
     budgets::apply(tx, batch, || Calls {
         new: books.admitted.iter().copied().collect(),
-        settled: settled.iter().map(|row| row.call).collect(),
+        settled: books.settled.iter().map(|row| row.call).collect(),
     })
 }
 
@@ -144,12 +175,23 @@ fn commit(
 struct Books<'tx, 'batch> {
     tx: &'tx Transaction<'tx>,
     insert: Repeated<'tx>,
-    settle: Repeated<'tx>,
-    insert_attempt: Repeated<'tx>,
+    insert_several: Repeated<'tx>,
+    close: Repeated<'tx>,
     notes: Notes<'batch, 'tx>,
     open_rows: &'tx mut OpenRows,
     /// Whose rows it has written that are open.
     admitted: Vec<CallId>,
+    /// Calls that it has settled.
+    settled: Vec<Row<'batch>>,
+    /// Their attempts, which are still to be written.
+    attempts: Vec<Tried<'batch>>,
+}
+
+/// An attempt, and where it stands.
+struct Tried<'batch> {
+    row: i64,
+    n: usize,
+    attempt: &'batch Attempt,
 }
 
 impl<'tx, 'batch> Books<'tx, 'batch> {
@@ -157,11 +199,13 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         Self {
             tx,
             insert: Repeated::new(tx, INSERT),
-            settle: Repeated::new(tx, SETTLE),
-            insert_attempt: Repeated::new(tx, INSERT_ATTEMPT),
+            insert_several: Repeated::new(tx, &INSERT_SEVERAL),
+            close: Repeated::new(tx, SETTLE),
             notes,
             open_rows,
             admitted: Vec::new(),
+            settled: Vec::new(),
+            attempts: Vec::new(),
         }
     }
 
@@ -176,24 +220,48 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         Ok(())
     }
 
-    /// Settles a call that is open or not there. Gives its row, or `None` when it was settled before.
-    ///
-    /// `is_new`: the call was opened in this very batch, so it is most likely not there yet. Either guess is made good.
-    fn settle(&mut self, record: &'batch Record, is_new: bool) -> Result<Option<Row<'batch>>, Failure> {
+    /// Settles a call that is most likely open.
+    fn settle(&mut self, record: &'batch Record) -> Result<(), Failure> {
         let row = rows::settled(record);
-        let written = match is_new {
-            true => self.insert(&row)?.map_or_else(|| self.close(&row), |id| Ok(Some(id)))?,
-            false => self.close(&row)?.map_or_else(|| self.insert(&row), |id| Ok(Some(id)))?,
-        };
-        let Some(id) = written else { return Ok(None) };
+        let id = self.close(&row)?.map_or_else(|| self.insert(&row), |id| Ok(Some(id)))?;
+        id.map_or(Ok(()), |id| self.note(record, row, id))
+    }
+
+    /// Settles calls that were opened in this very batch, so they are most likely not there yet.
+    fn settle_new(&mut self, records: &[&'batch Record]) -> Result<(), Failure> {
+        let rows: Vec<_> = records.iter().map(|record| rows::settled(record)).collect();
+        let ids = self.insert_all(&rows)?;
+        for ((record, row), id) in records.iter().zip(rows).zip(ids) {
+            let id = id.map_or_else(|| self.close(&row), |id| Ok(Some(id)))?;
+            // One that is there and not open was settled before.
+            id.map_or(Ok(()), |id| self.note(record, row, id))?;
+        }
+        Ok(())
+    }
+
+    /// What else there is of a call that has been settled in the row `id`.
+    fn note(&mut self, record: &'batch Record, row: Row<'batch>, id: i64) -> Result<(), Failure> {
         self.notes.add(id, Name::all(&row));
         for (n, attempt) in record.attempts.iter().enumerate() {
-            insert_attempt(&mut self.insert_attempt, id, n, attempt)?;
+            self.attempts.push(Tried { row: id, n, attempt });
             insert_evidence(self.tx, id, n, attempt)?;
         }
         insert_choices(self.tx, record)?;
         insert_losses(self.tx, record)?;
-        Ok(Some(row))
+        self.settled.push(row);
+        Ok(())
+    }
+
+    fn write_attempts(&mut self) -> Result<(), Failure> {
+        let (mut one, mut all) = (Repeated::new(self.tx, INSERT_ATTEMPT), Repeated::new(self.tx, &INSERT_ATTEMPTS));
+        for several in self.attempts.chunks(SEVERAL) {
+            match several.len() {
+                SEVERAL => _ = all.run(several.iter().flat_map(attempt_values))?,
+                _ => several.iter().try_for_each(|tried| one.run(attempt_values(tried)).map(drop))?,
+            }
+        }
+        self.attempts.clear();
+        Ok(())
     }
 
     /// Inserts a row. Gives its id, or `None` when the call has one.
@@ -202,16 +270,46 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         Ok(inserted.then(|| self.tx.last_insert_rowid()))
     }
 
+    /// The same for up to [`SEVERAL`] rows.
+    fn insert_all(&mut self, rows: &[Row<'_>]) -> Result<Vec<Option<i64>>, Failure> {
+        if rows.len() < SEVERAL {
+            return rows.iter().map(|row| self.insert(row)).collect();
+        }
+        let inserted = self.insert_several.run(rows.iter().flat_map(values))?;
+        // The last of them, if there are any: their ids follow one another, and on all that were there.
+        let last = self.tx.last_insert_rowid();
+        let first = match i64::try_from(inserted) {
+            Ok(inserted @ 1..) => last - inserted + 1,
+            _ => i64::MAX,
+        };
+        if inserted == SEVERAL {
+            return Ok((first..=last).map(Some).collect());
+        }
+        rows.iter().map(|row| self.inserted_from(first, row)).collect()
+    }
+
+    /// The id of a row, if it was inserted as one of those that begin with `first`.
+    fn inserted_from(&mut self, first: i64, row: &Row<'_>) -> Result<Option<i64>, Failure> {
+        match self.find(row)? {
+            Some(id) => Ok((id >= first).then_some(id)),
+            // Something is wrong with it, which is told now.
+            None => self.insert(row),
+        }
+    }
+
     /// Closes the row of an open call. Gives its id, or `None` when no call is open under this name.
     fn close(&mut self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
         if let Some(id) = self.open_rows.take(row.call)
-            && close(&mut self.settle, row, id)?
+            && close(&mut self.close, row, id)?
         {
             return Ok(Some(id));
         }
-        let found = self.tx.prepare_cached(ROW)?.query_row([row.call.as_bytes()], |found| found.get(0)).optional()?;
-        let Some(id) = found else { return Ok(None) };
-        Ok(close(&mut self.settle, row, id)?.then_some(id))
+        let Some(id) = self.find(row)? else { return Ok(None) };
+        Ok(close(&mut self.close, row, id)?.then_some(id))
+    }
+
+    fn find(&self, row: &Row<'_>) -> Result<Option<i64>, Failure> {
+        Ok(self.tx.prepare_cached(ROW)?.query_row([row.call.as_bytes()], |found| found.get(0)).optional()?)
     }
 }
 
@@ -221,7 +319,7 @@ fn close(settle: &mut Repeated<'_>, row: &Row<'_>, id: i64) -> Result<bool, Fail
 }
 
 /// What is bound to the statements for rows.
-fn values<'a>(row: &'a Row<'_>) -> [ValueRef<'a>; 31] {
+fn values<'a>(row: &'a Row<'_>) -> [ValueRef<'a>; LOG_COLUMNS] {
     let usage = &row.usage;
     [
         number(row.create_time.as_millis()),
@@ -258,9 +356,9 @@ fn values<'a>(row: &'a Row<'_>) -> [ValueRef<'a>; 31] {
     ]
 }
 
-fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &Attempt) -> Result<(), Failure> {
+fn attempt_values<'a>(&Tried { row, n, attempt }: &Tried<'a>) -> [ValueRef<'a>; ATTEMPT_COLUMNS] {
     let usage = &attempt.usage;
-    statement.run([
+    [
         number(row),
         number(i64::try_from(n).unwrap_or(i64::MAX)),
         attempt.id.as_bytes()[..].into(),
@@ -289,8 +387,7 @@ fn insert_attempt(statement: &mut Repeated<'_>, row: i64, n: usize, attempt: &At
         number(attempt.candidates),
         stored::terms(attempt.terms).into(),
         number(attempt.price_factor.millionths()),
-    ])?;
-    Ok(())
+    ]
 }
 
 /// Few calls pass anybody over, so the statement is looked up only for them.
@@ -348,6 +445,6 @@ mod tests {
 
     #[test]
     fn what_is_run_for_each_call_makes_no_table() {
-        check_that_none_makes_a_table(&[INSERT, SETTLE, ROW, INSERT_ATTEMPT]);
+        check_that_none_makes_a_table(&[INSERT, &INSERT_SEVERAL, SETTLE, ROW, INSERT_ATTEMPT, &INSERT_ATTEMPTS]);
     }
 }

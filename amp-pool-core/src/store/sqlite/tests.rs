@@ -104,6 +104,45 @@ async fn check_sums(dir: &TempDir, store: &SqliteStore, requests: u64) {
     assert_eq!(found.discrepancies, 0, "{:?}", found.findings);
 }
 
+/// The `n`th call from its beginning to its end, with two attempts.
+fn whole(n: u64) -> [Entry; 2] {
+    let opened = calls::opened(n, NOW);
+    let attempts = vec![calls::attempt(&opened), calls::attempt(&opened)];
+    [Entry::Opened(opened.clone()), settled(calls::settled(opened, attempts))]
+}
+
+#[tokio::test]
+async fn of_many_calls_in_one_batch_each_is_written_once_whatever_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    // Among the first eight some are open, one is settled and some are new; all of the next are there; one of the third is.
+    let [third_opened, _] = whole(3);
+    let before = [third_opened, whole(9)[0].clone()].into_iter().chain(whole(5)).chain((9..16).flat_map(whole));
+    store.commit(before.chain(whole(18)).collect()).await.unwrap();
+
+    let batch: Arc<[Entry]> = (0..27).flat_map(whole).collect();
+    for _ in 0..2 {
+        store.commit(Arc::clone(&batch)).await.unwrap();
+        check_sums(&dir, &store, 27).await;
+        let found = audit(&dir.path().join("test.db")).unwrap();
+        assert_eq!((found.calls, found.open, found.attempts), (27, 0, 54));
+    }
+    for n in 0..27 {
+        let call = store.get(calls::opened(n, NOW).call).await.unwrap().unwrap();
+        let attempts: Vec<_> = call.attempts.iter().map(|attempt| attempt.id.0).collect();
+        assert_eq!(attempts, [call.call.0; 2], "attempts stand under their call");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_the_schema_refuses_is_not_left_out_of_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    tamper(&store, "CREATE UNIQUE INDEX once ON api_request_log (model)").await;
+    assert!(store.commit((0..8).flat_map(whole).collect()).await.is_err());
+    assert!(store.get(calls::opened(0, NOW).call).await.unwrap().is_none());
+}
+
 /// Writes beside the store's own ways, by the connection that it writes with.
 async fn tamper(store: &SqliteStore, sql: &'static str) {
     store.writer.run(|connection| Ok(connection.execute_batch(sql)?)).await.unwrap();
