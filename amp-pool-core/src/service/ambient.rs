@@ -1,37 +1,31 @@
 //! What the machine gives: the moment, and chance.
 
-use std::{
-    cell::RefCell,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, future::poll_fn, pin::pin, task::Poll, time::Instant};
 
-use futures::future::poll_immediate;
-use tokio::time::{error::Elapsed, timeout, timeout_at};
+use futures::FutureExt as _;
+use tokio::time::Sleep;
 
 /// The monotonic clock; tests can pause it.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// What `coming` gives, if it comes within `limit`.
+/// What `coming` gives, if it comes before a timer goes off.
 ///
-/// Much of what is awaited is there already, and then a look at the clock and a timer would be for nothing.
-pub(super) async fn within<F: Future + Unpin>(limit: Duration, mut coming: F) -> Result<F::Output, Elapsed> {
-    if let Some(come) = poll_immediate(&mut coming).await {
-        return Ok(come);
-    }
-    timeout(limit, coming).await
-}
-
-/// As [`within`], by a time that is asked for only when something has to be waited for.
-pub(super) async fn by<F: Future + Unpin>(
-    until: impl FnOnce() -> tokio::time::Instant,
-    mut coming: F,
-) -> Result<F::Output, Elapsed> {
-    if let Some(come) = poll_immediate(&mut coming).await {
-        return Ok(come);
-    }
-    timeout_at(until(), coming).await
+/// Much of what is awaited is there already, and then a look at the clock and a timer would be for nothing: it is set when
+/// something has to be waited for.
+pub(super) async fn before<F: Future + Unpin>(timer: impl FnOnce() -> Sleep, mut coming: F) -> Option<F::Output> {
+    let (mut unset, mut timer) = (Some(timer), pin!(None));
+    poll_fn(|cx| {
+        if let Poll::Ready(come) = coming.poll_unpin(cx) {
+            return Poll::Ready(Some(come));
+        }
+        if let Some(set) = unset.take() {
+            timer.set(Some(set()));
+        }
+        timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx)).map(|()| None)
+    })
+    .await
 }
 
 /// Ten random bytes for an id. Drawn from the system in blocks: a call would else pay for several system calls.

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::sleep;
 use tower::Service;
 
 use self::{
@@ -405,9 +406,9 @@ pub(super) fn input(routed: &Routed) -> u64 {
 impl Means {
     async fn send(&self, routed: &Routed, outgoing: Box<Outgoing>) -> Result<http::Response<UpstreamBody>, Failure> {
         let patience = self.patience(routed);
-        match ambient::within(patience, self.transport.send(*outgoing)).await {
-            Ok(answer) => answer.map_err(|error| Failure::network(&error)),
-            Err(_) => Err(Failure::silent(patience)),
+        match ambient::before(|| sleep(patience), self.transport.send(*outgoing)).await {
+            Some(answer) => answer.map_err(|error| Failure::network(&error)),
+            None => Err(Failure::silent(patience)),
         }
     }
 

@@ -12,7 +12,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::header;
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tower::{Layer, Service};
 
 use super::{Arrived, Ask, BoxError, Call, Known, Limits, Response, ResponseFuture, ambient, conversation, headers};
@@ -181,7 +181,8 @@ where
     B::Error: Into<BoxError>,
 {
     loop {
-        let frame = ambient::by(|| pace.until(taken), body.frame()).await.map_err(|_| Error::slow_body())?;
+        let slow = || sleep_until(pace.until(taken));
+        let frame = ambient::before(slow, body.frame()).await.ok_or_else(Error::slow_body)?;
         match frame {
             None => return Ok(None),
             Some(Err(error)) => {

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::{BodyExt as _, Empty};
 use memchr::memmem::Finder;
+use tokio::time::sleep;
 
 use super::{
     Means,
@@ -36,12 +37,12 @@ impl Means {
     ) -> Result<Come, Failure> {
         let (mut head, mut body) = answer.into_parts();
         let patience = self.patience(routed);
-        let first = match ambient::within(patience, next(&mut body)).await {
-            Err(_) => return Err(Failure::silent(patience)),
-            Ok(Err(error)) => return Err(Failure::network(&error)),
-            Ok(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
-            Ok(Ok(None)) => return Ok(Come { head, opening: Vec::new(), body, at: ambient::now() }),
-            Ok(Ok(Some(first))) => first,
+        let first = match ambient::before(|| sleep(patience), next(&mut body)).await {
+            None => return Err(Failure::silent(patience)),
+            Some(Err(error)) => return Err(Failure::network(&error)),
+            Some(Ok(None)) if is_stream(&head.headers) => return Err(Failure::empty()),
+            Some(Ok(None)) => return Ok(Come { head, opening: Vec::new(), body, at: ambient::now() }),
+            Some(Ok(Some(first))) => first,
         };
         let mut at = ambient::now();
         recorder.first_byte(at);
