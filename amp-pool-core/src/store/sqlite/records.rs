@@ -31,9 +31,9 @@ use crate::{
     time::Timestamp,
 };
 
-macro_rules! into_log {
+macro_rules! insert_into_log {
     () => {
-        "INTO api_request_log
+        "INSERT INTO api_request_log
             (create_time, token_id, model, format, endpoint, stream,
              update_time, key_id, provider, upstream_format, upstream_model,
              input_tokens, total_tokens, uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens,
@@ -44,17 +44,14 @@ macro_rules! into_log {
 }
 
 const INSERT: &str = concat!(
-    "INSERT ",
-    into_log!(),
+    insert_into_log!(),
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
               ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
       ON CONFLICT (call_id) DO NOTHING"
 );
 
-// What else is wrong with a row is left out as well, and noticed by its absence. A statement that could fail behind its first
-// row would keep every page that it changes as it was.
 static INSERT_SEVERAL: LazyLock<String> =
-    LazyLock::new(|| several(concat!("INSERT OR IGNORE ", into_log!()), LOG_COLUMNS));
+    LazyLock::new(|| several(insert_into_log!(), LOG_COLUMNS) + " ON CONFLICT (call_id) DO NOTHING");
 
 const LOG_COLUMNS: usize = 31;
 
@@ -72,7 +69,7 @@ const ROW: &str = "SELECT id FROM api_request_log WHERE call_id = ?1";
 
 macro_rules! insert_into_attempts {
     () => {
-        "INSERT OR FAIL INTO api_request_attempts
+        "INSERT INTO api_request_attempts
             (request_id, n, attempt_id, create_time, key_id, provider, upstream_format, upstream_model, served, verdict,
              http_status_code, error_message, latency_ms, first_byte_ms,
              uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
@@ -86,7 +83,6 @@ const INSERT_ATTEMPT: &str = concat!(
               ?24, ?25, ?26, ?27, ?28)"
 );
 
-// What fails takes the whole batch along, so nothing is kept for taking a part of it back.
 static INSERT_ATTEMPTS: LazyLock<String> = LazyLock::new(|| several(insert_into_attempts!(), ATTEMPT_COLUMNS));
 
 const ATTEMPT_COLUMNS: usize = 28;
@@ -285,16 +281,7 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         if inserted == SEVERAL {
             return Ok((first..=last).map(Some).collect());
         }
-        rows.iter().map(|row| self.inserted_from(first, row)).collect()
-    }
-
-    /// The id of a row, if it was inserted as one of those that begin with `first`.
-    fn inserted_from(&mut self, first: i64, row: &Row<'_>) -> Result<Option<i64>, Failure> {
-        match self.find(row)? {
-            Some(id) => Ok((id >= first).then_some(id)),
-            // Something is wrong with it, which is told now.
-            None => self.insert(row),
-        }
+        rows.iter().map(|row| Ok(self.find(row)?.filter(|id| *id >= first))).collect()
     }
 
     /// Closes the row of an open call. Gives its id, or `None` when no call is open under this name.
