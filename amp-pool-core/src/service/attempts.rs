@@ -383,15 +383,13 @@ impl Means {
     }
 
     /// Where the conversation is now, and where the answer is that a next call may go on from.
-    fn remember(&self, routed: &Routed, Target { seat, format }: Target<'_>, come: &Come) {
-        let (ask, key, now) = (&routed.call.ask, seat.key.key.id, come.at);
+    fn remember(&self, routed: &Routed, Target { seat, format }: Target<'_>, Come { opening, at: now, .. }: &Come) {
+        let (ask, key, now) = (&routed.call.ask, seat.key.key.id, *now);
         if let Some(talk) = ask.talk {
             self.trail.leave(talk.conversation, key, now);
         }
         let keeps_answers = ask.format == Format::Responses && format == Format::Responses;
-        if let Some(id) =
-            come.opening.first().filter(|_| keeps_answers).and_then(|first| conversation::answer_id(first))
-        {
+        if let Some(id) = opening.first().filter(|_| keeps_answers).and_then(|first| conversation::answer_id(first)) {
             self.trail.leave(conversation::going_on_from(id), key, now);
         }
     }
