@@ -155,6 +155,20 @@ async fn a_connection_that_was_closed_while_it_rested_is_not_used() {
 }
 
 #[tokio::test]
+async fn what_an_upstream_says_unasked_answers_nobody() {
+    const MORE: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 408 Late\r\ncontent-length: 2\r\n\r\nno";
+    for upstream in [Upstream::answering(MORE), Upstream::holding(MORE)] {
+        let transport = transport();
+        for exchange in 1..=3 {
+            assert_eq!(get(&transport, &upstream.url("/"), None).await.unwrap(), "ok");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!((upstream.connections(), upstream.requests().len()), (exchange, exchange));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_connection_rests_for_its_time_and_is_closed() {
     let upstream = Upstream::holding(OK);
     let transport =
