@@ -39,8 +39,7 @@ impl Place {
 
     /// Another place on the same key, for a call that asks it once more.
     pub(super) fn renew(&self, now: Instant) -> Self {
-        let Self { key, whole, model, input, .. } = self;
-        let (key, whole, model, input) = (key.clone(), whole.clone(), model.clone(), *input);
+        let (key, whole, model, input) = (self.key.clone(), self.whole.clone(), self.model.clone(), self.input);
         let counted = [whole.enter(input, now), model.as_ref().map_or(0, |room| room.enter(input, now))];
         Self { key, whole, model, input, counted, used: None, left: None, waits: self.waits.clone() }
     }

@@ -19,7 +19,7 @@ use crate::{
     classify::{DecidedBy, Evidence, Verdict, scrub},
     format::{Endpoint, Format, Losses, Meter},
     id::AttemptId,
-    keys::{Lesson, LiveKey, Moment, on_the_wall, told},
+    keys::{Lesson, LiveKey, Moment, told},
     ledger::{Busy, Durable, Ledger, Slot},
     money::NanoUsd,
     price::{Billing, PriceBook},
@@ -42,7 +42,7 @@ const CLIENT_GONE: u16 = 499;
 pub(crate) struct Recorder {
     /// Gone once the record is written.
     open: Option<Open>,
-    started: Instant,
+    admitted: Moment,
     running: Option<Running>,
     /// The call's places behind turnstiles.
     passes: Vec<Pass>,
@@ -84,8 +84,9 @@ impl Recorder {
         ledger: &Ledger,
     ) -> Result<Box<Self>, Busy> {
         let slot = ledger.open(opened.clone())?;
+        let admitted = Moment { now: started, wall: opened.create_time };
         let open = Some(Open { slot, record: Box::new(blank(opened)) });
-        Ok(Box::new(Self { open, started, running: None, passes: Vec::new(), held: None, prices }))
+        Ok(Box::new(Self { open, admitted, running: None, passes: Vec::new(), held: None, prices }))
     }
 
     /// The call stands behind turnstiles until it has ended.
@@ -138,7 +139,7 @@ impl Recorder {
     pub(super) fn begin(&mut self, place: Place, asked: Asked<'_>, now: Instant) {
         let Some(open) = &mut self.open else { return };
         let key = &place.key;
-        let create_time = on_the_wall(now, self.started, open.record.opened.create_time);
+        let create_time = self.admitted.on_the_wall(now);
         let attempt = Attempt {
             id: AttemptId::new(create_time, &ambient::random()),
             key: key.key.id,
@@ -186,8 +187,8 @@ impl Recorder {
 
     /// The key answers: whatever was held against it before is over, and its headers may tell how much more it takes.
     pub(super) fn answered(&self, headers: &HeaderMap, model: &str, now: Instant) {
-        let (Some(Running { sent, place }), Some(open)) = (&self.running, &self.open) else { return };
-        let (key, wall) = (&place.key, on_the_wall(now, self.started, open.record.opened.create_time));
+        let Some(Running { sent, place }) = &self.running else { return };
+        let (key, wall) = (&place.key, self.admitted.on_the_wall(now));
         for health in [&*key.health, &*key.account.health, &key.link.health] {
             health.learn(model, Lesson::Fit { sent: *sent }, now);
         }
@@ -223,7 +224,7 @@ impl Recorder {
 
     /// The first byte of the upstream's answer came.
     pub(super) fn first_byte(&mut self, now: Instant) {
-        let since_admission = millis(self.started, now);
+        let since_admission = millis(self.admitted.now, now);
         if let Some((running, attempt)) = self.attempt() {
             attempt.first_byte_ms.get_or_insert(millis(running.sent, now));
             self.change(|record| record.first_byte_ms = Some(since_admission));
@@ -266,7 +267,7 @@ impl Recorder {
             }
         }
         if let Some(cost) = attempt.cost.filter(|cost| *cost > NanoUsd::ZERO) {
-            let moment = Moment { now, wall: on_the_wall(now, self.started, opened.create_time) };
+            let moment = Moment { now, wall: self.admitted.on_the_wall(now) };
             charge(&place.key, cost, opened.create_time, moment, booking);
         }
         place.leave(now);
@@ -379,7 +380,7 @@ impl Recorder {
         let mut open = self.open.take()?;
         open.record.booking.charged = charged;
         open.record.outcome = outcome;
-        open.record.latency_ms = millis(self.started, now);
+        open.record.latency_ms = millis(self.admitted.now, now);
         Some(open)
     }
 }

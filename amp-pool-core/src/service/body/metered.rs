@@ -332,10 +332,7 @@ impl Metered {
     fn send_back(&mut self) {
         let again = self.parts.translation.as_mut().and_then(|beside| beside.again.as_mut());
         match again.and_then(|again| again.send()) {
-            Some(continued) => {
-                self.last = ambient::now();
-                self.phase = Phase::Resuming(continued);
-            }
+            Some(continued) => self.phase = Phase::Resuming(continued),
             None => self.cut(Error::upstream("the upstream paused its turn, which can not be sent back")),
         }
     }

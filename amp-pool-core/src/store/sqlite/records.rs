@@ -248,7 +248,7 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
         Ok(())
     }
 
-    fn write_attempts(&mut self) -> Result<(), Failure> {
+    fn write_attempts(&self) -> Result<(), Failure> {
         let (mut one, mut all) = (Repeated::new(self.tx, INSERT_ATTEMPT), Repeated::new(self.tx, &INSERT_ATTEMPTS));
         for several in self.attempts.chunks(SEVERAL) {
             match several.len() {
@@ -256,7 +256,6 @@ impl<'tx, 'batch> Books<'tx, 'batch> {
                 _ => several.iter().try_for_each(|tried| one.run(attempt_values(tried)).map(drop))?,
             }
         }
-        self.attempts.clear();
         Ok(())
     }
 
